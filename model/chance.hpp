@@ -1,0 +1,27 @@
+// Chance as an argument: a machine names the site of its decision, its driver answers. In a
+// simulation `tools` ties the site to the node and the seed, on real sockets to the system's generator.
+#pragma once
+
+#include <cstdint>
+
+namespace hubproof::model {
+
+// Numbers are stable: add at the end, never renumber. They are offsets into the simulator's
+// sites for programs.
+enum class ChanceSite : std::uint32_t { back_off, first_packet_id, generation, service_retry };
+
+class Chance {
+ public:
+  using Draw = std::uint32_t (*)(void* context, ChanceSite site, std::uint32_t bound);
+
+  Chance(Draw draw, void* context) : draw_{draw}, context_{context} {}
+
+  // Uniform in [0, bound); bound is at least 1.
+  std::uint32_t below(ChanceSite site, std::uint32_t bound) { return draw_(context_, site, bound); }
+
+ private:
+  Draw draw_;
+  void* context_;
+};
+
+}  // namespace hubproof::model

@@ -1,0 +1,59 @@
+// The whole hub as one machine: many connections and one store in, effects out. START HERE.
+//
+// A driver opens connections (`opened`), feeds bytes, reports ends, and performs the effects in the
+// order given. What it must keep: bytes reach a connection in order; `stored` comes once for each
+// sync effect; `woken` comes at or after `deadline()`, and soon after the wall clock was set.
+// Nothing that promises durability leaves before its record is durable [DLV-01, DLV-04, DLV-11].
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "model/chance.hpp"
+#include "model/effects.hpp"
+#include "model/operations.hpp"
+#include "model/rules.hpp"
+
+namespace hubproof::model {
+
+// What a store holds when a process starts: files by number, in ascending order.
+struct StoredFile {
+  FileId id{};
+  View bytes;
+};
+
+enum class Door : std::uint8_t { mqtt, link };
+
+class Server {
+ public:
+  // `host` is the hub's host name. Rules must outlive the server.
+  Server(const Rules& rules, Chance chance, std::string host = "hub");
+  ~Server();
+  Server(Server&&) noexcept;
+
+  // Recovery: call first, once, with what the store holds. An empty store is a new hub.
+  void recover(Now now, std::span<const StoredFile> files, Effects& effects);
+
+  void opened(Now now, ConnectionId connection, Door door, Effects& effects);
+  void received(Now now, ConnectionId connection, View bytes, Effects& effects);
+  void ended(Now now, ConnectionId connection, EndedBy by, Effects& effects);  // the transport is gone
+  void stored(Now now, Ticket ticket, bool ok, Effects& effects);
+  void woken(Now now, Effects& effects);
+  std::optional<Instant> deadline() const;
+
+  // An operation by other means than a connection (set-up of a run, the control door). The answer
+  // comes by `answer`, at once or later (durability, waiting reads), from a later call.
+  using Answer = std::function<void(const Response&)>;
+  void request(Now now, const Request& request, Answer answer, Effects& effects);
+
+  // In history and in the device stamp, devices are participants: the driver tells how.
+  // Unknown names give NodeIndex::none.
+  void name_devices(std::function<NodeIndex(std::string_view)> index_of);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace hubproof::model

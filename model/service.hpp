@@ -1,0 +1,55 @@
+// The reference back end: sends commands, reads telemetry with checkpoints, reads and settles
+// feedback, over the interim link. It retries what is safe to retry and reports the rest as info.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "model/device.hpp"
+
+namespace hubproof::model {
+
+struct ServiceSettings {
+  bool reads_telemetry = true;
+  std::string group = "$Default";
+  std::uint32_t partitions = 4;
+  std::uint32_t read_limit = 100;
+  Duration read_wait = 20s;              // long poll
+  Duration read_pause{};                 // a slow consumer: between reads
+  std::uint32_t checkpoint_every = 50;   // events of a partition
+  bool reads_feedback = true;
+  Duration feedback_wait = 20s;
+  std::uint32_t abandon_feedback_per_mille = 0;
+  Duration request_patience = 30s;       // no answer: the connection is cut, the outcome is info
+  Duration back_off_first = 1s;
+  Duration back_off_max = 30s;
+  std::uint32_t back_off_jitter_percent = 50;
+};
+
+class Service {
+ public:
+  Service(const ServiceSettings& settings, std::string name, std::uint32_t number, Chance chance,
+          std::function<NodeIndex(std::string_view)> index_of);
+  ~Service();
+  Service(Service&&) noexcept;
+
+  void started(Now now, Effects& effects);  // its memory is empty; it goes on from its checkpoints
+  // Queues an operation: SendCommand, CreateDevice, DeleteDevice, EnableDevice, Purge.
+  void submit(Now now, Request request, Effects& effects);
+  void connected(Now now, ConnectionId connection, Effects& effects);
+  void refused(Now now, ConnectionId connection, Effects& effects);
+  void received(Now now, ConnectionId connection, View bytes, Effects& effects);
+  void ended(Now now, ConnectionId connection, EndedBy by, Effects& effects);
+  void woken(Now now, Effects& effects);
+  std::optional<Instant> deadline() const;
+
+  std::size_t pending() const;  // submitted and not yet answered
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace hubproof::model
