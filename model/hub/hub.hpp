@@ -1,0 +1,115 @@
+// The hub behind its doors: registry, telemetry log, device queues, feedback and consumer groups
+// over one journal. No protocol in sight, and no connection: a door names what it does with tokens.
+//
+// Every call that makes a promise gives a Ticket. The promise may leave when durable() has reached
+// it, and not before [DLV-01, DLV-04, DLV-11]. Tickets are issued, and become durable, in order.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "model/chance.hpp"
+#include "model/effects.hpp"
+#include "model/operations.hpp"
+#include "model/rules.hpp"
+#include "model/server.hpp"
+
+namespace hubproof::model {
+
+enum class DeviceIndex : std::uint32_t { none = 0xffffffff };  // stable while the hub process lives
+enum class LockToken : std::uint64_t { none = 0 };             // unique over restarts
+// Who holds a lock: a connection (its locks end with it [C2D-15]) or the link's requests (only time ends them).
+enum class Holder : std::uint32_t { link = 0 };
+
+struct DeviceInfo {
+  std::string id;
+  std::uint32_t generation = 0;  // differs for each registration of one id [C2D-37]
+  bool enabled = true;
+  bool exists = true;            // false: deleted; a new registration gets a new index
+  NodeIndex node = NodeIndex::none;  // for the history
+};
+
+// What is kept of an MQTT session with CleanSession 0 [MQTT-13].
+struct StoredSession {
+  struct Filter { std::string filter; std::uint8_t qos = 0; };
+  std::vector<Filter> filters;
+  Date subscribed{};              // when the cloud-to-device filter was first subscribed [MQTT-31]
+};
+
+struct Delivery {
+  LockToken token{};
+  MessageKey message{};
+  std::uint64_t sequence = 0;
+  std::uint32_t count = 0;        // before this delivery
+  Date enqueued{};
+  std::optional<Date> sender_expiry;  // as the sender set it; absent: by default TTL
+  Date expiry{};
+  View flat;                      // lives until the next call
+  Ticket ticket{};                // the delivery may leave when this is durable (none: at once)
+};
+
+struct Outcome {                  // of an operation
+  Error error = Error::none;      // a definite error has no effect [ERR-37]
+  Ticket ticket{};                // an ok may leave when this is durable
+  Done done{};
+};
+
+class Hub {
+ public:
+  Hub(const HubRules& rules, Chance chance);
+  ~Hub();
+  Hub(Hub&&) noexcept;
+
+  void recover(Now now, std::span<const StoredFile> files, Effects& effects);
+  void stored(Now now, Ticket ticket, bool ok, Effects& effects);  // not ok: effects.halt()
+  Ticket durable() const;
+  // Asks for one sync of all that was appended since the last, unless one is under way (its end starts
+  // the next). A door calls it at the end of each of its calls, so a burst shares one sync.
+  void flush(Now now, Effects& effects);
+
+  void woken(Now now, Effects& effects);      // lock time-outs, expiry, feedback batches, retention, compaction
+  std::optional<Instant> deadline() const;
+
+  // Registry. find() knows existing devices only.
+  DeviceIndex find(std::string_view id) const;
+  const DeviceInfo& device(DeviceIndex index) const;
+  std::size_t devices() const;                // indices run from 0 to devices() - 1
+  void name_devices(std::function<NodeIndex(std::string_view)> index_of);
+  Outcome create(Now now, std::string_view id, Effects& effects);
+  Outcome remove(Now now, std::string_view id, Effects& effects);
+  Outcome enable(Now now, std::string_view id, bool enabled, Effects& effects);
+  const StoredSession* session(DeviceIndex index) const;       // null: none stored
+  Ticket store_session(Now now, DeviceIndex index, std::optional<StoredSession> session, Effects& effects);
+
+  // Telemetry: partition by device id, one sequence per partition [D2C-03..D2C-07].
+  std::uint32_t partition(DeviceIndex index) const;
+  Ticket append_telemetry(Now now, DeviceIndex index, View flat, bool will, Effects& effects);
+  // Appends to `out` events of the partition with sequence >= from (0: after the group's checkpoint),
+  // durable ones only, at most `limit` and about 256 KiB; false when there is none yet.
+  bool read(Now now, const ReadTelemetry& what, Telemetry& out) const;
+  std::uint64_t newest(std::uint32_t partition) const;         // last durable sequence, 0: none
+  Outcome store_checkpoint(Now now, const StoreCheckpoint& what, Effects& effects);
+
+  // Device queues [C2D-09]: a lock's token is good for one settling, while it lives.
+  Outcome enqueue(Now now, std::string_view device, View flat, Effects& effects);
+  bool deliverable(DeviceIndex index) const;                   // an Enqueued message waits
+  std::optional<Delivery> deliver(Now now, DeviceIndex index, Holder holder, Effects& effects);
+  Outcome settle(Now now, DeviceIndex index, LockToken token, Settle how, Effects& effects);
+  void released(Now now, DeviceIndex index, Holder holder, Effects& effects);  // the holder's connection is gone
+  Outcome purge(Now now, std::string_view device, Effects& effects);
+  // Devices whose queue got something deliverable since the last call (enqueue, return); each once.
+  std::vector<DeviceIndex>& ready();
+
+  // Feedback: one stream for the hub [FBK-22].
+  bool receive_feedback(Now now, Feedback& out, Effects& effects);             // false: none waits
+  Outcome settle_feedback(Now now, std::uint64_t token, bool complete, Effects& effects);
+  bool feedback_waits() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace hubproof::model
