@@ -1,0 +1,41 @@
+// One run: scenario and seed to digest, findings and, when asked for, history and trace.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conformance/judge.hpp"
+#include "model/history.hpp"
+#include "sim/trace.hpp"
+#include "tools/scenario.hpp"
+
+namespace hubproof::model {
+struct Mutant;
+}
+
+namespace hubproof::tools {
+
+struct RunOptions {
+  std::uint64_t seed = 0;
+  const model::Mutant* mutant = nullptr;
+  std::optional<sim::Duration> until;                  // stop early (replay --until)
+  bool deliberate_nondeterminism = false;              // test-only hook: --verify must catch it
+  sim::TraceSink* trace = nullptr;                     // all that happened
+  // The history as it grows: first the header (no events), then each event.
+  std::function<void(const model::History& header)> on_header;
+  std::function<void(const model::History& header, const model::Event& event)> on_event;
+};
+
+struct RunResult {
+  std::uint64_t digest = 0;
+  std::uint64_t events = 0;                            // of the scheduler
+  sim::Duration simulated{};
+  conformance::Report report;
+};
+
+RunResult run(const Scenario& scenario, const RunOptions& options);
+
+}  // namespace hubproof::tools

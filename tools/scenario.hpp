@@ -1,0 +1,107 @@
+// A scenario: nodes, workload and faults of a run as data. Its JSON form is described for people in
+// scenarios/README.md and for editors in scenarios/scenario.schema.json.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/device.hpp"
+#include "model/rules.hpp"
+#include "model/service.hpp"
+#include "sim/disk.hpp"
+#include "sim/distribution.hpp"
+#include "sim/fault.hpp"
+#include "sim/link.hpp"
+#include "sim/nemesis.hpp"
+
+namespace hubproof::tools {
+
+// What a group of devices sends.
+struct TelemetryLoad {
+  std::optional<sim::Distribution> every;   // none: sends nothing
+  sim::Distribution body;                   // bytes (a number of "nanoseconds" read as bytes)
+  std::uint32_t properties = 1;
+  sim::Duration from{};                     // of the run
+  std::optional<sim::Duration> until;       // default: the end of the faults
+  std::uint32_t burst = 1;                  // messages at once
+};
+
+struct SleepCycle {                         // by intent: DISCONNECT, later connect again
+  sim::Distribution awake;
+  sim::Distribution asleep;
+};
+
+struct DeviceGroup {
+  std::string name;                         // of one device, or with "{}" for the number: "d{}"
+  std::uint32_t count = 1;
+  model::DeviceSettings settings;
+  TelemetryLoad telemetry;
+  std::optional<SleepCycle> sleep;
+  std::optional<sim::PathSettings> path;    // to and from the hub; default: the scenario's
+  sim::Distribution start;                  // spread of the first start
+  sim::Distribution memory_loss;            // 0: never; else every so often: a crash that forgets memory
+};
+
+struct CommandLoad {                        // what a service sends to devices
+  std::optional<sim::Distribution> every;
+  std::string to = "*";                     // pattern of device names; one is drawn for each
+  std::optional<sim::Distribution> ttl;     // sender's expiry; none: the hub's default
+  model::Ack ack = model::Ack::full;
+  sim::Distribution body;
+  std::uint32_t properties = 1;
+  std::uint32_t burst = 1;                  // to one device at once
+  sim::Duration from{};
+  std::optional<sim::Duration> until;
+};
+
+struct RegistryLoad {                       // what a service does to devices
+  std::optional<sim::Distribution> purge;   // every so often, one of `to`
+  std::optional<sim::Distribution> recreate;// delete and create again
+  std::optional<sim::Distribution> disable; // and enable again after `disabled_for`
+  sim::Distribution disabled_for;
+  std::string to = "*";
+};
+
+struct ServiceNode {
+  std::string name = "s0";
+  model::ServiceSettings settings;
+  std::vector<CommandLoad> commands;
+  RegistryLoad registry;
+  std::optional<sim::PathSettings> path;
+};
+
+struct Scenario {
+  std::string name;
+  std::string file;                         // where it was read from
+  std::string reason;                       // why it exists
+  model::Rules rules;                       // the profile with the hub's figures overridden
+  sim::Duration duration{};                 // until heal
+  sim::Duration settle{};                   // liveness bound after heal; the run lasts until it is over
+  sim::PathSettings network;
+  sim::DiskSettings hub_disk;
+  sim::DiskSettings device_disk;
+  sim::Duration hub_restart{};              // a hub that halts is started again after this
+  std::vector<DeviceGroup> devices;
+  std::vector<ServiceNode> services;
+  std::vector<sim::Fault> faults;
+  std::vector<sim::NemesisSpec> nemeses;
+};
+
+// A problem of an input: where (a JSON pointer, or a line), and what was expected and found.
+struct Problem {
+  std::string where;
+  std::string what;
+};
+
+struct ReadScenario {
+  Scenario scenario;
+  std::vector<Problem> problems;            // empty: good
+};
+// `profile`: overrides the scenario's own; empty: as it says.
+ReadScenario read_scenario(std::string_view json, std::string_view file, std::string_view profile = {});
+std::string write_scenario(const Scenario& scenario);
+
+}  // namespace hubproof::tools
