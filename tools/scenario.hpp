@@ -37,6 +37,8 @@ struct SleepCycle {                         // by intent: DISCONNECT, later conn
 struct DeviceGroup {
   std::string name;                         // of one device, or with "{}" for the number: "d{}"
   std::uint32_t count = 1;
+  std::string twin_of;                      // name of another group with as many: its n-th device and ours
+                                            // have one id and push each other out [MQTT-10]
   model::DeviceSettings settings;
   TelemetryLoad telemetry;
   std::optional<SleepCycle> sleep;
@@ -89,6 +91,11 @@ struct Scenario {
   std::vector<sim::Fault> faults;
   std::vector<sim::NemesisSpec> nemeses;
 };
+
+// Node numbers: the hub is node 0, then the services in order, then the devices, group by group.
+// Faults name nodes by these; in JSON they are names and patterns. The hub's name is "hub".
+inline constexpr sim::NodeId hub_node{0};
+std::vector<std::string> node_names(const Scenario& scenario);
 
 // A problem of an input: where (a JSON pointer, or a line), and what was expected and found.
 struct Problem {
