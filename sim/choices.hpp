@@ -1,0 +1,115 @@
+// Every decision that could have gone otherwise. Each names its site and its node, and is the n-th
+// there: a draw added in one place shifts no other, and a reproduction outlives refactoring.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "sim/ensure.hpp"
+#include "sim/node.hpp"
+
+namespace hubproof::sim {
+
+// Odds as integers: no floating point takes part in a decision.
+struct Ratio {
+  std::uint32_t num = 0;
+  std::uint32_t den = 1;
+  bool operator==(const Ratio&) const = default;
+};
+
+// Where a decision is made. The numbers are stable: add at the end, never renumber.
+enum class Site : std::uint32_t {
+  latency = 0,         // of what carries bytes of a stream, or its end
+  ack_latency = 1,     // of bare acknowledgements, window updates and probes
+  control_latency = 2, // of the handshake and of RST
+  drop = 3,
+  burst = 4,           // whether a bursty path turns bad, or good again
+  delay = 5,
+  duplicate = 6,
+  reorder = 7,
+  corrupt = 8,
+  cut = 9,             // where a segment ends while faults are on
+  name_lookup = 10,
+  sync_latency = 11,
+  sync_error = 12,
+  survivor = 13,       // what a crash leaves of what was not synced
+  torn = 14,
+  bit_rot = 15,
+  swarm = 16,          // which families of faults a seed has
+  nemesis = 17,        // when, whom, how long, how much
+  crash_loop = 18,
+  boot = 19,           // spread of boot clocks
+  program0 = 64        // programs, and who drives them, number their own from here on
+};
+
+struct Choice {
+  Site site;
+  NodeId node;
+  std::uint64_t n;      // the first is 1
+  std::uint64_t bound;
+  std::uint64_t value;
+};
+
+class Choices {
+ public:
+  explicit Choices(std::uint64_t seed) : seed_{mix(seed)} {}
+
+  std::uint32_t below(Site site, NodeId who, std::uint32_t bound) {  // uniform in [0, bound)
+    Stream& stream = at(site, who);
+    const std::uint64_t bits = mix(stream.base + ++stream.drawn);
+    auto value = static_cast<std::uint32_t>((bits >> 32) * bound >> 32);
+    if (watched_) [[unlikely]]
+      value = static_cast<std::uint32_t>(settle(site, who, stream.drawn, bound, value));
+    return value;
+  }
+
+  std::uint64_t wide(Site site, NodeId who, std::uint64_t bound);  // the same, for any bound
+
+  bool chance(Site site, NodeId who, Ratio odds) { return below(site, who, odds.den) < odds.num; }
+
+  std::uint64_t bits(Site site, NodeId who) {
+    Stream& stream = at(site, who);
+    return mix(stream.base + ++stream.drawn);
+  }
+
+  // Replay and shrinking: this one choice is given, whatever the seed says (held below its bound).
+  void give(Site site, NodeId who, std::uint64_t n, std::uint64_t value);
+  void keep_log(bool wanted);
+  const std::vector<Choice>& log() const { return log_; }
+
+  static constexpr std::uint64_t mix(std::uint64_t x) {
+    x += 0x9e3779b97f4a7c15U;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
+    return x ^ (x >> 31);
+  }
+
+ private:
+  struct Stream {
+    std::uint64_t base = 0;   // of this site and node; 0: not yet used
+    std::uint64_t drawn = 0;
+  };
+
+  Stream& at(Site site, NodeId who) {
+    const auto s = static_cast<std::size_t>(site);
+    const auto n = static_cast<std::size_t>(who);
+    if (s >= streams_.size() || n >= streams_[s].size() || streams_[s][n].base == 0) [[unlikely]]
+      open(site, who);
+    return streams_[s][n];
+  }
+  void open(Site site, NodeId who);
+  std::uint64_t settle(Site site, NodeId who, std::uint64_t n, std::uint64_t bound,
+                       std::uint64_t value);
+
+  std::uint64_t seed_;
+  std::vector<std::vector<Stream>> streams_;  // by site, then node
+  bool watched_ = false;                      // a log is kept or a choice is given
+  bool logging_ = false;
+  std::vector<Choice> log_;
+  std::map<std::tuple<Site, NodeId, std::uint64_t>, std::uint64_t> given_;
+};
+
+}  // namespace hubproof::sim
