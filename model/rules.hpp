@@ -76,7 +76,6 @@ struct HubRules {
         const Duration limit = keep_alive + keep_alive / 2;
         return limit == Duration{0} || limit > cap ? cap : limit;
       };
-  bool (*will_fires)(bool clean_disconnect) = [](bool clean_disconnect) { return !clean_disconnect; };  // [MQTT-42]
   bool (*counts_as_return)(DeliveryCountRule rule, bool abandoned) =  // [C2D-17]
       [](DeliveryCountRule rule, bool abandoned) {
         return abandoned || rule == DeliveryCountRule::every_return_2017;
@@ -87,6 +86,18 @@ struct HubRules {
         return asked == Ack::full || asked == side;
       };
   Status (*reported)(Status outcome) = [](Status outcome) { return outcome; };  // [FBK-09]
+
+  // Doors.
+  bool acks_wait = true;            // a PUBACK leaves once its message is durable [DLV-04]
+  bool resends_are_stored = true;   // DUP never suppresses a message [MQTT-22, DLV-10]
+  bool one_connection = true;       // a newer connection of a device ends the older one [MQTT-09]
+  bool needs_subscription = true;   // nothing is delivered before a subscription [MQTT-30]
+  bool pushes_backlog = true;       // a connection starts with what waits for its device [MQTT-32]
+  std::uint32_t (*wills)(Why why) = // how many wills an ended connection leaves [MQTT-42]
+      [](Why why) { return why == Why::disconnect ? 0u : 1u; };
+  std::uint32_t (*origin)(std::uint32_t device, std::uint64_t nth) =  // whose the nth message is [D2C-14]
+      [](std::uint32_t device, std::uint64_t) { return device; };
+  View (*stored_body)(View payload) = [](View payload) { return payload; };  // [MSG-16]
 };
 
 struct DeviceRules {
