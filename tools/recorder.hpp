@@ -1,0 +1,46 @@
+// Stamps what machines saw with time and observer, and hands it on: to the judge, and to whoever
+// keeps the history of a run.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "conformance/judge.hpp"
+#include "model/history.hpp"
+#include "sim/world.hpp"
+
+namespace hubproof::tools {
+
+class Recorder {
+ public:
+  using OnEvent = std::function<void(const model::History& header, const model::Event& event)>;
+
+  Recorder(sim::World& world, const model::History& header, conformance::Judge& judge, OnEvent on_event)
+      : world_{world}, header_{header}, judge_{judge}, on_event_{std::move(on_event)} {}
+
+  void record(sim::NodeId observer, std::vector<model::Event>& events) {
+    const std::int64_t at = world_.now().time_since_epoch().count();
+    const std::int64_t local = world_.clock(observer).wall(world_.now());
+    for (model::Event& event : events) {
+      event.at = at;
+      event.local = local;
+      event.observer = static_cast<model::NodeIndex>(observer);
+      judge_.saw(event);
+      if (on_event_) on_event_(header_, event);
+    }
+  }
+  void record(sim::NodeId observer, model::Event event) {
+    one_.assign(1, event);
+    record(observer, one_);
+  }
+
+ private:
+  sim::World& world_;
+  const model::History& header_;
+  conformance::Judge& judge_;
+  OnEvent on_event_;
+  std::vector<model::Event> one_;
+};
+
+}  // namespace hubproof::tools

@@ -1,0 +1,250 @@
+#include "tools/run.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "model/mutants/mutant.hpp"
+#include "sim/world.hpp"
+#include "tools/describe_fault.hpp"
+#include "tools/recorder.hpp"
+#include "tools/sim_device.hpp"
+#include "tools/sim_hub.hpp"
+#include "tools/sim_service.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+// The cast of one run, made from a scenario. Everything lives here and dies with it.
+class Play {
+ public:
+  Play(const Scenario& scenario, const RunOptions& options)
+      : scenario_{scenario},
+        options_{options},
+        rules_{scenario.rules},
+        world_{options.seed},
+        end_{sim::Instant{} + scenario.duration + scenario.settle} {
+    if (options_.mutant != nullptr) options_.mutant->apply(rules_);
+    name_participants();
+    judge_.emplace(header_.terms, header_.participants);
+    recorder_.emplace(world_, header_, *judge_, options_.on_event);
+    stage_.emplace(Stage{world_, *recorder_, effects_, scratch_, [this](sim::NodeId node) {
+                           // A boot may set a clock wrong.
+                           if (changes_.contains(node)) clock_bounds(node);
+                         }});
+    if (options_.on_header) options_.on_header(header_);
+    if (options_.trace != nullptr) world_.trace().sink(options_.trace);
+    add_nodes();
+  }
+
+  RunResult play() {
+    set_up();
+    apply_faults();
+    for (auto& service : services_) service->begin();
+    for (auto& device : devices_) device->begin();
+    world_.at(sim::Instant{} + scenario_.duration, {[](void* self, std::uint64_t, std::uint64_t) {
+                                                      static_cast<Play*>(self)->heal();
+                                                    },
+                                                    this, 0, 0});
+    const sim::Instant stop =
+        options_.until ? std::min(end_, sim::Instant{} + *options_.until) : end_;
+    world_.run_until(stop);
+    recorder_->record(hub_node, event(model::What::finished));
+    RunResult result;
+    result.digest = world_.trace().digest();
+    if (options_.deliberate_nondeterminism)  // an address, as careless code would let in
+      result.digest ^= reinterpret_cast<std::uintptr_t>(this);
+    result.events = world_.events();
+    result.simulated = world_.now() - sim::Instant{};
+    result.report = judge_->finish();
+    return result;
+  }
+
+ private:
+  static model::Event event(model::What what) {
+    model::Event event;
+    event.what = what;
+    return event;
+  }
+
+  void name_participants() {
+    header_.terms = model::terms(scenario_.rules);
+    header_.terms.settle_ns = scenario_.settle.count();
+    names_ = node_names(scenario_);
+    header_.participants.push_back({names_[0], model::Role::hub});
+    for (std::size_t i = 0; i < scenario_.services.size(); ++i)
+      header_.participants.push_back({names_[header_.participants.size()], model::Role::service});
+    while (header_.participants.size() < names_.size())
+      header_.participants.push_back({names_[header_.participants.size()], model::Role::device});
+  }
+
+  void add_nodes() {
+    const auto index_of = [this](std::string_view id) {
+      const auto found = by_id_.find(id);
+      return found == by_id_.end() ? model::NodeIndex::none : found->second;
+    };
+    hub_ = std::make_unique<SimHub>(*stage_, rules_, scenario_.hub_restart, index_of);
+    place(*hub_);
+    world_.network().everywhere(scenario_.network);
+    world_.disk(hub_node).settings(scenario_.hub_disk);
+
+    // Ids first: services choose from all of them.
+    std::size_t next = 1 + scenario_.services.size();
+    std::map<std::string_view, std::size_t> group_begin;
+    std::vector<std::string> id_of(names_.size());
+    for (const DeviceGroup& group : scenario_.devices) {
+      group_begin[group.name] = next;
+      for (std::uint32_t i = 0; i < group.count; ++i, ++next) {
+        const bool twin = !group.twin_of.empty();
+        id_of[next] = twin ? names_[group_begin[group.twin_of] + i] : names_[next];
+        if (twin) continue;
+        ids_.push_back(id_of[next]);
+        by_id_[names_[next]] = static_cast<model::NodeIndex>(next);
+      }
+    }
+
+    const sim::Instant quiet_from = sim::Instant{} + scenario_.duration;
+    for (const ServiceNode& settings : scenario_.services) {
+      services_.push_back(std::make_unique<SimService>(*stage_, settings, index_of, ids_, hub_node,
+                                                       quiet_from));
+      place(*services_.back());
+      if (settings.path) path(services_.back()->node(), *settings.path);
+    }
+    for (const DeviceGroup& group : scenario_.devices) {
+      for (std::uint32_t i = 0; i < group.count; ++i) {
+        const std::string& id = id_of[world_.nodes()];
+        devices_.push_back(std::make_unique<SimDevice>(*stage_, group, rules_.device, id,
+                                                       by_id_.find(id)->second, hub_node,
+                                                       quiet_from));
+        place(*devices_.back());
+        if (group.path) path(devices_.back()->node(), *group.path);
+        if (group.settings.durable_outbox)
+          world_.disk(devices_.back()->node()).settings(scenario_.device_disk);
+      }
+    }
+  }
+
+  void place(SimNode& node) { node.place(world_.add(names_[world_.nodes()], node)); }
+
+  void path(sim::NodeId node, const sim::PathSettings& settings) {
+    world_.network().path(node, hub_node, settings);
+    world_.network().path(hub_node, node, settings);
+  }
+
+  // The hub starts, and knows its devices for good before anything else happens.
+  void set_up() {
+    world_.start(hub_node);
+    std::size_t waiting = ids_.size();
+    for (const std::string& id : ids_) {
+      hub_->request(model::CreateDevice{id}, [this, &id, &waiting](const model::Response& response) {
+        --waiting;
+        model::Event created = event(model::What::create_device);
+        created.device = by_id_.find(id)->second;
+        if (const auto* done = std::get_if<model::Done>(&response))
+          created.generation = done->generation;
+        recorder_->record(hub_node, created);
+      });
+    }
+    while (waiting > 0 && world_.step()) {
+    }
+    clock_bounds(hub_node);
+    for (const auto& service : services_) clock_bounds(service->node());
+    if (devices_.size() <= 1000)
+      for (const auto& device : devices_) clock_bounds(device->node());
+  }
+
+  void apply_faults() {
+    std::vector<sim::Fault> faults = scenario_.faults;
+    for (const sim::NemesisSpec& spec : scenario_.nemeses) {
+      const std::vector<sim::Fault> drawn = sim::draw(world_.choices(), spec);
+      faults.insert(faults.end(), drawn.begin(), drawn.end());
+    }
+    world_.nemesis().apply(faults);
+    // After the faults, so that at equal times the fault comes first and is then told.
+    for (const sim::Fault& fault : faults) {
+      header_.notes.push_back(describe_fault(fault, names_));
+      const std::uint64_t note = header_.notes.size() - 1;
+      tell(fault.from, model::What::fault_begins, note);
+      if (fault.until > fault.from) tell(fault.until, model::What::fault_ends, note);
+      if (sim::family(fault.kind) != sim::Family::clock) continue;
+      std::vector<sim::NodeId> nodes = fault.nodes;
+      for (std::uint32_t node = 0; fault.nodes.empty() && node < names_.size(); ++node)
+        nodes.push_back(sim::NodeId{node});
+      for (const sim::NodeId node : nodes) {
+        changes_[node].push_back(fault.from);
+        changes_[node].push_back(fault.until);
+      }
+    }
+    for (auto& [node, when] : changes_) {
+      std::ranges::sort(when);
+      for (const sim::Instant at : when)
+        world_.at(at, {[](void* self, std::uint64_t which, std::uint64_t) {
+                         static_cast<Play*>(self)->clock_bounds(static_cast<sim::NodeId>(which));
+                       },
+                       this, static_cast<std::uint64_t>(node), 0});
+    }
+  }
+
+  void tell(sim::Instant at, model::What what, std::uint64_t note) {
+    world_.at(at, {[](void* self, std::uint64_t kind, std::uint64_t which) {
+                     auto& play = *static_cast<Play*>(self);
+                     if (play.world_.nemesis().healed()) return;
+                     model::Event told = event(static_cast<model::What>(kind));
+                     told.note = static_cast<std::uint32_t>(which);
+                     play.recorder_->record(hub_node, told);
+                   },
+                   this, static_cast<std::uint64_t>(what), note});
+  }
+
+  // Between two changes a clock's offset moves one way (it drifts or is slewed), so its ends bound it.
+  void clock_bounds(sim::NodeId node) {
+    const sim::Instant now = world_.now();
+    sim::Instant until = end_;
+    if (const auto found = changes_.find(node); found != changes_.end() && !world_.nemesis().healed())
+      for (const sim::Instant at : found->second)
+        if (at > now) until = std::min(until, at);
+    const auto offset = [&](sim::Instant at) {
+      return world_.clock(node).wall(at) - sim::Clock::true_wall(at);
+    };
+    const std::int64_t first = offset(now);
+    const std::int64_t last = offset(until);
+    model::Event bounds = event(model::What::clock);
+    bounds.device = static_cast<model::NodeIndex>(node);
+    bounds.offset_low = std::min(first, last) - 1'000;
+    bounds.offset_high = std::max(first, last) + 1'000;
+    recorder_->record(node, bounds);
+  }
+
+  void heal() {
+    world_.nemesis().heal();
+    for (const auto& [node, when] : changes_) clock_bounds(node);
+    recorder_->record(hub_node, event(model::What::healed));
+  }
+
+  const Scenario& scenario_;
+  const RunOptions& options_;
+  model::Rules rules_;
+  sim::World world_;
+  sim::Instant end_;
+  model::History header_;
+  std::optional<conformance::Judge> judge_;
+  std::optional<Recorder> recorder_;
+  model::Effects effects_;
+  model::Bytes scratch_;
+  std::optional<Stage> stage_;
+  std::vector<std::string> names_;            // by node
+  std::vector<std::string> ids_;              // of registered devices
+  std::map<std::string, model::NodeIndex, std::less<>> by_id_;
+  std::map<sim::NodeId, std::vector<sim::Instant>> changes_;  // of clocks, by faults
+  std::unique_ptr<SimHub> hub_;
+  std::vector<std::unique_ptr<SimService>> services_;
+  std::vector<std::unique_ptr<SimDevice>> devices_;
+};
+
+}  // namespace
+
+RunResult run(const Scenario& scenario, const RunOptions& options) {
+  return Play{scenario, options}.play();
+}
+
+}  // namespace hubproof::tools

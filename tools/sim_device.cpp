@@ -1,0 +1,183 @@
+#include "tools/sim_device.hpp"
+
+#include "tools/workload.hpp"
+
+namespace hubproof::tools {
+
+void SimDevice::begin() {
+  const sim::Duration after = draw(group_.start, DriverSite::start);
+  world().at(world().now() + after, {[](void* self, std::uint64_t, std::uint64_t) {
+                                       auto& device = *static_cast<SimDevice*>(self);
+                                       device.world().start(device.node_);
+                                     },
+                                     this, 0, 0});
+  plan_memory_loss();
+}
+
+void SimDevice::started() {
+  forget_alarm();
+  asleep_ = false;
+  append_failed_ = false;
+  socket_ = sim::Socket::none;
+  connection_ = model::ConnectionId::none;
+  note(model::What::started);
+  std::vector<model::StoredFile> files;
+  if (group_.settings.durable_outbox) {
+    sim::Disk& disk = world().disk(node_);
+    for (const std::uint64_t name : disk.files())
+      files.push_back({static_cast<model::FileId>(name), disk.read(name)});
+  }
+  device_.emplace(group_.settings, rules_, id_, static_cast<std::uint32_t>(node_), chance());
+  device_->started(now(), files, effects());
+  done();
+  plan_telemetry();
+  plan_sleep();
+}
+
+void SimDevice::crashed() {
+  note(model::What::crashed);
+  device_.reset();
+  connection_base_ += connections_;
+  connections_ = 0;
+}
+
+void SimDevice::connected(sim::Socket socket) {
+  if (socket != socket_) return;
+  device_->connected(now(), connection_, effects());
+  done();
+}
+
+void SimDevice::refused(sim::Socket socket, sim::Refusal) {
+  if (socket != socket_) return;
+  socket_ = sim::Socket::none;
+  device_->refused(now(), connection_, effects());
+  done();
+}
+
+void SimDevice::received(sim::Socket socket, sim::View bytes) {
+  if (socket != socket_) return;
+  device_->received(now(), connection_, bytes, effects());
+  done();
+}
+
+void SimDevice::ended(sim::Socket socket, sim::Ending how) {
+  if (socket != socket_) return;
+  socket_ = sim::Socket::none;
+  const model::EndedBy by = how == sim::Ending::fin     ? model::EndedBy::peer
+                            : how == sim::Ending::reset ? model::EndedBy::reset
+                                                        : model::EndedBy::timed_out;
+  device_->ended(now(), connection_, by, effects());
+  done();
+}
+
+void SimDevice::synced(std::uint64_t ticket, bool ok) {
+  device_->stored(now(), static_cast<model::Ticket>(ticket), ok && !append_failed_, effects());
+  done();
+}
+
+void SimDevice::woken(std::uint64_t tag) {
+  if (tag == telemetry_tag) {
+    send_telemetry();
+  } else if (tag == sleep_tag) {
+    asleep_ = !asleep_;
+    if (asleep_) {
+      device_->sleep(now(), effects());
+    } else {
+      device_->resume(now(), effects());
+    }
+    done();
+    plan_sleep();
+  } else if (alarm_is_due()) {
+    device_->woken(now(), effects());
+    done();
+  }
+}
+
+void SimDevice::clock_stepped() {
+  forget_alarm();
+  device_->woken(now(), effects());
+  done();
+}
+
+// A device numbers its connections from 1 in each life; history numbers them over all lives.
+void SimDevice::record(std::vector<model::Event>& events) {
+  for (model::Event& event : events) {
+    if (event.device == static_cast<model::NodeIndex>(node_)) event.device = about_;
+    if (event.connection != 0) event.connection += connection_base_;
+    if (event.token != 0 && (event.flags & model::flag_link) == 0)
+      event.token += static_cast<std::uint64_t>(connection_base_) << 16;
+  }
+  stage_.recorder.record(node_, events);
+}
+
+void SimDevice::close(model::ConnectionId connection) {
+  if (connection != connection_) return;
+  world().network().close(socket_);
+  socket_ = sim::Socket::none;
+}
+
+void SimDevice::abort(model::ConnectionId connection) {
+  if (connection != connection_) return;
+  world().network().abort(socket_);
+  socket_ = sim::Socket::none;
+}
+
+void SimDevice::connect(model::ConnectionId connection) {
+  connection_ = connection;
+  connections_ = std::max(connections_, static_cast<std::uint32_t>(connection));
+  const bool link = group_.settings.protocol == model::DeviceSettings::Protocol::link;
+  socket_ = world().network().connect(node_, hub_, link ? link_port : mqtt_port);
+}
+
+void SimDevice::done() {
+  perform(effects(), *this);
+  follow(device_->deadline());
+}
+
+void SimDevice::plan_telemetry() {
+  if (!group_.telemetry.every) return;
+  const sim::Instant from = sim::Instant{} + group_.telemetry.from;
+  const sim::Instant due = std::max(from, world().now()) +
+                           draw(*group_.telemetry.every, DriverSite::telemetry_every);
+  const sim::Instant until =
+      group_.telemetry.until ? sim::Instant{} + *group_.telemetry.until : quiet_from_;
+  if (due < until) world().wake_at(node_, due, telemetry_tag);
+}
+
+void SimDevice::plan_sleep() {
+  if (!group_.sleep) return;
+  const sim::Instant due =
+      world().now() + draw(asleep_ ? group_.sleep->asleep : group_.sleep->awake, DriverSite::sleep);
+  // It is awake when liveness is owed.
+  if (asleep_ || due < quiet_from_) world().wake_at(node_, due, sleep_tag);
+}
+
+void SimDevice::plan_memory_loss() {
+  if (group_.memory_loss.high <= sim::Duration{0}) return;
+  const sim::Instant due = world().now() + draw(group_.memory_loss, DriverSite::memory_loss);
+  if (due >= quiet_from_) return;
+  world().at(due, {[](void* self, std::uint64_t, std::uint64_t) {
+                     auto& device = *static_cast<SimDevice*>(self);
+                     device.world().crash_process(device.node_);
+                     device.world().restart(device.node_);
+                     device.plan_memory_loss();
+                   },
+                   this, 0, 0});
+}
+
+void SimDevice::send_telemetry() {
+  model::Bytes& message = stage_.scratch;
+  for (std::uint32_t i = 0; i < group_.telemetry.burst; ++i) {
+    MessageShape shape;
+    shape.properties = group_.telemetry.properties;
+    shape.body = static_cast<std::size_t>(
+        draw(group_.telemetry.body, DriverSite::telemetry_body).count());
+    message.clear();
+    write_message(message, model::own_key('t', static_cast<std::uint32_t>(node_), ++number_), shape);
+    device_->submit(now(), message, effects());
+    done();
+  }
+  plan_telemetry();
+}
+
+}  // namespace hubproof::tools

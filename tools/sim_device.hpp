@@ -1,0 +1,77 @@
+// A device machine on a simulated node, with the application that gives it work: telemetry at
+// drawn times, sleep by intent, and a memory that may be lost.
+#pragma once
+
+#include <optional>
+
+#include "model/device.hpp"
+#include "tools/scenario.hpp"
+#include "tools/sim_node.hpp"
+
+namespace hubproof::tools {
+
+class SimDevice final : public SimNode {
+ public:
+  // `about`: the participant whose id this device uses (itself, but for twins). Telemetry that is
+  // not told when to stop stops at `quiet_from`.
+  SimDevice(Stage& stage, const DeviceGroup& group, const model::DeviceRules& rules, std::string id,
+            model::NodeIndex about, sim::NodeId hub, sim::Instant quiet_from)
+      : SimNode{stage}, group_{group}, rules_{rules}, id_{std::move(id)}, about_{about}, hub_{hub},
+        quiet_from_{quiet_from} {}
+
+  void begin();  // once, when the run begins: starts the process at its drawn time
+
+  void started() override;
+  void crashed() override;
+  void connected(sim::Socket socket) override;
+  void refused(sim::Socket socket, sim::Refusal why) override;
+  void received(sim::Socket socket, sim::View bytes) override;
+  void ended(sim::Socket socket, sim::Ending how) override;
+  void synced(std::uint64_t ticket, bool ok) override;
+  void woken(std::uint64_t tag) override;
+  void clock_stepped() override;
+
+  // Port.
+  void record(std::vector<model::Event>& events);
+  void send(model::ConnectionId connection, model::View bytes) {
+    if (connection == connection_) world().network().write(socket_, bytes);
+  }
+  void close(model::ConnectionId connection);
+  void abort(model::ConnectionId connection);
+  void connect(model::ConnectionId connection);
+  void append(std::uint64_t file, model::View bytes) {
+    if (!world().disk(node_).append(file, bytes)) append_failed_ = true;
+  }
+  void sync(std::uint64_t file, model::Ticket ticket) {
+    world().disk(node_).sync(file, static_cast<std::uint64_t>(ticket));
+  }
+  void remove(std::uint64_t file) { world().disk(node_).remove(file); }
+  void halt() {}
+
+ private:
+  static constexpr std::uint64_t telemetry_tag = 1;
+  static constexpr std::uint64_t sleep_tag = 2;
+
+  void done();
+  void plan_telemetry();
+  void plan_sleep();
+  void plan_memory_loss();
+  void send_telemetry();
+
+  const DeviceGroup& group_;
+  const model::DeviceRules& rules_;
+  std::string id_;
+  model::NodeIndex about_;
+  sim::NodeId hub_;
+  sim::Instant quiet_from_;
+  std::optional<model::Device> device_;
+  sim::Socket socket_{};
+  model::ConnectionId connection_{};
+  std::uint32_t connection_base_ = 0;  // of this incarnation: its first connection is base + 1
+  std::uint32_t connections_ = 0;      // asked for by this incarnation
+  std::uint32_t number_ = 0;           // of the last message, over all incarnations
+  bool asleep_ = false;
+  bool append_failed_ = false;
+};
+
+}  // namespace hubproof::tools

@@ -1,0 +1,141 @@
+#include "tools/sim_hub.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+std::size_t slot(sim::Socket socket) {
+  return static_cast<std::uint32_t>(static_cast<std::uint64_t>(socket));
+}
+
+model::EndedBy ended_by(sim::Ending how) {
+  switch (how) {
+    case sim::Ending::fin: return model::EndedBy::peer;
+    case sim::Ending::reset: return model::EndedBy::reset;
+    case sim::Ending::timed_out: return model::EndedBy::timed_out;
+  }
+  return model::EndedBy::unknown;
+}
+
+}  // namespace
+
+void SimHub::request(const model::Request& request, model::Server::Answer answer) {
+  if (!server_) return;
+  server_->request(now(), request, std::move(answer), effects());
+  done();
+}
+
+void SimHub::started() {
+  append_failed_ = false;
+  halted_ = false;
+  forget_alarm();
+  note(model::What::started);
+  sim::Disk& disk = world().disk(node_);
+  std::vector<model::StoredFile> files;
+  for (const std::uint64_t name : disk.files())
+    files.push_back({static_cast<model::FileId>(name), disk.read(name)});
+  server_.emplace(rules_, chance());
+  server_->name_devices(index_of_);
+  server_->recover(now(), files, effects());
+  world().network().listen(node_, mqtt_port);
+  world().network().listen(node_, link_port);
+  done();
+}
+
+void SimHub::crashed() {
+  note(model::What::crashed);
+  server_.reset();
+  std::fill(by_slot_.begin(), by_slot_.end(), model::ConnectionId::none);
+  std::fill(sockets_.begin(), sockets_.end(), sim::Socket::none);
+}
+
+model::ConnectionId SimHub::connection(sim::Socket socket) const {
+  const std::size_t at = slot(socket);
+  if (at >= by_slot_.size()) return model::ConnectionId::none;
+  const model::ConnectionId found = by_slot_[at];
+  return sockets_[static_cast<std::size_t>(found)] == socket ? found : model::ConnectionId::none;
+}
+
+void SimHub::accepted(sim::Socket socket) {
+  const auto connection = static_cast<model::ConnectionId>(sockets_.size());
+  sockets_.push_back(socket);
+  if (slot(socket) >= by_slot_.size()) by_slot_.resize(slot(socket) + 1);
+  by_slot_[slot(socket)] = connection;
+  const auto door =
+      world().network().port(socket) == link_port ? model::Door::link : model::Door::mqtt;
+  server_->opened(now(), connection, door, effects());
+  done();
+}
+
+void SimHub::received(sim::Socket socket, sim::View bytes) {
+  const model::ConnectionId which = connection(socket);
+  if (which == model::ConnectionId::none) return;
+  server_->received(now(), which, bytes, effects());
+  done();
+}
+
+void SimHub::ended(sim::Socket socket, sim::Ending how) {
+  const model::ConnectionId which = connection(socket);
+  if (which == model::ConnectionId::none) return;
+  sockets_[static_cast<std::size_t>(which)] = sim::Socket::none;
+  server_->ended(now(), which, ended_by(how), effects());
+  done();
+}
+
+void SimHub::synced(std::uint64_t ticket, bool ok) {
+  server_->stored(now(), static_cast<model::Ticket>(ticket), ok && !append_failed_, effects());
+  done();
+}
+
+void SimHub::woken(std::uint64_t) {
+  if (!alarm_is_due()) return;
+  server_->woken(now(), effects());
+  done();
+}
+
+void SimHub::clock_stepped() {
+  forget_alarm();
+  server_->woken(now(), effects());
+  done();
+}
+
+void SimHub::close(model::ConnectionId connection) {
+  world().network().close(socket(connection));
+  sockets_[static_cast<std::size_t>(connection)] = sim::Socket::none;
+}
+
+void SimHub::abort(model::ConnectionId connection) {
+  world().network().abort(socket(connection));
+  sockets_[static_cast<std::size_t>(connection)] = sim::Socket::none;
+}
+
+void SimHub::append(std::uint64_t file, model::View bytes) {
+  if (!world().disk(node_).append(file, bytes)) append_failed_ = true;
+}
+
+void SimHub::sync(std::uint64_t file, model::Ticket ticket) {
+  world().disk(node_).sync(file, static_cast<std::uint64_t>(ticket));
+}
+
+void SimHub::halt() {
+  if (halted_) return;
+  halted_ = true;
+  // A program may not crash its own node while it is being called: the next events do it.
+  world().at(world().now(), {[](void* self, std::uint64_t incarnation, std::uint64_t) {
+                               auto& hub = *static_cast<SimHub*>(self);
+                               if (hub.world().incarnation(hub.node_) == incarnation)
+                                 hub.world().crash_process(hub.node_);
+                             },
+                             this, world().incarnation(node_), 0});
+  world().at(world().now() + restart_after_, {[](void* self, std::uint64_t, std::uint64_t) {
+                                                auto& hub = *static_cast<SimHub*>(self);
+                                                hub.world().restart(hub.node_);
+                                              },
+                                              this, 0, 0});
+}
+
+void SimHub::done() {
+  perform(effects(), *this);
+  if (server_ && !halted_) follow(server_->deadline());
+}
+
+}  // namespace hubproof::tools

@@ -1,0 +1,232 @@
+#include "tools/sim_service.hpp"
+
+#include <algorithm>
+
+#include "tools/workload.hpp"
+
+namespace hubproof::tools {
+
+bool matches_pattern(std::string_view pattern, std::string_view name) {
+  if (pattern.empty()) return name.empty();
+  if (pattern.front() == '*') {
+    for (std::size_t skip = 0; skip <= name.size(); ++skip)
+      if (matches_pattern(pattern.substr(1), name.substr(skip))) return true;
+    return false;
+  }
+  return !name.empty() && name.front() == pattern.front() &&
+         matches_pattern(pattern.substr(1), name.substr(1));
+}
+
+SimService::SimService(Stage& stage, const ServiceNode& settings, IndexOf index_of,
+                       const std::vector<std::string>& devices, sim::NodeId hub,
+                       sim::Instant quiet_from)
+    : SimNode{stage}, settings_{settings}, index_of_{std::move(index_of)}, devices_{devices},
+      hub_{hub}, quiet_from_{quiet_from} {
+  const auto choose = [&](std::string_view pattern) {
+    Targets targets;
+    for (std::uint32_t i = 0; i < devices_.size(); ++i)
+      if (matches_pattern(pattern, devices_[i])) targets.of.push_back(i);
+    return targets;
+  };
+  for (const CommandLoad& load : settings_.commands) command_targets_.push_back(choose(load.to));
+  registry_targets_ = choose(settings_.registry.to);
+}
+
+void SimService::begin() {
+  world().start(node_);
+  for (std::size_t i = 0; i < settings_.commands.size(); ++i) plan(Work::commands, i);
+  plan(Work::purge, 0);
+  plan(Work::recreate, 0);
+  plan(Work::disable, 0);
+  // What was begun but forgotten in a crash is set right once faults are over, before liveness is owed.
+  world().at(quiet_from_ + std::chrono::seconds{1},
+             {[](void* self, std::uint64_t, std::uint64_t) { static_cast<SimService*>(self)->mend(); },
+              this, 0, 0});
+}
+
+void SimService::mend() {
+  for (const std::uint32_t device : recreated_) submit(model::CreateDevice{devices_[device]});
+  for (const std::uint32_t device : disabled_) submit(model::EnableDevice{devices_[device], true});
+}
+
+void SimService::started() {
+  forget_alarm();
+  socket_ = sim::Socket::none;
+  connection_ = model::ConnectionId::none;
+  note(model::What::started);
+  service_.emplace(settings_.settings, settings_.name, static_cast<std::uint32_t>(node_), chance(),
+                   index_of_);
+  service_->started(now(), effects());
+  done();
+}
+
+void SimService::crashed() {
+  note(model::What::crashed);
+  service_.reset();
+  connection_base_ += connections_;
+  connections_ = 0;
+}
+
+void SimService::connected(sim::Socket socket) {
+  if (socket != socket_) return;
+  service_->connected(now(), connection_, effects());
+  done();
+}
+
+void SimService::refused(sim::Socket socket, sim::Refusal) {
+  if (socket != socket_) return;
+  socket_ = sim::Socket::none;
+  service_->refused(now(), connection_, effects());
+  done();
+}
+
+void SimService::received(sim::Socket socket, sim::View bytes) {
+  if (socket != socket_) return;
+  service_->received(now(), connection_, bytes, effects());
+  done();
+}
+
+void SimService::ended(sim::Socket socket, sim::Ending how) {
+  if (socket != socket_) return;
+  socket_ = sim::Socket::none;
+  const model::EndedBy by = how == sim::Ending::fin     ? model::EndedBy::peer
+                            : how == sim::Ending::reset ? model::EndedBy::reset
+                                                        : model::EndedBy::timed_out;
+  service_->ended(now(), connection_, by, effects());
+  done();
+}
+
+void SimService::woken(std::uint64_t) {
+  if (!alarm_is_due()) return;
+  service_->woken(now(), effects());
+  done();
+}
+
+void SimService::clock_stepped() {
+  forget_alarm();
+  service_->woken(now(), effects());
+  done();
+}
+
+void SimService::record(std::vector<model::Event>& events) {
+  for (model::Event& event : events)
+    if (event.connection != 0) event.connection += connection_base_;
+  stage_.recorder.record(node_, events);
+}
+
+void SimService::close(model::ConnectionId connection) {
+  if (connection != connection_) return;
+  world().network().close(socket_);
+  socket_ = sim::Socket::none;
+}
+
+void SimService::abort(model::ConnectionId connection) {
+  if (connection != connection_) return;
+  world().network().abort(socket_);
+  socket_ = sim::Socket::none;
+}
+
+void SimService::connect(model::ConnectionId connection) {
+  connection_ = connection;
+  connections_ = std::max(connections_, static_cast<std::uint32_t>(connection));
+  socket_ = world().network().connect(node_, hub_, link_port);
+}
+
+void SimService::done() {
+  perform(effects(), *this);
+  follow(service_->deadline());
+}
+
+void SimService::plan(Work what, std::uint64_t which) {
+  const RegistryLoad& registry = settings_.registry;
+  sim::Instant base = world().now();
+  sim::Instant until = quiet_from_;
+  const std::optional<sim::Distribution>* every = nullptr;
+  DriverSite where = DriverSite::registry_when;
+  switch (what) {
+    case Work::commands: {
+      const CommandLoad& load = settings_.commands[which];
+      every = &load.every;
+      where = DriverSite::command_every;
+      base = std::max(base, sim::Instant{} + load.from);
+      if (load.until) until = sim::Instant{} + *load.until;
+      break;
+    }
+    case Work::purge: every = &registry.purge; break;
+    case Work::recreate: every = &registry.recreate; break;
+    case Work::disable: every = &registry.disable; break;
+    case Work::enable: return;
+  }
+  if (!*every) return;
+  const sim::Instant due = base + draw(**every, where);
+  if (due >= until) return;
+  world().at(due, {[](void* self, std::uint64_t what_it_is, std::uint64_t which_one) {
+                     auto& service = *static_cast<SimService*>(self);
+                     service.work(static_cast<Work>(what_it_is), which_one);
+                     service.plan(static_cast<Work>(what_it_is), which_one);
+                   },
+                   this, static_cast<std::uint64_t>(what), which});
+}
+
+void SimService::work(Work what, std::uint64_t which) {
+  if (what == Work::commands) {
+    send_commands(which);
+    return;
+  }
+  if (what == Work::enable) {
+    submit(model::EnableDevice{devices_[which], true});
+    return;
+  }
+  if (registry_targets_.of.empty()) return;
+  const std::uint32_t device = registry_targets_.of[world().choices().below(
+      site(DriverSite::registry_which), node_,
+      static_cast<std::uint32_t>(registry_targets_.of.size()))];
+  if (what == Work::purge) {
+    submit(model::Purge{devices_[device]});
+  } else if (what == Work::recreate) {
+    recreated_.insert(device);
+    submit(model::DeleteDevice{devices_[device]});
+    submit(model::CreateDevice{devices_[device]});
+  } else {
+    disabled_.insert(device);
+    submit(model::EnableDevice{devices_[device], false});
+    const sim::Instant due =
+        world().now() + draw(settings_.registry.disabled_for, DriverSite::registry_when);
+    world().at(due,
+               {[](void* self, std::uint64_t enable, std::uint64_t which_one) {
+                  static_cast<SimService*>(self)->work(static_cast<Work>(enable), which_one);
+                },
+                this, static_cast<std::uint64_t>(Work::enable), device});
+  }
+}
+
+void SimService::send_commands(std::size_t at) {
+  const CommandLoad& load = settings_.commands[at];
+  if (command_targets_[at].of.empty() || !service_) return;
+  const std::string& device = target(command_targets_[at], DriverSite::command_to);
+  for (std::uint32_t i = 0; i < load.burst; ++i) {
+    MessageShape shape;
+    shape.properties = load.properties;
+    shape.ack = load.ack;
+    shape.body = static_cast<std::size_t>(draw(load.body, DriverSite::command_body).count());
+    if (load.ttl) shape.expiry = now().wall + draw(*load.ttl, DriverSite::command_ttl);
+    model::SendCommand command{device, {}};
+    write_message(command.message,
+                  model::own_key('c', static_cast<std::uint32_t>(node_), ++number_), shape);
+    submit(std::move(command));
+  }
+}
+
+const std::string& SimService::target(const Targets& targets, DriverSite where) {
+  const std::uint32_t drawn = world().choices().below(
+      site(where), node_, static_cast<std::uint32_t>(targets.of.size()));
+  return devices_[targets.of[drawn]];
+}
+
+void SimService::submit(model::Request request) {
+  if (!service_) return;
+  service_->submit(now(), std::move(request), effects());
+  done();
+}
+
+}  // namespace hubproof::tools

@@ -1,0 +1,84 @@
+// A service machine on a simulated node, with the application that gives it work: commands to
+// drawn devices, and what an administrator does to the registry.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/service.hpp"
+#include "tools/scenario.hpp"
+#include "tools/sim_node.hpp"
+
+namespace hubproof::tools {
+
+class SimService final : public SimNode {
+ public:
+  using IndexOf = std::function<model::NodeIndex(std::string_view)>;
+
+  // `devices`: the ids of all devices, which patterns choose from. Work that is not told when to
+  // stop stops at `quiet_from`.
+  SimService(Stage& stage, const ServiceNode& settings, IndexOf index_of,
+             const std::vector<std::string>& devices, sim::NodeId hub, sim::Instant quiet_from);
+
+  void begin();
+
+  void started() override;
+  void crashed() override;
+  void connected(sim::Socket socket) override;
+  void refused(sim::Socket socket, sim::Refusal why) override;
+  void received(sim::Socket socket, sim::View bytes) override;
+  void ended(sim::Socket socket, sim::Ending how) override;
+  void woken(std::uint64_t tag) override;
+  void clock_stepped() override;
+
+  // Port.
+  void record(std::vector<model::Event>& events);
+  void send(model::ConnectionId connection, model::View bytes) {
+    if (connection == connection_) world().network().write(socket_, bytes);
+  }
+  void close(model::ConnectionId connection);
+  void abort(model::ConnectionId connection);
+  void connect(model::ConnectionId connection);
+  void append(std::uint64_t, model::View) {}  // a service has no disk: its checkpoints are the hub's
+  void sync(std::uint64_t, model::Ticket) {}
+  void remove(std::uint64_t) {}
+  void halt() {}
+
+ private:
+  // Work goes on while the process is down: what falls due then is not done.
+  enum class Work : std::uint64_t { commands, purge, recreate, disable, enable };
+  struct Targets {
+    std::vector<std::uint32_t> of;  // indices into devices_
+  };
+
+  void done();
+  void plan(Work work, std::uint64_t which);
+  void work(Work work, std::uint64_t which);
+  void send_commands(std::size_t load);
+  const std::string& target(const Targets& targets, DriverSite where);
+  void submit(model::Request request);
+  void mend();
+
+  const ServiceNode& settings_;
+  IndexOf index_of_;
+  const std::vector<std::string>& devices_;
+  std::vector<Targets> command_targets_;
+  Targets registry_targets_;
+  sim::NodeId hub_;
+  sim::Instant quiet_from_;
+  std::optional<model::Service> service_;
+  sim::Socket socket_{};
+  model::ConnectionId connection_{};
+  std::uint32_t connection_base_ = 0;
+  std::uint32_t connections_ = 0;
+  std::uint32_t number_ = 0;
+  std::set<std::uint32_t> recreated_, disabled_;  // devices that were ever so, by number
+};
+
+// '*' stands for any run of characters.
+bool matches_pattern(std::string_view pattern, std::string_view name);
+
+}  // namespace hubproof::tools
