@@ -18,7 +18,8 @@ enum class System : std::uint8_t {
   correlation_id = 2,
   user_id = 3,
   to = 4,
-  expiry = 5,  // 8 bytes: milliseconds since 1970, as the wire's ISO text and AMQP's timestamp have them
+  expiry =
+      5,  // 8 bytes: milliseconds since 1970, as the wire's ISO text and AMQP's timestamp have them
   content_type = 6,
   content_encoding = 7,
   ack = 8,  // 1 byte: Ack
@@ -44,7 +45,8 @@ enum class MessageKey : std::uint64_t { none = 0 };
 // the top bit set to tell the two apart.
 MessageKey message_key(std::string_view message_id);
 MessageKey own_key(char kind, std::uint32_t node, std::uint32_t number);  // kind 't' or 'c'
-std::string message_id(MessageKey key);  // the id of an own key; of a hashed one "#" and 16 hex digits
+std::string message_id(
+    MessageKey key);  // the id of an own key; of a hashed one "#" and 16 hex digits
 
 // Writes a flat message: any number of fields, then the body, once, last.
 //   field: tag u8, then per tag: system: length u16, bytes; property 0x80: name string16, value
@@ -53,7 +55,8 @@ class MessageWriter {
  public:
   explicit MessageWriter(Bytes& out) : out_{out} {}
   void system(System key, std::string_view value);
-  void expiry(Date at);  // cut to whole milliseconds
+  void expiry(Date at);                               // cut to whole milliseconds
+  void expiry_milliseconds(std::int64_t since_1970);  // the wire's years reach further than a Date
   void ack(Ack ack);
   void property(std::string_view name, std::string_view value);
   void null_property(std::string_view name);
@@ -83,7 +86,8 @@ class MessageView {
   // Equal digests at both ends are what [INV-25] asks for.
   std::uint64_t content_digest() const;
 
-  // Bytes that count towards the size limits: body, system values, property names and values [MSG-20].
+  // Bytes that count towards the size limits: body, system values, property names and values
+  // [MSG-20].
   std::size_t counted_size() const;
 
   // visit(System, value) / visit(name, optional value) for every field in order.
