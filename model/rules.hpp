@@ -1,5 +1,7 @@
 // What profiles switch and mutants spoil: named constants, switches and small pure functions that
 // the machines take as an argument. A machine asks its rules and never knows who wrote them.
+//
+// Each rule is asked at one place, so that a mutant which replaces it changes one decision.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +15,8 @@ namespace hubproof::model {
 
 using namespace std::chrono_literals;
 
+enum class RecordKind : std::uint8_t;  // model/hub/record.hpp
+
 // Switches of section 0.4 of the messaging facts and of the departures from MQTT 3.1.1; where both
 // name one, the name of the facts wins. Only those that this version's doors can show.
 enum class DeliveryCountRule : std::uint8_t { every_return_2017, abandon_only_2026 };
@@ -20,6 +24,8 @@ enum class RetainName : std::uint8_t { x_opt_retain, mqtt_retain };
 enum class Qos0Settle : std::uint8_t { complete_on_write, keep_locked };
 enum class PresubMessages : std::uint8_t { deliver_on_connack, after_subscribe, reject_older };
 enum class LockOnDisconnect : std::uint8_t { release, hold };
+// What becomes of a sender's expiry that is past or too far: both refused; past ones stored and
+// expired at once, far ones cut; past ones refused, far ones cut.
 enum class InvalidExpiry : std::uint8_t { refuse, accept_and_expire, cap };
 enum class Qos2Publish : std::uint8_t { close, puback };
 enum class BadTopic : std::uint8_t { close, ack };
@@ -27,7 +33,6 @@ enum class BadFilter : std::uint8_t { close, failure_code, accept };
 enum class FilterOverLimit : std::uint8_t { close, failure_code };
 enum class OverSize : std::uint8_t { close, ack_and_drop };
 
-// Small pure decisions. Each is a plain function, so a mutant replaces exactly one.
 struct HubRules {
   // Switches.
   DeliveryCountRule delivery_count_rule = DeliveryCountRule::abandon_only_2026;  // [C2D-17]
@@ -45,67 +50,168 @@ struct HubRules {
   bool resend_while_connected = true;                                            // [H-23]
 
   // Figures.
-  std::uint32_t partitions = 4;                  // [D2C-05]
-  std::uint32_t queue_limit = 50;                // [C2D-03]
-  std::uint32_t max_delivery_count = 10;         // [C2D-18]
-  std::uint32_t filter_limit = 5;                // [MQTT-36]
-  std::uint32_t c2d_window = 50;                 // unacknowledged C2D publishes per connection [OPEN-20]
-  std::uint32_t d2c_size_limit = 262'144;        // [D2C-40]
-  std::uint32_t c2d_size_limit = 65'536;         // [C2D-05]
-  std::uint32_t feedback_batch_limit = 64;       // [FBK-15]
-  std::uint32_t feedback_max_delivery_count = 10;// [FBK-20]
-  std::uint8_t refused_login = 5;                // CONNACK code [H-05]
-  std::uint8_t disabled_device = 3;              // CONNACK code [H-05]
-  Duration tick = 1ms;                           // the resolution of the hub's dates
-  Duration lock = 60s;                           // [C2D-13]
-  Duration default_ttl = 1h;                     // [C2D-27]
-  Duration max_ttl = 48h;                        // [C2D-28]
-  Duration retention = 24h;                      // [D2C-31]
-  Duration feedback_batch = 15s;                 // [FBK-15]
-  Duration feedback_ttl = 1h;                    // [FBK-19]
-  Duration feedback_lock = 60s;                  // [FBK-19]
-  Duration keep_alive_cap = 1767s;               // [MQTT-15]
-  Duration connect_deadline = 60s;               // [H-30]
-  Duration sync_patience = 30s;                  // a sync that takes longer: the storage is dead
+  std::uint32_t partitions = 4;                    // [D2C-05]
+  std::uint32_t consumer_groups = 20;              // [D2C-34]
+  std::uint32_t queue_limit = 50;                  // [C2D-03]
+  std::uint32_t max_delivery_count = 10;           // [C2D-18]
+  std::uint32_t filter_limit = 5;                  // [MQTT-36]
+  std::uint32_t c2d_window = 50;                   // unacknowledged C2D publishes per connection [OPEN-20]
+  std::uint32_t d2c_size_limit = 262'144;          // [D2C-40]
+  std::uint32_t c2d_size_limit = 65'536;           // [C2D-05]
+  std::uint32_t feedback_batch_limit = 64;         // [FBK-15]
+  std::uint32_t feedback_max_delivery_count = 10;  // [FBK-20]
+  std::uint8_t refused_login = 5;                  // CONNACK code [H-05]
+  std::uint8_t disabled_device = 3;                // CONNACK code [H-05]
+  Duration tick = 1ms;                             // the resolution of the hub's dates
+  Duration lock = 60s;                             // [C2D-13]
+  Duration default_ttl = 1h;                       // [C2D-27]
+  Duration max_ttl = 48h;                          // [C2D-28]
+  Duration retention = 24h;                        // [D2C-31]
+  Duration feedback_batch = 15s;                   // [FBK-15]
+  Duration feedback_ttl = 1h;                      // [FBK-19]
+  Duration feedback_lock = 60s;                    // [FBK-19]
+  Duration keep_alive_cap = 1767s;                 // [MQTT-15]
+  Duration connect_deadline = 60s;                 // [H-30]
+  Duration sync_patience = 30s;                    // a sync that takes longer: the storage is dead
+  std::uint32_t journal_copies = 1;                // 2: each record in two files, each heals the other
+  std::uint64_t journal_segment = 1 << 20;         // bytes after which a new segment starts, at least
 
-  // Decisions. The server and the hub ask these at the named places and nowhere else decide so.
-  bool (*expired)(Date now, Date expiry) = [](Date now, Date expiry) { return now >= expiry; };  // [C2D-29]
-  bool (*lock_ended)(Instant now, Instant until) = [](Instant now, Instant until) { return now >= until; };  // [C2D-12]
-  Duration (*keep_alive_limit)(Duration keep_alive, Duration cap) =  // [MQTT-14, MQTT-15, OPEN-11]
-      [](Duration keep_alive, Duration cap) {
-        const Duration limit = keep_alive + keep_alive / 2;
-        return limit == Duration{0} || limit > cap ? cap : limit;
-      };
-  bool (*counts_as_return)(DeliveryCountRule rule, bool abandoned) =  // [C2D-17]
-      [](DeliveryCountRule rule, bool abandoned) {
-        return abandoned || rule == DeliveryCountRule::every_return_2017;
-      };
-  bool (*wants_record)(Ack asked, Status outcome) =  // [FBK-02..FBK-04, OPEN-09]
-      [](Ack asked, Status outcome) {
-        const Ack side = outcome == Status::success ? Ack::positive : Ack::negative;
-        return asked == Ack::full || asked == side;
-      };
-  Status (*reported)(Status outcome) = [](Status outcome) { return outcome; };  // [FBK-09]
+  // Decisions that queues and doors share.
 
-  // Doors.
-  bool acks_wait = true;            // a PUBACK leaves once its message is durable [DLV-04]
-  bool resends_are_stored = true;   // DUP never suppresses a message [MQTT-22, DLV-10]
-  bool one_connection = true;       // a newer connection of a device ends the older one [MQTT-09]
-  bool needs_subscription = true;   // nothing is delivered before a subscription [MQTT-30]
-  bool pushes_backlog = true;       // a connection starts with what waits for its device [MQTT-32]
-  std::uint32_t (*wills)(Why why) = // how many wills an ended connection leaves [MQTT-42]
-      [](Why why) { return why == Why::disconnect ? 0u : 1u; };
-  std::uint32_t (*origin)(std::uint32_t device, std::uint64_t nth) =  // whose the nth message is [D2C-14]
+  // Is a message with this expiry out of time? [C2D-29]
+  bool (*expired)(Date now, Date expiry) = [](Date now, Date expiry) { return now >= expiry; };
+  // Has a lock run out? [C2D-12]
+  bool (*lock_ended)(Instant now, Instant until) = [](Instant now, Instant until) {
+    return now >= until;
+  };
+  // After how long a silence does a connection end? [MQTT-14, MQTT-15, OPEN-11]
+  Duration (*keep_alive_limit)(Duration keep_alive, Duration cap) = [](Duration keep_alive,
+                                                                       Duration cap) {
+    const Duration limit = keep_alive + keep_alive / 2;
+    return limit == Duration{0} || limit > cap ? cap : limit;
+  };
+  // Does this return to Enqueued raise the delivery count? [C2D-17]
+  bool (*counts_as_return)(DeliveryCountRule rule, bool abandoned) = [](DeliveryCountRule rule,
+                                                                        bool abandoned) {
+    return abandoned || rule == DeliveryCountRule::every_return_2017;
+  };
+  // Did the sender ask for a record of this outcome? [FBK-02..FBK-04, OPEN-09]
+  bool (*wants_record)(Ack asked, Status outcome) = [](Ack asked, Status outcome) {
+    const Ack side = outcome == Status::success ? Ack::positive : Ack::negative;
+    return asked == Ack::full || asked == side;
+  };
+  // Which status does the record show? [FBK-09]
+  Status (*reported)(Status outcome) = [](Status outcome) { return outcome; };
+
+  // Decisions of the device queues.
+
+  // Has a queue of this many non-final messages no room for one more? [C2D-03, C2D-04]
+  bool (*queue_full)(std::size_t count, std::uint32_t limit) = [](std::size_t count,
+                                                                  std::uint32_t limit) {
+    return count >= limit;
+  };
+  // When does a message expire whose sender did not say? [C2D-26, TIME-06]
+  Date (*default_expiry)(Date enqueued, Duration ttl, const MessageView& message) =
+      [](Date enqueued, Duration ttl, const MessageView&) { return enqueued + ttl; };
+  // Which date is held against an expiry? The hub's wall clock [TIME-01].
+  Date (*expiry_clock)(Now now, Date enqueued, Instant since) = [](Now now, Date, Instant) {
+    return now.wall;
+  };
+  // How long after an expiry does the hub look at messages that nobody asks for? [C2D-29]
+  Duration expiry_scan{0};
+  // Is a message's expiry looked at when it is handed over? [C2D-29, INV-10]
+  bool checks_expiry_on_delivery = true;
+  // Is a locked message kept from other receivers? [C2D-10, INV-11]
+  bool lock_hides = true;
+  // Does a redelivery kill the token before it? [C2D-11, INV-08]
+  bool old_token_dies = true;
+  // Does settling need a lock that still lives? [C2D-14, INV-12]
+  bool settle_needs_live_lock = true;
+  // Does a completed message leave the queue? [C2D-20]
+  bool completed_is_final = true;
+  // Has a message been returned too often to stay? [C2D-18, OPEN-02: n deliveries]
+  bool (*count_exceeded)(std::uint32_t count, std::uint32_t max) = [](std::uint32_t count,
+                                                                      std::uint32_t max) {
+    return count >= max;
+  };
+  // Does a purge take locked messages too? [C2D-38, C2D-04]
+  bool purge_takes_locked = true;
+  // Does a deletion end the queue? [C2D-36]
+  bool deletion_ends_queue = true;
+  // Is a device that is created again a new one, with its own generation and queue? [C2D-37, INV-21]
+  bool recreated_is_new = true;
+  // Every how many commands is a byte of the stored message changed? 0: never [INV-25].
+  std::uint32_t alters_command_every = 0;
+
+  // Decisions of the feedback stream.
+
+  // Is the n-th record (from 1) kept for the next batch? [FBK-02..FBK-04]
+  bool (*keeps_record)(std::uint64_t nth) = [](std::uint64_t) { return true; };
+  // How many records does one outcome make? [FBK-05, INV-14]
+  std::uint32_t records_per_outcome = 1;
+
+  // Decisions of the telemetry log.
+
+  // Which partition takes the n-th message (from 1) of a device? Only its id decides [D2C-03, D2C-04].
+  std::uint32_t (*partition_of)(std::uint64_t id_hash, std::uint32_t count, std::uint64_t nth) =
+      [](std::uint64_t id_hash, std::uint32_t count, std::uint64_t) {
+        return static_cast<std::uint32_t>((id_hash >> 32) * count >> 32);
+      };
+  // Every how many messages is a byte of the stored message changed? 0: never [INV-02, INV-25].
+  std::uint32_t alters_telemetry_every = 0;
+  // May a chunk of the log or a segment of the journal whose newest event is this old go?
+  // [D2C-32, D2C-33] The age on the wall clock is a jumping one: it does not decide while the
+  // process lives, or a clock set forward by a day would delete what was promised a minute ago.
+  bool (*past_retention)(Duration age, Duration wall_age, Duration kept) =
+      [](Duration age, Duration, Duration kept) { return age >= kept; };
+  // Does a reader that passes this event see it? [D2C-35, INV-01]
+  bool (*shows_event)(std::uint64_t sequence) = [](std::uint64_t) { return true; };
+  // What is kept of a checkpoint; `newest` is the partition's last readable event. [D2C-36]
+  std::uint64_t (*kept_checkpoint)(std::uint64_t asked, std::uint64_t newest) =
+      [](std::uint64_t asked, std::uint64_t newest) { return asked < newest ? asked : newest; };
+
+  // Decisions of the journal and of recovery.
+
+  // Does a promise wait for its record to be durable? [DLV-01, DLV-04, DLV-11]
+  bool promise_waits = true;
+  // Is a record with a wrong checksum left out, with all that follows it in its segment?
+  bool checks_crc = true;
+  // Is the n-th record (from 1) that recovery finds taken over? [DLV-02]
+  bool (*recovers_record)(RecordKind kind, std::uint64_t nth) = [](RecordKind, std::uint64_t) {
+    return true;
+  };
+  // Do sequence numbers go on after the last recovered event, not after the last snapshot? [D2C-07]
+  bool restores_counters = true;
+  // Are messages that were locked when the hub stopped deliverable again? [C2D-12, INV-23]
+  bool ready_after_recovery = true;
+
+  // Decisions of the doors.
+
+  // Does a PUBACK leave only when its message is durable? [DLV-04]
+  bool acks_wait = true;
+  // Is a message with DUP stored like any other? [MQTT-22, DLV-10]
+  bool resends_are_stored = true;
+  // Does a newer connection of a device end the older one? [MQTT-09]
+  bool one_connection = true;
+  // Is nothing delivered before a subscription? [MQTT-30]
+  bool needs_subscription = true;
+  // Does a connection start with what waits for its device? [MQTT-32]
+  bool pushes_backlog = true;
+  // How many wills does an ended connection leave? [MQTT-42]
+  std::uint32_t (*wills)(Why why) = [](Why why) { return why == Why::disconnect ? 0u : 1u; };
+  // Whose is the n-th message that arrives from this device? [D2C-14]
+  std::uint32_t (*origin)(std::uint32_t device, std::uint64_t nth) =
       [](std::uint32_t device, std::uint64_t) { return device; };
-  View (*stored_body)(View payload) = [](View payload) { return payload; };  // [MSG-16]
+  // What is stored of a payload? [MSG-16]
+  View (*stored_body)(View payload) = [](View payload) { return payload; };
 };
 
 struct DeviceRules {
-  bool resend_sets_dup = true;           // [mqtt311:3.3.1-1]
-  bool resend_in_order = true;           // [mqtt311:4.6.0-1]
-  bool resend_after_reconnect = true;    // at least once: what was not acknowledged is sent again [DLV-09]
-  bool acknowledges = true;              // QoS 1 deliveries get their PUBACK, in order [mqtt311:4.6.0-2]
-  bool retries_connecting = true;        // [INV-24]
+  bool resend_sets_dup = true;         // [mqtt311:3.3.1-1]
+  bool resend_in_order = true;         // [mqtt311:4.6.0-1]
+  bool resend_after_reconnect = true;  // at least once: what was not acknowledged is sent again [DLV-09]
+  bool acknowledges = true;            // QoS 1 deliveries get their PUBACK, in order [mqtt311:4.6.0-2]
+  bool retries_connecting = true;      // [INV-24]
 };
 
 struct Rules {

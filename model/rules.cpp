@@ -1,0 +1,60 @@
+#include "model/rules.hpp"
+
+#include <array>
+
+namespace hubproof::model {
+namespace {
+
+// The hub of the documentation of May to July 2017.
+Rules hub_2017() {
+  Rules rules;
+  rules.profile = "iot-hub-2017";
+  rules.hub.delivery_count_rule = DeliveryCountRule::every_return_2017;  // [C2D-17]
+  rules.hub.retain_property_name = RetainName::x_opt_retain;             // [MQTT-21]
+  rules.hub.feedback_pascal_case = true;                                 // [FBK-12]
+  rules.hub.feedback_max_delivery_count = 100;                           // [FBK-20]
+  return rules;
+}
+
+// What a plain broker does where a hub departs from the standard, as far as switches can say it.
+Rules plain_mqtt() {
+  Rules rules;
+  rules.profile = "mqtt-3.1.1";
+  rules.hub.filter_limit = 65'535;        // the standard has no limit
+  rules.hub.keep_alive_cap = 876'000h;    // nor a cap: a hundred years stand for never
+  rules.hub.resend_while_connected = false;  // resends are for reconnects [mqtt311:4.4.0-1]
+  rules.hub.mqtt_presub_messages = PresubMessages::after_subscribe;
+  return rules;
+}
+
+}  // namespace
+
+const Rules* profile(std::string_view name) {
+  static const std::array<Rules, 3> profiles{Rules{}, hub_2017(), plain_mqtt()};
+  for (const Rules& rules : profiles)
+    if (rules.profile == name) return &rules;
+  return nullptr;
+}
+
+Terms terms(const Rules& rules) {
+  const HubRules& hub = rules.hub;
+  Terms terms;
+  terms.profile = rules.profile;
+  terms.count_every_return = hub.delivery_count_rule == DeliveryCountRule::every_return_2017;
+  terms.release_on_disconnect = hub.lock_on_disconnect == LockOnDisconnect::release;
+  terms.queue_limit = hub.queue_limit;
+  terms.max_delivery_count = hub.max_delivery_count;
+  terms.feedback_batch_limit = hub.feedback_batch_limit;
+  terms.lock_ns = hub.lock.count();
+  terms.default_ttl_ns = hub.default_ttl.count();
+  terms.retention_ns = hub.retention.count();
+  terms.feedback_batch_ns = hub.feedback_batch.count();
+  terms.feedback_ttl_ns = hub.feedback_ttl.count();
+  terms.feedback_lock_ns = hub.feedback_lock.count();
+  terms.feedback_max_delivery_count = hub.feedback_max_delivery_count;
+  terms.keep_alive_cap_ns = hub.keep_alive_cap.count();
+  terms.tick_ns = hub.tick.count();
+  return terms;
+}
+
+}  // namespace hubproof::model
