@@ -1,0 +1,26 @@
+// `hubproof serve`: the hub machine on real sockets and a real disk, for real devices and SDKs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/rules.hpp"
+
+namespace hubproof::tools {
+
+struct ServeOptions {
+  std::vector<std::string> listen;   // each SCHEME=HOST:PORT (also SCHEME://HOST:PORT); port 0: any
+  std::string store;                 // a directory; empty: memory only
+  model::Rules rules;                // of the profile; the mutant, if any, has already spoiled them
+  std::string mutant;                // its name, for the remark on standard error; empty: none
+  std::vector<std::string> devices;  // ids that exist from the start
+  std::string control;               // HOST:PORT; empty: no control door
+  std::string history;               // file of JSON lines; empty: none
+};
+
+// Serves until SIGINT or SIGTERM. Prints what the contract says on standard output, remarks and
+// problems on standard error, and gives the exit code: 0, 64, 69, 70 or 73.
+int serve(const ServeOptions& options);
+
+}  // namespace hubproof::tools
