@@ -15,6 +15,12 @@ enum class ConnectionId : std::uint32_t { none = 0 };
 enum class FileId : std::uint64_t {};
 enum class Ticket : std::uint64_t { none = 0 };
 
+// What a store holds when a process starts: files by number, in ascending order.
+struct StoredFile {
+  FileId id{};
+  View bytes;
+};
+
 struct Effect {
   enum class Kind : std::uint8_t {
     send,     // bytes on `connection`

@@ -17,12 +17,6 @@
 
 namespace hubproof::model {
 
-// What a store holds when a process starts: files by number, in ascending order.
-struct StoredFile {
-  FileId id{};
-  View bytes;
-};
-
 enum class Door : std::uint8_t { mqtt, link };
 
 class Server {

@@ -5,6 +5,7 @@
 // it, and not before [DLV-01, DLV-04, DLV-11]. Tickets are issued, and become durable, in order.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +15,6 @@
 #include "model/effects.hpp"
 #include "model/operations.hpp"
 #include "model/rules.hpp"
-#include "model/server.hpp"
 
 namespace hubproof::model {
 
