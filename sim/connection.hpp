@@ -40,6 +40,7 @@ struct Flow {
   std::uint32_t repeats = 0;        // duplicate acknowledgements
   bool fin = false;                 // to be sent after all bytes
   bool fin_sent = false;
+  bool fin_again = false;           // it was sent before
   bool measuring = false;           // the time of the round trip of `measured`
   bool known = false;               // srtt and rttvar are
   std::uint64_t measured = 0;
@@ -74,11 +75,13 @@ struct End {
   Packet* head = nullptr;       // under way on the quick way, in order of arrival
   Packet* tail = nullptr;
   Instant last_arrival{};       // no packet of the stream overtakes another
-  Connection* prev = nullptr;   // in the list of the host
-  Connection* next = nullptr;
+  Connection* owner = nullptr;
+  End* prev = nullptr;          // in the list of the host
+  End* next = nullptr;
   std::uint32_t settings = 0;   // of the path from here to the other end
   std::uint32_t token = 0;      // of the timer event that counts
   State state = State::idle;
+  std::uint8_t side = 0;
   bool reading = true;
   bool watched = false;         // drained() was asked for
 };

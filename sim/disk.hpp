@@ -67,6 +67,7 @@ class Disk {
     std::uint64_t birth;
     std::uint64_t upto;
     std::uint64_t ticket;
+    std::uint32_t incarnation;
   };
 
   static void done(void* self, std::uint64_t epoch, std::uint64_t);

@@ -83,7 +83,7 @@ constexpr Family family(FaultKind kind) {
 struct Fault {
   FaultKind kind = FaultKind::drop;
   Instant from{};
-  Instant until{};                 // what happens at one time only, such as a reset, has no end
+  Instant until{};                 // at or before `from`: until all is healed
   std::vector<NodeId> nodes;       // empty: every node
   std::vector<NodeId> peers;       // network only; empty: every node
   bool one_way = false;

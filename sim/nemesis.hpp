@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "sim/fault.hpp"
@@ -45,10 +46,12 @@ class Nemesis {
   struct State {
     bool on = false;
     bool over = false;
+    bool phase = false;                    // of a cycle: awake, or up
+    std::uint64_t turn = 0;                // of a cycle; an event of an older turn is stale
     std::vector<RuleId> rules;
-    std::uint64_t turns = 0;               // of a cycle; an event of an older turn is stale
-    bool phase = false;                    // of a cycle: awake, or down
+    std::vector<NodeId> down;              // whom it keeps down
   };
+  using Event = void (*)(void* self, std::uint64_t fault, std::uint64_t turn);
 
   static void begin(void* self, std::uint64_t fault, std::uint64_t);
   static void finish(void* self, std::uint64_t fault, std::uint64_t);
@@ -56,18 +59,24 @@ class Nemesis {
   void begin(std::size_t at);
   void finish(std::size_t at);
   void cycle(std::size_t at);
-  void silence(std::size_t at);
+  void impose(std::size_t at, Rule::Kind kind);
   void lift(std::size_t at);
-  void bring_down(NodeId node, bool host_too);
-  void bring_up(NodeId node);
+  void bring_down(std::size_t at);
+  void bring_up(std::size_t at);
+  void hold(std::size_t at);
+  void release(std::size_t at);
   void refresh(NodeId node, Family family);  // sums up what holds for a node
+  template <class One, class Two>
+  void each_pair(const Fault& fault, One all_of, Two between);
   std::vector<NodeId> targets(const Fault& fault) const;
+  void later(Instant due, Event event, std::size_t at, std::uint64_t turn = 0);
 
   World& world_;
   std::vector<Fault> faults_;
   std::vector<State> states_;
   std::map<NodeId, std::vector<std::size_t>> holding_;  // process, clock and disk faults by node
   std::map<NodeId, std::uint32_t> down_, paused_;       // how many faults keep a node so
+  std::set<NodeId> bent_;                               // whose clocks were touched
   bool healed_ = false;
 };
 

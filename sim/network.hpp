@@ -89,7 +89,7 @@ class Network {
     Process* process = nullptr;
     std::vector<std::uint16_t> ports;
     std::vector<std::uint32_t> rules_out, rules_in;  // each rule is kept at its shorter list
-    Connection* first = nullptr;                     // of this host's connections
+    End* first = nullptr;                            // of this host's connections
   };
   struct Settled {              // settings in use, shared by all paths that have them
     PathSettings settings;
@@ -104,7 +104,10 @@ class Network {
   struct Found {
     Connection* connection = nullptr;
     std::uint32_t side = 0;
+    explicit operator bool() const { return connection != nullptr; }
   };
+
+  using Side = std::uint32_t;   // 0: the end that connected; 1: the other
 
   // Finding things.
   Host& host(NodeId node);
@@ -112,58 +115,69 @@ class Network {
   Connection& slot(std::uint32_t index) const {
     return blocks_[index / block_size][index % block_size];
   }
-  static Socket socket_of(const Connection& connection, std::uint32_t side);
+  static Socket socket_of(const Connection& connection, Side side);
   std::uint32_t settings_of(NodeId from, NodeId to) const;
   std::uint32_t intern(const PathSettings& settings);
+  std::vector<Socket> sockets(NodeId node) const;                // of its live ends
+  std::vector<Socket> sockets_between(NodeId one, NodeId other) const;
 
   // Life of a connection.
   Connection& open();
-  void join(Connection& connection, std::uint32_t side);
-  void leave(Connection& connection, std::uint32_t side);
-  void bury(Connection& connection, std::uint32_t side);        // this end is dead
-  void end(Connection& connection, std::uint32_t side, Ending how);
+  void release(Connection& connection);
+  void join(End& end);
+  void leave(End& end);
+  void bury(Connection& connection, Side side);                  // this end is dead
+  void end(Connection& connection, Side side, Ending how);
   void refuse(Connection& connection, Refusal why);
-  template <class Visit>
-  void each(NodeId node, Visit visit);
-  template <class Visit>
-  void each_between(NodeId one, NodeId other, Visit visit);
+  void reset_each(const std::vector<Socket>& sockets);
+  void black_hole_each(const std::vector<Socket>& sockets);
 
   // The quick way.
-  bool quiet(const Connection& connection, std::uint32_t side) const;
-  bool quick(const Connection& connection, std::uint32_t side, std::size_t size) const;
-  void send_quick(Connection& connection, std::uint32_t side, View bytes, bool fin);
+  bool touched(NodeId from, NodeId to) const;                    // maybe by a rule
+  bool quiet(const Connection& connection, Side side) const;
+  bool quick(const Connection& connection, Side side, std::size_t size) const;
+  void send_quick(Connection& connection, Side side, View bytes, Packet::Type type);
   static void arrive_quick(void* self, std::uint64_t socket, std::uint64_t);
-  void delivered_quick(Connection& connection, std::uint32_t side);
+  void arrived_quick(Connection& connection, Side side, Packet& packet);
+  void reconsider(NodeId node);         // the paths of a node are no longer, or again, quiet
+  void reconsider_all();
+  void reconsider(Connection& connection);
 
   // The segment way.
   Detail& detail(Connection& connection);                        // begins it, if need be
-  void adopt(Connection& connection, std::uint32_t side);        // what is under way, as segments
+  void adopt(Connection& connection, Side side);                 // what is under way, as segments
   void settle(Connection& connection);                           // ends it, if nothing needs it
-  void transmit(Connection& connection, std::uint32_t side);
-  void send_segment(Connection& connection, std::uint32_t side, std::uint64_t seq, std::size_t size,
-                    Duration latency);
-  void send_fin(Connection& connection, std::uint32_t side, Duration latency);
-  void send_control(Connection& connection, std::uint32_t side, Packet::Type type);
-  void launch(Connection& connection, std::uint32_t side, Packet* packet, Duration latency,
-              bool in_order);
-  Passage pass(Connection& connection, std::uint32_t side, const Packet& packet);
+  void transmit(Connection& connection, Side side);
+  void send_segment(Connection& connection, Side side, std::uint64_t seq, std::size_t size,
+                    Duration latency, bool again);
+  void retransmit_first(Connection& connection, Side side);
+  void send_control(Connection& connection, Side side, Packet::Type type);
+  void stamp(Connection& connection, Side side, Packet& packet) const;
+  Duration latency(const Connection& connection, Side side, Site site);
+  void launch(Connection& connection, Side side, Packet* packet, Duration latency, bool in_order);
+  Passage pass(const End& from, const End& to, const Packet& packet);
+  void apply(Live& live, const End& from, const Packet& packet, Passage& passage);
   template <class Visit>
   void each_rule(NodeId from, NodeId to, Visit visit);
-  bool refuses(NodeId from, NodeId to, Rule::Kind kind);
+  bool holds(NodeId from, NodeId to, Rule::Kind kind);
   static void arrive(void* self, std::uint64_t packet, std::uint64_t);
-  void arrived(Packet* packet);
-  void arrived_at(Connection& connection, std::uint32_t side, Packet& packet);
-  void handshake(Connection& connection, std::uint32_t side, const Packet& packet);
-  void acknowledge(Connection& connection, std::uint32_t side, const Packet& packet);
-  void take(Connection& connection, std::uint32_t side, std::uint64_t seq, View bytes, bool fin);
-  void deliver(Connection& connection, std::uint32_t side, View bytes);
-  void check_fin(Connection& connection, std::uint32_t side);
-  void check_drained(Connection& connection, std::uint32_t side);
-  void arm(Connection& connection, std::uint32_t side);
-  void want_timer(Connection& connection, std::uint32_t side, Instant due);
+  void arrived(Packet& packet);
+  void arrived_at(Connection& connection, Side side, Packet& packet);
+  bool handshake(Connection& connection, Side side, const Packet& packet);
+  void acknowledge(Connection& connection, Side side, const Packet& packet);
+  void measure(Flow& flow, Duration round_trip) const;
+  void take(Connection& connection, Side side, Packet& packet);
+  void deliver(Connection& connection, Side side, View bytes);
+  void check_drained(Connection& connection, Side side);
+  void arm(Connection& connection, Side side);
+  void want_timer(Connection& connection, Side side, Instant due);
   static void timer(void* self, std::uint64_t socket, std::uint64_t token);
-  void timed(Connection& connection, std::uint32_t side);
-  static void flush_unread(void* self, std::uint64_t socket, std::uint64_t);
+  void timed(Connection& connection, Side side);
+  static void flush(void* self, std::uint64_t socket, std::uint64_t);
+  void flush(Connection& connection, Side side);
+  bool valid(const Connection& connection, std::uint32_t generation) const {
+    return connection.generation == generation && connection.detail != nullptr;
+  }
 
   static constexpr std::size_t block_size = 512;
 
@@ -178,6 +192,7 @@ class Network {
   std::map<std::pair<NodeId, NodeId>, Line> lines_;      // of paths with limited bandwidth
   std::map<std::pair<NodeId, NodeId>, Bursts> bursts_;
   std::vector<Live> rules_;
+  std::vector<std::uint32_t> rules_spare_;
   std::vector<std::uint32_t> rules_everywhere_;
   std::size_t rules_held_ = 0;
   std::vector<std::unique_ptr<Connection[]>> blocks_;
