@@ -336,6 +336,12 @@ NodeId Network::peer(Socket socket) const {
   return found.connection->ends[found.side ^ 1U].process->id();
 }
 
+std::uint16_t Network::port(Socket socket) const {
+  const Found found = find(socket);
+  ensure(static_cast<bool>(found));
+  return found.connection->port;
+}
+
 bool Network::alive(Socket socket) const {
   const Found found = find(socket);
   if (!found) return false;

@@ -64,6 +64,7 @@ class Network {
   void watch_drained(Socket socket);    // drained() once, when nothing is unsent
   std::size_t unsent(Socket socket) const;  // written, but not yet known to have arrived
   NodeId peer(Socket socket) const;     // of a live socket
+  std::uint16_t port(Socket socket) const;  // that the first connected to; of a live socket
   bool alive(Socket socket) const;      // the program may still hear of it
 
   // What faults do.
