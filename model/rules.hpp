@@ -187,8 +187,6 @@ struct HubRules {
 
   // Decisions of the doors.
 
-  // Does a PUBACK leave only when its message is durable? [DLV-04]
-  bool acks_wait = true;
   // Is a message with DUP stored like any other? [MQTT-22, DLV-10]
   bool resends_are_stored = true;
   // Does a newer connection of a device end the older one? [MQTT-09]
@@ -202,8 +200,6 @@ struct HubRules {
   // Whose is the n-th message that arrives from this device? [D2C-14]
   std::uint32_t (*origin)(std::uint32_t device, std::uint64_t nth) =
       [](std::uint32_t device, std::uint64_t) { return device; };
-  // What is stored of a payload? [MSG-16]
-  View (*stored_body)(View payload) = [](View payload) { return payload; };
 };
 
 struct DeviceRules {

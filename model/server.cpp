@@ -1,0 +1,127 @@
+#include "model/server.hpp"
+
+#include <algorithm>
+
+#include "model/hub/hub.hpp"
+#include "model/server/desk.hpp"
+#include "model/server/link_door.hpp"
+#include "model/server/mqtt_door.hpp"
+
+namespace hubproof::model {
+
+struct Server::Parts {
+  Parts(const Rules& rules, Chance chance)
+      : hub{rules.hub, chance},
+        mqtt{rules.hub, hub},
+        desk{rules.hub, hub, [this](Now now, DeviceIndex device, Effects& effects) {
+               mqtt.device_gone(now, device, effects);
+             }} {}
+
+  // The end of every call: what has become durable leaves, what has become deliverable is
+  // delivered, and what was written is on its way to be durable.
+  void settle(Now now, Effects& effects) {
+    if (hub.durable() != released) {
+      released = hub.durable();
+      wakes_readers = true;
+    }
+    mqtt.release(now, effects);
+    desk.release(effects);
+    if (auto& ready = hub.ready(); !ready.empty()) {
+      delivering.swap(ready);
+      for (const DeviceIndex device : delivering) mqtt.deliver(now, device, effects);
+      delivering.clear();
+    }
+    if (wakes_readers || hub.feedback_waits()) desk.wake(now, effects);
+    wakes_readers = false;
+    hub.flush(now, effects);
+  }
+
+  // After a failure of the storage nothing may leave: what was promised in memory is not there.
+  bool stopped(const Effects& effects, std::size_t before) {
+    const auto& list = effects.list();
+    halted = halted || std::any_of(list.begin() + static_cast<std::ptrdiff_t>(before), list.end(),
+                                   [](const Effect& e) { return e.kind == Effect::Kind::halt; });
+    return halted;
+  }
+
+  Hub hub;
+  MqttDoor mqtt;
+  LinkDoor link;
+  Desk desk;
+  std::vector<DeviceIndex> delivering;
+  Ticket released{};
+  bool wakes_readers = false;
+  bool halted = false;
+};
+
+Server::Server(const Rules& rules, Chance chance, std::string)
+    : parts_{std::make_unique<Parts>(rules, chance)} {}
+Server::~Server() = default;
+Server::Server(Server&&) noexcept = default;
+
+void Server::recover(Now now, std::span<const StoredFile> files, Effects& effects) {
+  const std::size_t before = effects.list().size();
+  parts_->hub.recover(now, files, effects);
+  if (!parts_->stopped(effects, before)) parts_->settle(now, effects);
+}
+
+void Server::opened(Now now, ConnectionId connection, Door door, Effects& effects) {
+  if (parts_->halted) return;
+  if (door == Door::mqtt) {
+    parts_->mqtt.opened(now, connection, effects);
+  } else {
+    parts_->link.opened(connection, effects);
+  }
+}
+
+void Server::received(Now now, ConnectionId connection, View bytes, Effects& effects) {
+  if (parts_->halted) return;
+  if (!parts_->mqtt.received(now, connection, bytes, effects))
+    parts_->link.received(now, connection, bytes, parts_->desk, effects);
+  parts_->settle(now, effects);
+}
+
+void Server::ended(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
+  if (parts_->halted) return;
+  if (!parts_->mqtt.ended(now, connection, by, effects))
+    parts_->link.ended(connection, by, parts_->desk, effects);
+  parts_->settle(now, effects);
+}
+
+void Server::stored(Now now, Ticket ticket, bool ok, Effects& effects) {
+  if (parts_->halted) return;
+  const std::size_t before = effects.list().size();
+  parts_->hub.stored(now, ticket, ok, effects);
+  if (!parts_->stopped(effects, before)) parts_->settle(now, effects);
+}
+
+void Server::woken(Now now, Effects& effects) {
+  if (parts_->halted) return;
+  const std::size_t before = effects.list().size();
+  parts_->hub.woken(now, effects);
+  if (parts_->stopped(effects, before)) return;
+  parts_->mqtt.woken(now, effects);
+  parts_->desk.woken(now, effects);
+  parts_->wakes_readers = true;
+  parts_->settle(now, effects);
+}
+
+std::optional<Instant> Server::deadline() const {
+  if (parts_->halted) return std::nullopt;
+  std::optional<Instant> first = parts_->hub.deadline();
+  for (const auto& other : {parts_->mqtt.deadline(), parts_->desk.deadline()})
+    if (other && (!first || *other < *first)) first = other;
+  return first;
+}
+
+void Server::request(Now now, const Request& request, Answer answer, Effects& effects) {
+  if (parts_->halted) return;
+  parts_->desk.ask(now, request, {ConnectionId::none, 0, std::move(answer)}, effects);
+  parts_->settle(now, effects);
+}
+
+void Server::name_devices(std::function<NodeIndex(std::string_view)> index_of) {
+  parts_->hub.name_devices(std::move(index_of));
+}
+
+}  // namespace hubproof::model

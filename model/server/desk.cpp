@@ -1,0 +1,236 @@
+#include "model/server/desk.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/link/link.hpp"
+
+namespace hubproof::model {
+namespace {
+
+constexpr std::ptrdiff_t most_waiting =
+    64;  // requests of one connection; further ones are answered at once
+constexpr Duration longest_wait = 1h;  // a reader asks again after this
+
+template <class... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overload(F...) -> Overload<F...>;
+
+Response failed(Error error) { return Failed{error}; }
+
+// What a reader gets who has waited in vain.
+Response nothing(const ReadTelemetry& what) { return Telemetry{what.partition, {}}; }
+Response nothing(const ReceiveFeedback&) { return Feedback{}; }
+
+}  // namespace
+
+Desk::Desk(const HubRules& rules, Hub& hub, DeviceGone device_gone)
+    : rules_{&rules}, hub_{&hub}, device_gone_{std::move(device_gone)} {}
+
+void Desk::ask(Now now, Request request, Asker asker, Effects& effects) {
+  std::visit(
+      Overload{[&](const CreateDevice& r) {
+                 answer(std::move(asker), hub_->create(now, r.device, effects), effects);
+               },
+               [&](const DeleteDevice&
+                       r) {  // its connection ends first, so that its will is still its own
+                 if (const DeviceIndex device = hub_->find(r.device); device != DeviceIndex::none)
+                   device_gone_(now, device, effects);
+                 answer(std::move(asker), hub_->remove(now, r.device, effects), effects);
+               },
+               [&](const EnableDevice& r) {
+                 if (const DeviceIndex device = hub_->find(r.device);
+                     !r.enabled && device != DeviceIndex::none)
+                   device_gone_(now, device, effects);
+                 answer(std::move(asker), hub_->enable(now, r.device, r.enabled, effects), effects);
+               },
+               [&](const Purge& r) {
+                 answer(std::move(asker), hub_->purge(now, r.device, effects), effects);
+               },
+               [&](const SendCommand& r) {
+                 const Outcome outcome = MessageView{r.message}.valid()
+                                             ? hub_->enqueue(now, r.device, r.message, effects)
+                                             : Outcome{Error::bad_request, {}, {}};
+                 answer(std::move(asker), outcome, effects);
+               },
+               [&](ReadTelemetry& r) { read(now, std::move(r), std::move(asker), effects); },
+               [&](const StoreCheckpoint& r) {
+                 answer(std::move(asker), hub_->store_checkpoint(now, r, effects), effects);
+               },
+               [&](ReceiveFeedback& r) { read(now, r, std::move(asker), effects); },
+               [&](const SettleFeedback& r) {
+                 answer(std::move(asker), hub_->settle_feedback(now, r.token, r.complete, effects),
+                        effects);
+               },
+               [&](const ReceiveCommand& r) { receive(now, r, std::move(asker), effects); },
+               [&](const SettleCommand& r) {
+                 const auto device = device_of_link(r.device);
+                 if (const Error* error = std::get_if<Error>(&device))
+                   return answer(std::move(asker), Outcome{*error, {}, {}}, effects);
+                 answer(std::move(asker),
+                        hub_->settle(now, std::get<DeviceIndex>(device), LockToken{r.token}, r.how,
+                                     effects),
+                        effects);
+               }},
+      request);
+}
+
+// A disabled device reaches none of its endpoints [C2D-35].
+std::variant<DeviceIndex, Error> Desk::device_of_link(std::string_view name) const {
+  const DeviceIndex device = hub_->find(name);
+  if (device == DeviceIndex::none) return Error::device_not_found;
+  if (!hub_->device(device).enabled) return Error::disabled;
+  return device;
+}
+
+void Desk::receive(Now now, const ReceiveCommand& what, Asker asker, Effects& effects) {
+  const auto found = device_of_link(what.device);
+  if (const Error* error = std::get_if<Error>(&found))
+    return answer(std::move(asker), Ticket::none, {failed(*error), {}}, effects);
+  const DeviceIndex device = std::get<DeviceIndex>(found);
+  const auto delivery = hub_->deliver(now, device, Holder::link, effects);
+  if (!delivery) return answer(std::move(asker), Ticket::none, {Command{}, {}}, effects);
+
+  const auto enqueued = delivery->enqueued.time_since_epoch().count();
+  const auto expiry = delivery->expiry.time_since_epoch().count();
+  Event event;
+  event.what = What::packet;
+  event.packet = Packet::link_delivery;
+  event.flags = flag_sent | flag_link;
+  event.device = hub_->device(device).node;
+  event.generation = hub_->device(device).generation;
+  event.connection = static_cast<std::uint32_t>(asker.connection);
+  event.message = delivery->message;
+  event.digest = MessageView{delivery->flat}.content_digest();
+  event.token = static_cast<std::uint64_t>(delivery->token);
+  event.sequence = delivery->sequence;
+  event.count = delivery->count;
+  event.date = enqueued;
+  event.expiry = expiry;
+  Command command{event.token,     delivery->sequence,
+                  delivery->count, enqueued,
+                  expiry,          Bytes(delivery->flat.begin(), delivery->flat.end())};
+  answer(std::move(asker), delivery->ticket, {std::move(command), event}, effects);
+}
+
+// Readers.
+
+Error Desk::check(const ReadTelemetry& what) const {
+  return what.partition < rules_->partitions && what.limit > 0 ? Error::none : Error::bad_request;
+}
+
+bool Desk::try_read(Now now, const ReadTelemetry& what, Response& out, Effects&) {
+  Telemetry telemetry{what.partition, {}};
+  if (!hub_->read(now, what, telemetry)) return false;
+  out = std::move(telemetry);
+  return true;
+}
+
+bool Desk::try_read(Now now, const ReceiveFeedback&, Response& out, Effects& effects) {
+  if (!hub_->feedback_waits()) return false;
+  Feedback feedback;
+  if (!hub_->receive_feedback(now, feedback, effects)) return false;
+  out = std::move(feedback);
+  return true;
+}
+
+template <class R>
+void Desk::read(Now now, R what, Asker asker, Effects& effects) {
+  Response response = nothing(what);
+  if (const Error error = check(what); error != Error::none) response = failed(error);
+  const bool wants =
+      !std::holds_alternative<Failed>(response) && !try_read(now, what, response, effects);
+  const bool room = asker.connection == ConnectionId::none ||
+                    std::ranges::count(waiting_, asker.connection, [](const Waiting& one) {
+                      return one.asker.connection;
+                    }) < most_waiting;
+  if (!wants || what.wait <= Duration{0} || !room)
+    return answer(std::move(asker), Ticket::none, {std::move(response), {}}, effects);
+  const Instant until = now.mono + std::min(what.wait, longest_wait);
+  waiting_.push_back({std::move(asker), std::move(what), until});
+}
+
+template <class F>
+void Desk::serve(F reply, Effects& effects) {
+  for (Waiting& one : std::exchange(waiting_, {})) {  // an answer may ask again at once
+    if (std::optional<Response> response = reply(one)) {
+      send(one.asker, {std::move(*response), {}}, effects);
+    } else {
+      waiting_.push_back(std::move(one));
+    }
+  }
+}
+
+void Desk::wake(Now now, Effects& effects) {
+  if (waiting_.empty()) return;
+  serve(
+      [&](const Waiting& one) -> std::optional<Response> {
+        Response response;
+        const auto read = [&](const auto& what) { return try_read(now, what, response, effects); };
+        if (!std::visit(read, one.what)) return std::nullopt;
+        return response;
+      },
+      effects);
+}
+
+void Desk::woken(Now now, Effects& effects) {
+  const auto first = deadline();
+  if (!first || now.mono < *first) return;
+  serve(
+      [&](const Waiting& one) -> std::optional<Response> {
+        if (now.mono < one.until) return std::nullopt;
+        return std::visit([](const auto& what) { return nothing(what); }, one.what);
+      },
+      effects);
+}
+
+std::optional<Instant> Desk::deadline() const {
+  if (waiting_.empty()) return std::nullopt;
+  const auto until = [](const Waiting& one) { return one.until; };
+  return until(*std::ranges::min_element(waiting_, {}, until));
+}
+
+// Answers.
+
+void Desk::answer(Asker asker, const Outcome& outcome, Effects& effects) {
+  if (outcome.error != Error::none)
+    return answer(std::move(asker), Ticket::none, {failed(outcome.error), {}}, effects);
+  answer(std::move(asker), outcome.ticket, {outcome.done, {}}, effects);
+}
+
+void Desk::answer(Asker asker, Ticket ticket, Reply reply, Effects& effects) {
+  if (ticket <= hub_->durable()) return send(asker, reply, effects);
+  if (!owed_.empty()) ticket = std::max(ticket, owed_.back().ticket);
+  owed_.push_back({ticket, std::move(asker), std::move(reply)});
+}
+
+void Desk::release(Effects& effects) {
+  while (!owed_.empty() && owed_.front().ticket <= hub_->durable()) {
+    const Owed owed = std::move(owed_.front());
+    owed_.pop_front();
+    send(owed.asker, owed.reply, effects);
+  }
+}
+
+void Desk::send(const Asker& asker, const Reply& reply, Effects& effects) {
+  if (asker.answer) {
+    asker.answer(reply.response);
+  } else if (asker.connection != ConnectionId::none) {
+    link::write_response(effects.sending(asker.connection), asker.correlation, reply.response);
+    effects.sent();
+  } else {
+    return;
+  }
+  if (reply.event) effects.saw(What::packet) = *reply.event;
+}
+
+void Desk::forget(ConnectionId connection) {
+  std::erase_if(waiting_, [&](const Waiting& one) { return one.asker.connection == connection; });
+  for (Owed& one : owed_)
+    if (one.asker.connection == connection) one.asker = {};
+}
+
+}  // namespace hubproof::model

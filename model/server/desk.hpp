@@ -1,0 +1,76 @@
+// The desk performs requests of services and of devices on the link: at once, or when what they
+// wait for is there. An answer leaves when what it promises is durable [DLV-11].
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "model/hub/hub.hpp"
+#include "model/operations.hpp"
+#include "model/server.hpp"
+
+namespace hubproof::model {
+
+class Desk {
+ public:
+  // Whom to answer: a request of a connection, or a caller.
+  struct Asker {
+    ConnectionId connection{};
+    std::uint32_t correlation = 0;
+    Server::Answer answer;
+  };
+  // `device_gone` is told before a device is disabled or deleted.
+  using DeviceGone = std::function<void(Now now, DeviceIndex device, Effects& effects)>;
+
+  Desk(const HubRules& rules, Hub& hub, DeviceGone device_gone);
+
+  void ask(Now now, Request request, Asker asker, Effects& effects);
+  void forget(ConnectionId connection);   // it is gone: nobody there wants an answer
+  void release(Effects& effects);         // what is durable now may leave
+  void wake(Now now, Effects& effects);   // answers waiting readers for whom there is something
+  void woken(Now now, Effects& effects);  // answers those who have waited long enough
+  std::optional<Instant> deadline() const;
+
+ private:
+  struct Reply {
+    Response response;
+    std::optional<Event> event;  // seen when the reply leaves
+  };
+  struct Owed {  // an answer that is not durable yet
+    Ticket ticket;
+    Asker asker;
+    Reply reply;
+  };
+  struct Waiting {  // a reader for whom there is nothing yet
+    Asker asker;
+    std::variant<ReadTelemetry, ReceiveFeedback> what;
+    Instant until;
+  };
+
+  // Answers those of the waiting for whom `reply` has something.
+  template <class F>
+  void serve(F reply, Effects& effects);
+  template <class R>
+  void read(Now now, R what, Asker asker, Effects& effects);
+  bool try_read(Now now, const ReadTelemetry& what, Response& out, Effects& effects);
+  bool try_read(Now now, const ReceiveFeedback& what, Response& out, Effects& effects);
+  Error check(const ReadTelemetry& what) const;
+  Error check(const ReceiveFeedback&) const { return Error::none; }
+  void receive(Now now, const ReceiveCommand& what, Asker asker, Effects& effects);
+  std::variant<DeviceIndex, Error> device_of_link(std::string_view name) const;
+
+  void answer(Asker asker, const Outcome& outcome, Effects& effects);
+  void answer(Asker asker, Ticket ticket, Reply reply, Effects& effects);
+  void send(const Asker& asker, const Reply& reply, Effects& effects);
+
+  const HubRules* rules_;
+  Hub* hub_;
+  DeviceGone device_gone_;
+  std::deque<Owed> owed_;
+  std::vector<Waiting> waiting_;  // in the order of asking
+};
+
+}  // namespace hubproof::model

@@ -1,0 +1,660 @@
+#include "model/server/mqtt_door.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/mqtt/bag.hpp"
+#include "model/mqtt/names.hpp"
+
+namespace hubproof::model {
+namespace {
+
+constexpr std::uint32_t no_slot = ConnectionIndex::none;
+constexpr std::size_t most_spares = 64;  // decoders kept for the next partial packet
+constexpr std::size_t longest_topic = 65'535;
+constexpr std::uint8_t failure = 0x80;  // SUBACK [mqtt311:3.9.3-2]
+constexpr std::uint8_t refused_id = 2;  // CONNACK [mqtt311:3.1.3-8]
+
+// The longest packet worth reading: beyond the size limit it is refused from its header alone, if
+// the profile refuses; else it must be taken to be acknowledged [H-19].
+std::uint32_t longest_packet(const HubRules& rules) {
+  if (rules.over_size == OverSize::ack_and_drop) return 16u << 20;
+  return rules.d2c_size_limit + longest_topic + 16;
+}
+
+mqtt::Decoder fresh_decoder(const HubRules& rules) {
+  return mqtt::Decoder{mqtt::End::server, longest_packet(rules)};
+}
+
+std::string_view retain_property(RetainName name) {
+  return name == RetainName::mqtt_retain ? "mqtt-retain" : "x-opt-retain";
+}
+
+Holder holder(ConnectionId id) { return static_cast<Holder>(id); }
+
+std::uint64_t mqtt_token(ConnectionId connection, mqtt::PacketId id) {
+  return static_cast<std::uint64_t>(connection) << 16 | id;
+}
+
+unsigned flag_if(bool condition, Flags flag) {
+  return condition ? static_cast<unsigned>(flag) : 0u;
+}
+
+unsigned connect_flags(bool clean, bool has_will) {
+  return flag_if(clean, flag_clean_session) | flag_if(has_will, flag_has_will);
+}
+
+}  // namespace
+
+MqttDoor::MqttDoor(const HubRules& rules, Hub& hub)
+    : rules_{&rules}, hub_{&hub}, decoder_{fresh_decoder(rules)} {}
+
+// Connections.
+
+void MqttDoor::opened(Now now, ConnectionId id, Effects& effects) {
+  std::uint32_t slot = static_cast<std::uint32_t>(sessions_.size());
+  if (free_.empty()) {
+    sessions_.emplace_back();
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  Session& session = sessions_[slot];
+  session.id = id;
+  session.heard = now.mono;
+  session.limit = rules_->connect_deadline;  // [H-30]
+  index_.insert(id, slot);
+  arm(session);
+  effects.saw(What::opened).connection = static_cast<std::uint32_t>(id);
+}
+
+bool MqttDoor::received(Now now, ConnectionId id, View bytes, Effects& effects) {
+  const std::uint32_t slot = index_.find(id);
+  if (slot == no_slot) return false;
+  Session& session = sessions_[slot];
+  if (session.stage != Stage::greeting) session.heard = now.mono;  // any traffic counts [MQTT-14]
+
+  std::unique_ptr<mqtt::Decoder> own = std::move(session.partial);
+  mqtt::Decoder& decoder = own ? *own : decoder_;
+  decoder.feed(bytes);
+  bool alive = true;
+  while (alive) {
+    const mqtt::Packet* packet = decoder.next();
+    if (!packet) break;
+    alive = handle(now, slot, *packet, effects);
+  }
+  if (alive && decoder.malformed()) {
+    const std::uint8_t code = decoder.malformed()->connack;
+    alive = code && session.stage == Stage::greeting ? refuse(now, slot, code, effects)
+                                                     : cut(now, slot, Why::protocol, effects);
+  }
+  if (!alive) {
+    if (!own) decoder_ = fresh_decoder(*rules_);
+    return true;
+  }
+  decoder.keep();
+  const bool partial = decoder.held() > 0;
+  if (own && partial) {
+    session.partial = std::move(own);
+  } else if (own) {
+    if (spare_.size() < most_spares) spare_.push_back(std::move(own));
+  } else if (partial) {
+    if (spare_.empty()) spare_.push_back(std::make_unique<mqtt::Decoder>(fresh_decoder(*rules_)));
+    session.partial = std::move(spare_.back());
+    spare_.pop_back();
+    std::swap(*session.partial, decoder_);
+  }
+  return true;
+}
+
+bool MqttDoor::ended(Now now, ConnectionId id, EndedBy by, Effects& effects) {
+  const std::uint32_t slot = index_.find(id);
+  if (slot == no_slot) return false;
+  finish(now, slot, by, Why::unknown, effects);
+  return true;
+}
+
+bool MqttDoor::cut(Now now, std::uint32_t slot, Why why, Effects& effects) {
+  // A silent peer is not waited for; any other gets what was sent to it.
+  if (why == Why::keep_alive || why == Why::no_connect) {
+    effects.abort(sessions_[slot].id);
+  } else {
+    effects.close(sessions_[slot].id);
+  }
+  finish(now, slot, why == Why::disconnect ? EndedBy::peer : EndedBy::local, why, effects);
+  return false;
+}
+
+// The one end of every session, whoever ended it.
+void MqttDoor::finish(Now now, std::uint32_t slot, EndedBy by, Why why, Effects& effects) {
+  const Session session = std::exchange(sessions_[slot], Session{});
+  index_.erase(session.id);
+  free_.push_back(slot);
+
+  Event& event = effects.saw(What::ended);
+  event.connection = static_cast<std::uint32_t>(session.id);
+  event.device = session.node;
+  event.by = by;
+  event.why = why;
+
+  if (session.device == DeviceIndex::none) return;
+  std::uint32_t& current = slot_of_[static_cast<std::size_t>(session.device)];
+  if (current == slot) current = no_slot;
+  // The will comes behind all that this connection published [MQTT-42, MQTT-43].
+  if (session.stage == Stage::live && !session.will.empty())
+    for (std::uint32_t n = rules_->wills(why); n > 0; --n)
+      hub_->append_telemetry(now, session.device, session.will, true, effects);
+  hub_->released(now, session.device, holder(session.id), effects);
+}
+
+void MqttDoor::device_gone(Now now, DeviceIndex device, Effects& effects) {
+  const auto at = static_cast<std::size_t>(device);
+  if (at < slot_of_.size() && slot_of_[at] != no_slot)
+    cut(now, slot_of_[at], Why::device_gone, effects);
+}
+
+// CONNECT.
+
+bool MqttDoor::handle(Now now, std::uint32_t slot, const mqtt::Packet& packet, Effects& effects) {
+  if (sessions_[slot].stage == Stage::greeting && !std::holds_alternative<mqtt::Connect>(packet))
+    return cut(now, slot, Why::protocol, effects);  // [MQTT-03, mqtt311:3.1.0-1]
+  if (const auto* publish = std::get_if<mqtt::Publish>(&packet))
+    return on(now, slot, *publish, effects);
+  return std::visit([&](const auto& other) { return on(now, slot, other, effects); }, packet);
+}
+
+bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Connect& packet, Effects& effects) {
+  Session& session = sessions_[slot];
+  const bool first = session.stage == Stage::greeting;
+  const DeviceIndex device = first ? hub_->find(packet.client_id) : session.device;
+  if (first && device != DeviceIndex::none) session.node = hub_->device(device).node;
+  Event& event = saw(effects, session, Packet::connect,
+                     connect_flags(packet.clean_session, packet.will.has_value()));
+  event.keep_alive = packet.keep_alive;
+  if (!first) return cut(now, slot, Why::protocol, effects);  // [MQTT-03, mqtt311:3.1.0-2]
+
+  if (packet.client_id.empty()) return refuse(now, slot, refused_id, effects);
+  if (device == DeviceIndex::none || !packet.user_name ||
+      !mqtt::user_name_fits(*packet.user_name, packet.client_id))
+    return refuse(now, slot, rules_->refused_login, effects);  // [MQTT-08]
+  if (!hub_->device(device).enabled) return refuse(now, slot, rules_->disabled_device, effects);
+  session.name = packet.client_id;
+  if (!read_will(packet, session.will)) return refuse(now, slot, rules_->refused_login, effects);
+
+  session.device = device;
+  session.stage = Stage::accepting;
+  session.clean = packet.clean_session;
+  session.keep_alive = packet.keep_alive;
+  session.heard = now.mono;
+  session.limit =
+      rules_->keep_alive_limit(std::chrono::seconds{packet.keep_alive}, rules_->keep_alive_cap);
+  arm(session);
+  take_over(now, slot, effects);
+
+  // The answer must hold after a crash too: the session is stored, or forgotten, before it leaves.
+  const StoredSession* stored = hub_->session(device);
+  const bool present = stored && !session.clean;  // [MQTT-12, mqtt311:3.2.2-1..3]
+  if (session.clean && stored)
+    session_ticket_ = hub_->store_session(now, device, std::nullopt, effects);
+  if (!session.clean && stored) resume(*stored, session);
+  if (!session.clean && !stored) session_ticket_ = store(now, session, effects);
+  Event& answer =
+      prepare(session, Promise::Kind::connack, session_ticket_, mqtt::Connack{present, 0});
+  if (present) answer.flags |= flag_session_present;
+  return true;
+}
+
+bool MqttDoor::refuse(Now now, std::uint32_t slot, std::uint8_t code, Effects& effects) {
+  Session& session = sessions_[slot];
+  mqtt::write(effects.sending(session.id), mqtt::Connack{false, code});  // [mqtt311:3.2.2-4]
+  effects.sent();
+  saw(effects, session, Packet::connack, flag_sent).code = code;
+  Event& event = effects.saw(What::refused);
+  event.connection = static_cast<std::uint32_t>(session.id);
+  event.device = session.node;
+  event.flags = flag_sent;
+  event.code = code;
+  return cut(now, slot, Why::not_allowed, effects);  // [mqtt311:3.2.2-5, 3.1.4-5]
+}
+
+void MqttDoor::take_over(Now now, std::uint32_t slot, Effects& effects) {
+  Session& session = sessions_[slot];
+  const auto at = static_cast<std::size_t>(session.device);
+  if (at >= slot_of_.size()) slot_of_.resize(std::max(at + 1, hub_->devices()), no_slot);
+  if (slot_of_[at] != no_slot) {
+    session.took_over = true;
+    if (rules_->one_connection)
+      cut(now, slot_of_[at], Why::takeover, effects);  // [MQTT-09, MQTT-11]
+  }
+  slot_of_[at] = slot;
+}
+
+// The will becomes the telemetry message that it will be [MQTT-41]. False: not a will for this hub
+// [H-17].
+bool MqttDoor::read_will(const mqtt::Connect& packet, Bytes& flat) {
+  if (!packet.will) return true;
+  const mqtt::Will& will = *packet.will;
+  const mqtt::Topic topic = mqtt::read_topic(will.topic, packet.client_id);
+  if (topic.kind != mqtt::Topic::Kind::telemetry) return false;
+  if (will.qos == 2 && rules_->qos2_publish == Qos2Publish::close) return false;
+  flat_.clear();
+  MessageWriter writer{flat_};
+  if (!topic.bag.empty() && !mqtt::read_bag(topic.bag, writer)) return false;
+  if (will.retain) writer.property(retain_property(rules_->retain_property_name), "true");
+  writer.property("iothub-MessageType", "Will");
+  writer.body(will.message);
+  if (MessageView{flat_}.counted_size() > rules_->d2c_size_limit) return false;
+  flat = Bytes(flat_.begin(), flat_.end());
+  return true;
+}
+
+void MqttDoor::resume(const StoredSession& stored, Session& session) {
+  if (stored.filters.empty()) return;
+  session.inbox = std::make_unique<Inbox>();
+  Inbox& inbox = *session.inbox;
+  inbox.filters = stored.filters;
+  inbox.subscribed = stored.subscribed;
+  for (const StoredSession::Filter& filter : inbox.filters) {
+    if (mqtt::read_filter(filter.filter, session.name) != mqtt::FilterKind::commands) continue;
+    inbox.qos = filter.qos;
+    inbox.prefix = filter.filter.substr(0, filter.filter.size() - 1);
+  }
+}
+
+Ticket MqttDoor::store(Now now, const Session& session, Effects& effects) {
+  StoredSession stored;
+  if (session.inbox) {
+    stored.filters = session.inbox->filters;
+    stored.subscribed = session.inbox->subscribed;
+  }
+  return hub_->store_session(now, session.device, std::move(stored), effects);
+}
+
+// PUBLISH, and the answers that wait.
+
+bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Publish& packet, Effects& effects) {
+  Session& session = sessions_[slot];
+  const mqtt::Topic topic = mqtt::read_topic(packet.topic, session.name);
+  flat_.clear();
+  MessageWriter writer{flat_};
+  bool legal = true;
+  if (topic.kind == mqtt::Topic::Kind::telemetry) {
+    if (!topic.bag.empty()) legal = mqtt::read_bag(topic.bag, writer);
+    if (packet.retain)
+      writer.property(retain_property(rules_->retain_property_name), "true");  // [MQTT-21]
+    writer.body(packet.payload);
+  }
+
+  Event& event = saw(effects, session, Packet::publish,
+                     flag_if(packet.dup, flag_dup) | flag_if(packet.retain, flag_retain));
+  event.qos = packet.qos;
+  event.packet_id = packet.id;
+  event.message = MessageView{flat_}.key();
+
+  if (packet.qos == 2 && rules_->qos2_publish == Qos2Publish::close)
+    return cut(now, slot, Why::not_allowed, effects);  // [MQTT-20, H-10]
+  if (topic.kind == mqtt::Topic::Kind::unknown && rules_->bad_topic == BadTopic::close)
+    return cut(now, slot, Why::not_allowed, effects);         // [MQTT-26, H-14]
+  if (!legal) return cut(now, slot, Why::protocol, effects);  // [MQTT-24]
+  const bool too_large = flat_.size() > rules_->d2c_size_limit &&
+                         MessageView{flat_}.counted_size() > rules_->d2c_size_limit;
+  if (too_large && rules_->over_size == OverSize::close)
+    return cut(now, slot, Why::not_allowed, effects);  // [D2C-40, H-19]
+
+  Ticket ticket{};
+  const bool again = packet.dup && session.took_over && !rules_->resends_are_stored;
+  if (topic.kind == mqtt::Topic::Kind::telemetry && !too_large && !again) {
+    const std::uint32_t origin =
+        rules_->origin(static_cast<std::uint32_t>(session.device), ++published_);
+    ticket = hub_->append_telemetry(now, static_cast<DeviceIndex>(origin), flat_, false, effects);
+  }
+  if (packet.qos > 0) promise(session, Promise::Kind::puback, packet.id, ticket);  // [DLV-04]
+  return true;
+}
+
+// Promises leave in the order in which they were made, so one without a ticket, or with an older
+// one, takes that of the one before it: PUBACKs keep the order of their PUBLISHes
+// [mqtt311:4.6.0-6].
+void MqttDoor::promise(const Session& session, Promise::Kind kind, mqtt::PacketId packet,
+                       Ticket ticket) {
+  if (kept_ < promises_.size()) ticket = std::max(ticket, promises_.back().ticket);
+  promises_.push_back({ticket, session.id, session.node, packet, kind});
+}
+
+Event& MqttDoor::prepare(const Session& session, Promise::Kind kind, Ticket ticket,
+                         const mqtt::Packet& packet) {
+  Prepared& prepared = prepared_.emplace_back();
+  std::visit([&](const auto& one) { mqtt::write(prepared.bytes, one); }, packet);
+  Event& event = prepared.event;
+  event.what = What::packet;
+  event.packet = static_cast<Packet>(packet.index() + 1);  // the variant is in MQTT's own order
+  event.flags = flag_sent;
+  event.device = session.node;
+  event.connection = static_cast<std::uint32_t>(session.id);
+  promise(session, kind, 0, ticket);
+  return event;
+}
+
+void MqttDoor::release(Now now, Effects& effects) {
+  const Ticket durable = hub_->durable();
+  while (kept_ < promises_.size() && promises_[kept_].ticket <= durable) {
+    const Promise next = promises_[kept_++];  // a copy: keeping it may promise more
+    keep(now, next, effects);
+  }
+  if (kept_ == promises_.size()) {
+    promises_.clear();
+    kept_ = 0;
+  } else if (kept_ > 4096 && 2 * kept_ > promises_.size()) {
+    promises_.erase(promises_.begin(), promises_.begin() + static_cast<std::ptrdiff_t>(kept_));
+    kept_ = 0;
+  }
+}
+
+void MqttDoor::keep(Now now, const Promise& promise, Effects& effects) {
+  const std::uint32_t slot = index_.find(promise.to);
+  if (promise.kind == Promise::Kind::puback) {
+    if (slot == no_slot) return;
+    mqtt::write(effects.sending(promise.to), mqtt::Puback{promise.packet});
+    effects.sent();
+    Event& event = effects.saw(What::packet);
+    event.packet = Packet::puback;
+    event.flags = flag_sent;
+    event.packet_id = promise.packet;
+    event.device = promise.node;
+    event.connection = static_cast<std::uint32_t>(promise.to);
+    return;
+  }
+  const Prepared prepared = std::move(prepared_.front());
+  prepared_.pop_front();
+  if (slot == no_slot) return;
+  effects.send(promise.to, prepared.bytes);
+  effects.saw(What::packet) = prepared.event;
+
+  Session& session = sessions_[slot];
+  if (promise.kind == Promise::Kind::connack) {
+    session.stage = Stage::live;
+    Event& event = effects.saw(What::accepted);
+    event.connection = static_cast<std::uint32_t>(session.id);
+    event.device = session.node;
+    event.generation = hub_->device(session.device).generation;
+    event.keep_alive = session.keep_alive;
+    event.flags =
+        static_cast<std::uint16_t>(connect_flags(session.clean, !session.will.empty()) |
+                                   (prepared.event.flags & (flag_sent | flag_session_present)));
+    if (!rules_->needs_subscription && !session.inbox) {
+      session.inbox = std::make_unique<Inbox>();
+      session.inbox->qos = 1;
+      session.inbox->prefix =
+          std::string{mqtt::devices_level} + session.name + std::string{mqtt::command_levels};
+    }
+    if (!session.inbox || rules_->mqtt_presub_messages == PresubMessages::after_subscribe) return;
+    session.inbox->open = true;  // [MQTT-32]
+    if (rules_->pushes_backlog) deliver(now, session, effects);
+  } else if (promise.kind == Promise::Kind::suback && session.inbox) {
+    session.inbox->open = true;
+    if (rules_->pushes_backlog) deliver(now, session, effects);
+  }
+}
+
+// SUBSCRIBE and the rest.
+
+bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Subscribe& packet, Effects& effects) {
+  Session& session = sessions_[slot];
+  if (!session.inbox) session.inbox = std::make_unique<Inbox>();
+  Inbox& inbox = *session.inbox;
+  mqtt::Suback answer{packet.id, {}};
+  std::uint16_t flags = 0;
+  std::uint8_t commands_code = 0;
+  bool legal = true;
+  bool changed = false;
+  for (const mqtt::Filter& wanted : packet.filters) {
+    const mqtt::FilterKind kind = mqtt::read_filter(wanted.filter, session.name);
+    const auto same =
+        std::ranges::find(inbox.filters, wanted.filter, &StoredSession::Filter::filter);
+    const bool known = kind != mqtt::FilterKind::unknown || rules_->bad_filter == BadFilter::accept;
+    const bool room = same != inbox.filters.end() || inbox.filters.size() < rules_->filter_limit;
+    if ((!known && rules_->bad_filter == BadFilter::close) ||                     // [H-15]
+        (known && !room && rules_->filter_over_limit == FilterOverLimit::close))  // [H-16]
+      legal = false;
+    const auto granted = std::min<std::uint8_t>(wanted.qos, 1);  // [MQTT-34]
+    const std::uint8_t code = known && room ? granted : failure;
+    answer.codes.push_back(code);  // [mqtt311:3.8.4-5, 3.9.3-1]
+    if (kind == mqtt::FilterKind::commands) {
+      flags = flag_c2d_filter;
+      commands_code = code;
+    }
+    if (code == failure) continue;
+    changed = true;
+    if (same != inbox.filters.end()) {
+      same->qos = granted;  // [mqtt311:3.8.4-3]
+    } else {
+      inbox.filters.push_back({std::string{wanted.filter}, granted});
+    }
+    if (kind != mqtt::FilterKind::commands) continue;
+    if (inbox.qos == Inbox::nothing) inbox.subscribed = now.wall;
+    inbox.qos = granted;
+    inbox.prefix = wanted.filter.substr(0, wanted.filter.size() - 1);
+  }
+  Event& event = saw(effects, session, Packet::subscribe, flags);
+  event.packet_id = packet.id;
+  if (!packet.filters.empty()) event.qos = packet.filters.front().qos;
+  if (!legal) return cut(now, slot, Why::not_allowed, effects);
+
+  if (changed && !session.clean) session_ticket_ = store(now, session, effects);  // [MQTT-13]
+  Event& reply = prepare(session, Promise::Kind::suback, session_ticket_, answer);
+  reply.packet_id = packet.id;
+  reply.flags = static_cast<std::uint16_t>(reply.flags | flags);
+  reply.code = flags ? commands_code : answer.codes.empty() ? 0 : answer.codes.front();
+  return true;
+}
+
+bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Unsubscribe& packet, Effects& effects) {
+  Session& session = sessions_[slot];
+  std::uint16_t flags = 0;
+  bool changed = false;
+  for (const std::string_view filter : packet.filters) {
+    const bool commands = mqtt::read_filter(filter, session.name) == mqtt::FilterKind::commands;
+    if (commands) flags = flag_c2d_filter;
+    if (!session.inbox) continue;
+    Inbox& inbox = *session.inbox;
+    if (std::erase_if(inbox.filters, [&](const auto& held) { return held.filter == filter; }) == 0)
+      continue;  // only an exact match is removed [mqtt311:3.10.4-1]
+    changed = true;
+    if (commands) inbox.qos = Inbox::nothing;  // deliveries begun are finished [mqtt311:3.10.4-3]
+  }
+  saw(effects, session, Packet::unsubscribe, flags).packet_id = packet.id;
+  if (changed && !session.clean) session_ticket_ = store(now, session, effects);  // [MQTT-40]
+  Event& reply =
+      prepare(session, Promise::Kind::packet, session_ticket_, mqtt::Unsuback{packet.id});
+  reply.packet_id = packet.id;
+  reply.flags = static_cast<std::uint16_t>(reply.flags | flags);
+  return true;
+}
+
+bool MqttDoor::on(Now, std::uint32_t slot, const mqtt::Pingreq&, Effects& effects) {
+  Session& session = sessions_[slot];
+  saw(effects, session, Packet::pingreq);
+  if (session.stage == Stage::live) {  // owes nothing to storage, so it does not wait for it
+    mqtt::write(effects.sending(session.id), mqtt::Pingresp{});
+    effects.sent();
+    saw(effects, session, Packet::pingresp, flag_sent);
+  } else {
+    prepare(session, Promise::Kind::packet, {},
+            mqtt::Pingresp{});  // CONNACK comes first [mqtt311:3.2.0-1]
+  }
+  return true;
+}
+
+bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Disconnect&, Effects& effects) {
+  saw(effects, sessions_[slot], Packet::disconnect);
+  return cut(now, slot, Why::disconnect, effects);
+}
+
+// Deliveries.
+
+void MqttDoor::deliver(Now now, DeviceIndex device, Effects& effects) {
+  const auto at = static_cast<std::size_t>(device);
+  if (at < slot_of_.size() && slot_of_[at] != no_slot)
+    deliver(now, sessions_[slot_of_[at]], effects);
+}
+
+void MqttDoor::deliver(Now now, Session& session, Effects& effects) {
+  if (session.stage != Stage::live || !session.inbox) return;
+  Inbox& inbox = *session.inbox;
+  // A message whose lock has run out is the hub's again; a late PUBACK for it finds nothing.
+  // Without resends on a living connection its place and its packet id stay taken until then
+  // [H-23].
+  if (rules_->resend_while_connected)
+    std::erase_if(inbox.flights,
+                  [&](const Flight& flight) { return rules_->lock_ended(now.mono, flight.until); });
+  while (inbox.open && inbox.qos != Inbox::nothing && hub_->deliverable(session.device)) {
+    if (inbox.flights.size() >= rules_->c2d_window) {
+      const Instant first = std::ranges::min_element(inbox.flights, {}, &Flight::until)->until;
+      if (inbox.retry != first && first > now.mono) alarm(inbox.retry = first, session.id);
+      return;
+    }
+    const auto delivery = hub_->deliver(now, session.device, holder(session.id), effects);
+    if (!delivery) return;
+    push(now, session, *delivery, effects);
+  }
+}
+
+void MqttDoor::push(Now now, Session& session, const Delivery& delivery, Effects& effects) {
+  Inbox& inbox = *session.inbox;
+  if (const auto held = std::ranges::find(inbox.flights, delivery.sequence, &Flight::sequence);
+      held !=
+      inbox.flights.end()) {  // not resent on a living connection: its lock is renewed [H-23]
+    held->token = delivery.token;
+    held->until = now.mono + rules_->lock;
+    return;
+  }
+  const MessageView message{delivery.flat};
+  bag_.clear();
+  mqtt::write_bag(bag_, message);
+  const bool too_old = rules_->mqtt_presub_messages == PresubMessages::reject_older &&
+                       delivery.enqueued < inbox.subscribed;           // [MQTT-31, OPEN-04]
+  if (too_old || inbox.prefix.size() + bag_.size() > longest_topic) {  // no topic can carry it
+    hub_->settle(now, session.device, delivery.token, Settle::reject, effects);
+    return;
+  }
+  const mqtt::PacketId id = inbox.qos == 0 ? mqtt::PacketId{0} : fresh_id(inbox);
+  const bool again = delivery.count > 0 && id != 0;  // [MQTT-38]
+  const bool waits = delivery.ticket > hub_->durable();
+  Prepared* prepared = waits ? &prepared_.emplace_back() : nullptr;
+  mqtt::write_publish(waits ? prepared->bytes : effects.sending(session.id), inbox.prefix,
+                      text(bag_), message.body(), id, inbox.qos, again,
+                      false);  // RETAIN 0 [mqtt311:3.3.1-9]
+  if (!waits) effects.sent();
+
+  Event event;
+  event.what = What::packet;
+  event.packet = Packet::publish;
+  event.flags = static_cast<std::uint16_t>(flag_sent | flag_c2d | flag_if(again, flag_dup));
+  event.device = session.node;
+  event.connection = static_cast<std::uint32_t>(session.id);
+  event.qos = inbox.qos;
+  event.packet_id = id;
+  event.message = delivery.message;
+  event.digest = message.content_digest();
+  event.token = mqtt_token(session.id, id);
+  event.sequence = delivery.sequence;
+  event.count = delivery.count;
+  event.date = delivery.enqueued.time_since_epoch().count();
+  event.expiry = delivery.expiry.time_since_epoch().count();
+  if (waits) {
+    prepared->event = event;
+    promise(session, Promise::Kind::packet, 0, delivery.ticket);
+  } else {
+    effects.saw(What::packet) = event;
+  }
+
+  if (id != 0) {
+    inbox.flights.push_back(
+        {id, delivery.token, delivery.sequence, delivery.message, now.mono + rules_->lock});
+  } else if (rules_->mqtt_qos0_settle == Qos0Settle::complete_on_write) {  // [C2D-31, H-22]
+    hub_->settle(now, session.device, delivery.token, Settle::complete, effects);
+  }
+}
+
+mqtt::PacketId MqttDoor::fresh_id(Inbox& inbox) const {
+  do {
+    if (++inbox.last == 0) inbox.last = 1;
+  } while (std::ranges::find(inbox.flights, inbox.last, &Flight::id) != inbox.flights.end());
+  return inbox.last;
+}
+
+// PUBACK is "complete" [DLV-13]. It is looked up by its id, not by its turn: what came before it
+// may have been left to time out by an application that cannot reject over MQTT [C2D-34, MQTT-35].
+bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Puback& packet, Effects& effects) {
+  Session& session = sessions_[slot];
+  Event& event = saw(effects, session, Packet::puback);
+  event.packet_id = packet.id;
+  event.token = mqtt_token(session.id, packet.id);
+  if (!session.inbox) return true;
+  auto& flights = session.inbox->flights;
+  const auto flight = std::ranges::find(flights, packet.id, &Flight::id);
+  if (flight == flights.end()) return true;
+  event.message = flight->message;
+  event.sequence = flight->sequence;
+  const LockToken token = flight->token;
+  flights.erase(flight);
+  hub_->settle(now, session.device, token, Settle::complete,
+               effects);  // a lost lock changes nothing [C2D-14]
+  deliver(now, session, effects);
+  return true;
+}
+
+// Time.
+
+void MqttDoor::arm(Session& session) {
+  const Instant due = session.heard + session.limit;
+  if (session.armed != Instant{} && session.armed <= due) return;
+  session.armed = due;
+  alarm(due, session.id);
+}
+
+void MqttDoor::alarm(Instant due, ConnectionId id) {
+  // The dead leave their alarms behind; when they are the most, they are swept out.
+  if (alarms_.size() > 4 * index_.size() + 64) {
+    std::erase_if(alarms_, [&](const Alarm& one) { return index_.find(one.id) == no_slot; });
+    std::ranges::make_heap(alarms_, std::greater{});
+  }
+  alarms_.push_back({due, id});
+  std::ranges::push_heap(alarms_, std::greater{});
+}
+
+void MqttDoor::woken(Now now, Effects& effects) {
+  while (!alarms_.empty() && alarms_.front().due <= now.mono) {
+    std::ranges::pop_heap(alarms_, std::greater{});
+    const Alarm due = alarms_.back();
+    alarms_.pop_back();
+    const std::uint32_t slot = index_.find(due.id);
+    if (slot == no_slot) continue;
+    Session& session = sessions_[slot];
+    if (session.inbox && session.inbox->retry == due.due) deliver(now, session, effects);
+    if (session.armed != due.due) continue;
+    session.armed = Instant{};
+    if (session.heard + session.limit > now.mono) {
+      arm(session);
+    } else {
+      cut(now, slot, session.stage == Stage::greeting ? Why::no_connect : Why::keep_alive, effects);
+    }
+  }
+}
+
+std::optional<Instant> MqttDoor::deadline() const {
+  if (alarms_.empty()) return std::nullopt;
+  return alarms_.front().due;
+}
+
+Event& MqttDoor::saw(Effects& effects, const Session& session, Packet packet,
+                     unsigned flags) const {
+  Event& event = effects.saw(What::packet);
+  event.packet = packet;
+  event.flags = static_cast<std::uint16_t>(flags);
+  event.device = session.node;
+  event.connection = static_cast<std::uint32_t>(session.id);
+  return event;
+}
+
+}  // namespace hubproof::model

@@ -1,0 +1,160 @@
+// The hub's MQTT door: every MQTT connection's session, fed by the server, meeting the hub.
+//
+// A session is greeting (waits for CONNECT), accepting (its CONNACK waits for durability) or live.
+//
+//   opened ──▶ greeting ──CONNECT──▶ accepting ──durable──▶ live
+//                 │ no, late, bad        │ any end             │ any end
+//                 ▼                      ▼                     ▼
+//               ended                  ended         ended, and the will published
+//
+// What a session promises (CONNACK, PUBACK, SUBACK, UNSUBACK) waits in one queue for all of them,
+// in the order of its tickets; a promise to a connection that has ended is dropped [MQTT-09].
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/hub/hub.hpp"
+#include "model/mqtt/codec.hpp"
+#include "model/server/connection_index.hpp"
+
+namespace hubproof::model {
+
+class MqttDoor {
+ public:
+  MqttDoor(const HubRules& rules, Hub& hub);
+
+  void opened(Now now, ConnectionId id, Effects& effects);
+  bool received(Now now, ConnectionId id, View bytes, Effects& effects);  // false: not of this door
+  bool ended(Now now, ConnectionId id, EndedBy by, Effects& effects);     // likewise
+  void woken(Now now, Effects& effects);
+  std::optional<Instant> deadline() const;
+
+  void release(Now now, Effects& effects);                      // what is durable now may leave
+  void deliver(Now now, DeviceIndex device, Effects& effects);  // its queue has something
+  void device_gone(Now now, DeviceIndex device,
+                   Effects& effects);  // disabled, or about to be deleted
+
+  std::size_t connections() const { return index_.size(); }
+
+ private:
+  enum class Stage : std::uint8_t { greeting, accepting, live };
+
+  // A QoS 1 delivery that the device has not acknowledged.
+  struct Flight {
+    mqtt::PacketId id = 0;
+    LockToken token{};
+    std::uint64_t sequence = 0;
+    MessageKey message{};
+    Instant until{};  // the end of the hub's lock
+  };
+
+  // What a session needs only once something is subscribed.
+  struct Inbox {
+    static constexpr std::uint8_t nothing = 0xff;
+
+    std::vector<StoredSession::Filter> filters;
+    std::vector<Flight> flights;
+    std::string prefix;  // of the topics of deliveries, as the filter spells it
+    Date subscribed{};   // when the cloud-to-device filter came [MQTT-31]
+    Instant retry{};     // when a full window gets a free place by itself
+    mqtt::PacketId last = 0;
+    std::uint8_t qos = nothing;  // granted to the cloud-to-device filter
+    bool open = false;           // deliveries may leave
+  };
+
+  struct Session {
+    ConnectionId id{};
+    DeviceIndex device = DeviceIndex::none;
+    NodeIndex node = NodeIndex::none;
+    Stage stage = Stage::greeting;
+    bool clean = true;
+    bool took_over = false;
+    std::uint16_t keep_alive = 0;
+    Instant heard{};   // the last byte, or the opening
+    Instant armed{};   // the alarm that stands for this session's silence
+    Duration limit{};  // of silence
+    std::string name;  // of the device
+    Bytes will;        // flat; empty: none
+    std::unique_ptr<Inbox> inbox;
+    std::unique_ptr<mqtt::Decoder> partial;  // a packet has begun
+  };
+
+  struct Alarm {
+    Instant due;
+    ConnectionId id;
+    bool operator>(const Alarm& other) const {
+      return due != other.due ? due > other.due : id > other.id;
+    }
+  };
+
+  // What leaves when its ticket is durable. A prepared packet waits whole in prepared_.
+  struct Promise {
+    enum class Kind : std::uint8_t { puback, connack, suback, packet };
+    Ticket ticket{};
+    ConnectionId to{};
+    NodeIndex node{};
+    mqtt::PacketId packet = 0;
+    Kind kind = Kind::puback;
+  };
+  struct Prepared {
+    Bytes bytes;
+    Event event;
+  };
+
+  bool handle(Now now, std::uint32_t slot, const mqtt::Packet& packet, Effects& effects);
+  bool on(Now now, std::uint32_t slot, const mqtt::Connect& packet, Effects& effects);
+  bool on(Now now, std::uint32_t slot, const mqtt::Publish& packet, Effects& effects);
+  bool on(Now now, std::uint32_t slot, const mqtt::Puback& packet, Effects& effects);
+  bool on(Now now, std::uint32_t slot, const mqtt::Subscribe& packet, Effects& effects);
+  bool on(Now now, std::uint32_t slot, const mqtt::Unsubscribe& packet, Effects& effects);
+  bool on(Now now, std::uint32_t slot, const mqtt::Pingreq& packet, Effects& effects);
+  bool on(Now now, std::uint32_t slot, const mqtt::Disconnect& packet, Effects& effects);
+  template <class P>
+  bool on(Now now, std::uint32_t slot, const P&,
+          Effects& effects) {  // what no device may send here
+    return cut(now, slot, Why::protocol, effects);
+  }
+
+  bool refuse(Now now, std::uint32_t slot, std::uint8_t code, Effects& effects);
+  bool cut(Now now, std::uint32_t slot, Why why, Effects& effects);  // always false: handling ends
+  void finish(Now now, std::uint32_t slot, EndedBy by, Why why, Effects& effects);
+  void take_over(Now now, std::uint32_t slot, Effects& effects);
+  void resume(const StoredSession& stored, Session& session);
+  bool read_will(const mqtt::Connect& packet, Bytes& flat);
+  Ticket store(Now now, const Session& session, Effects& effects);
+  void deliver(Now now, Session& session, Effects& effects);
+  void push(Now now, Session& session, const Delivery& delivery, Effects& effects);
+  mqtt::PacketId fresh_id(Inbox& inbox) const;
+
+  void promise(const Session& session, Promise::Kind kind, mqtt::PacketId packet, Ticket ticket);
+  Event& prepare(const Session& session, Promise::Kind kind, Ticket ticket,
+                 const mqtt::Packet& packet);
+  void keep(Now now, const Promise& promise, Effects& effects);
+
+  void arm(Session& session);
+  void alarm(Instant due, ConnectionId id);
+  Event& saw(Effects& effects, const Session& session, Packet packet, unsigned flags = 0) const;
+
+  const HubRules* rules_;
+  Hub* hub_;
+  ConnectionIndex index_;
+  std::vector<Session> sessions_;
+  std::vector<std::uint32_t> free_;
+  std::vector<std::uint32_t> slot_of_;  // the live or accepting session of each device
+  std::vector<Alarm> alarms_;  // a heap, earliest on top; a session that was heard is late in it
+  std::vector<Promise> promises_;
+  std::size_t kept_ = 0;  // promises before this one have left
+  std::deque<Prepared> prepared_;
+  Ticket session_ticket_{};  // of the last change of any stored session
+  std::uint64_t published_ = 0;
+  mqtt::Decoder decoder_;  // for whoever has no partial packet
+  std::vector<std::unique_ptr<mqtt::Decoder>> spare_;
+  Bytes flat_;  // scratch
+  Bytes bag_;   // scratch
+};
+
+}  // namespace hubproof::model
