@@ -1,5 +1,6 @@
 // Chance as an argument: a machine names the site of its decision, its driver answers. In a
-// simulation `tools` ties the site to the node and the seed, on real sockets to the system's generator.
+// simulation `tools` ties the site to the node and the seed, on real sockets to the system's
+// generator.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,15 @@ namespace hubproof::model {
 
 // Numbers are stable: add at the end, never renumber. They are offsets into the simulator's
 // sites for programs.
-enum class ChanceSite : std::uint32_t { back_off, first_packet_id, generation, service_retry };
+enum class ChanceSite : std::uint32_t {
+  back_off,
+  first_packet_id,
+  generation,
+  service_retry,
+  first_will,        // a device's: the number of its first will
+  command_handling,  // a device's application: what it does with a command
+  feedback_handling  // a service's: whether it abandons a feedback message
+};
 
 class Chance {
  public:

@@ -208,6 +208,10 @@ struct DeviceRules {
   bool resend_after_reconnect = true;  // at least once: what was not acknowledged is sent again [DLV-09]
   bool acknowledges = true;            // QoS 1 deliveries get their PUBACK, in order [mqtt311:4.6.0-2]
   bool retries_connecting = true;      // [INV-24]
+  bool waits_for_ack = true;           // sent is what was acknowledged, not what was written [DLV-04]
+  bool fresh_packet_ids = true;        // no id of an unfinished exchange [mqtt311:2.3.1-2]
+  bool acknowledges_in_order = true;   // [mqtt311:4.6.0-2]
+  bool pings = true;                   // never silent for longer than its keep-alive [mqtt311:3.1.2-23]
 };
 
 struct Rules {
