@@ -45,9 +45,9 @@ class Disk {
     bool full = false;
     bool silent = false;        // syncs get no answer until this ends
     bool torn = false;          // a crash leaves garbage in the last block that it wrote
-    Ratio sync_error;
+    Ratio sync_error{};
     bool slow = false;
-    Distribution extra;         // of slow, on top of each sync
+    Distribution extra{};         // of slow, on top of each sync
   };
   void trouble(const Trouble& trouble);
   // One bit of one file with (name & mask) == value flips; nothing happens if there is none.

@@ -84,14 +84,14 @@ struct Fault {
   FaultKind kind = FaultKind::drop;
   Instant from{};
   Instant until{};                 // at or before `from`: until all is healed
-  std::vector<NodeId> nodes;       // empty: every node
-  std::vector<NodeId> peers;       // network only; empty: every node
+  std::vector<NodeId> nodes{};       // empty: every node
+  std::vector<NodeId> peers{};       // network only; empty: every node
   bool one_way = false;
-  Ratio odds;
-  Loss loss;
-  Distribution duration;
-  Distribution gap;
-  Bandwidth bandwidth;
+  Ratio odds{};
+  Loss loss{};
+  Distribution duration{};
+  Distribution gap{};
+  Bandwidth bandwidth{};
   Duration amount{};
   std::int64_t wall = 0;           // nanoseconds since 1970
   std::int32_t ppm = 0;

@@ -20,20 +20,20 @@ struct Bandwidth {
 // Losses come alone (while good) or in bursts (while bad); a path that is never bad has only the
 // first. This is the model of Gilbert and Elliott.
 struct Loss {
-  Ratio good;
-  Ratio bad;
-  Ratio turns_bad;   // asked of every packet
-  Ratio turns_good;
+  Ratio good{};
+  Ratio bad{};
+  Ratio turns_bad{};   // asked of every packet
+  Ratio turns_good{};
   bool operator==(const Loss&) const = default;
 };
 
 struct PathSettings {
   Distribution latency = Distribution::fixed(std::chrono::milliseconds{20});
-  Loss loss;
-  Ratio duplicate;
-  Ratio reorder;
+  Loss loss{};
+  Ratio duplicate{};
+  Ratio reorder{};
   Distribution reorder_delay = Distribution::fixed(std::chrono::milliseconds{5});
-  Bandwidth bandwidth;
+  Bandwidth bandwidth{};
   bool operator==(const PathSettings&) const = default;
 
   bool quiet() const {
@@ -51,12 +51,12 @@ struct Rule {
     refuse      // every SYN is answered with RST
   };
   Kind kind = Kind::silence;
-  std::vector<NodeId> from;
-  std::vector<NodeId> to;
-  Loss loss;            // drop
-  Ratio odds;           // duplicate, reorder, corrupt
-  Distribution extra;   // delay, reorder, duplicate
-  Bandwidth bandwidth;  // shared by all packets that the rule covers
+  std::vector<NodeId> from{};
+  std::vector<NodeId> to{};
+  Loss loss{};            // drop
+  Ratio odds{};           // duplicate, reorder, corrupt
+  Distribution extra{};   // delay, reorder, duplicate
+  Bandwidth bandwidth{};  // shared by all packets that the rule covers
 };
 enum class RuleId : std::uint32_t {};
 

@@ -16,19 +16,19 @@ class World;
 
 // One kind of fault that may be drawn. Sizes are drawn up to those of `like`.
 struct Menu {
-  Fault like;                  // kind, parameters, and peers as they shall be
-  std::vector<NodeId> among;   // who may be hit; empty: the fault hits `like.nodes` as they are
+  Fault like{};                  // kind, parameters, and peers as they shall be
+  std::vector<NodeId> among{};   // who may be hit; empty: the fault hits `like.nodes` as they are
   std::uint32_t at_once = 1;   // at most so many of them by one fault
-  Distribution gap;            // from one to the next, the first after a gap from the beginning
-  Distribution length;
+  Distribution gap{};            // from one to the next, the first after a gap from the beginning
+  Distribution length{};
   std::uint32_t at_most = 16;
 };
 
 struct NemesisSpec {
   Instant from{};
   Instant until{};                     // no fault begins or lasts beyond it
-  std::map<Family, Ratio> families;    // how often a family takes part; those not named always do
-  std::vector<Menu> menu;
+  std::map<Family, Ratio> families{};    // how often a family takes part; those not named always do
+  std::vector<Menu> menu{};
 };
 
 std::vector<Fault> draw(Choices& choices, const NemesisSpec& spec);
