@@ -6,17 +6,6 @@
 
 namespace hubproof::tools {
 
-bool matches_pattern(std::string_view pattern, std::string_view name) {
-  if (pattern.empty()) return name.empty();
-  if (pattern.front() == '*') {
-    for (std::size_t skip = 0; skip <= name.size(); ++skip)
-      if (matches_pattern(pattern.substr(1), name.substr(skip))) return true;
-    return false;
-  }
-  return !name.empty() && name.front() == pattern.front() &&
-         matches_pattern(pattern.substr(1), name.substr(1));
-}
-
 SimService::SimService(Stage& stage, const ServiceNode& settings, IndexOf index_of,
                        const std::vector<std::string>& devices, sim::NodeId hub,
                        sim::Instant quiet_from)
@@ -25,7 +14,7 @@ SimService::SimService(Stage& stage, const ServiceNode& settings, IndexOf index_
   const auto choose = [&](std::string_view pattern) {
     Targets targets;
     for (std::uint32_t i = 0; i < devices_.size(); ++i)
-      if (matches_pattern(pattern, devices_[i])) targets.of.push_back(i);
+      if (matches_name(pattern, devices_[i])) targets.of.push_back(i);
     return targets;
   };
   for (const CommandLoad& load : settings_.commands) command_targets_.push_back(choose(load.to));

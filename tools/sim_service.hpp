@@ -78,7 +78,4 @@ class SimService final : public SimNode {
   std::set<std::uint32_t> recreated_, disabled_;  // devices that were ever so, by number
 };
 
-// '*' stands for any run of characters.
-bool matches_pattern(std::string_view pattern, std::string_view name);
-
 }  // namespace hubproof::tools
