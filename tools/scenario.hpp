@@ -16,6 +16,7 @@
 #include "sim/fault.hpp"
 #include "sim/link.hpp"
 #include "sim/nemesis.hpp"
+#include "tools/problem.hpp"
 
 namespace hubproof::tools {
 
@@ -97,18 +98,20 @@ struct Scenario {
 inline constexpr sim::NodeId hub_node{0};
 std::vector<std::string> node_names(const Scenario& scenario);
 
-// A problem of an input: where (a JSON pointer, or a line), and what was expected and found.
-struct Problem {
-  std::string where;
-  std::string what;
-};
-
 struct ReadScenario {
   Scenario scenario;
-  std::vector<Problem> problems;            // empty: good
+  Problems problems;                        // empty: good
 };
 // `profile`: overrides the scenario's own; empty: as it says.
 ReadScenario read_scenario(std::string_view json, std::string_view file, std::string_view profile = {});
 std::string write_scenario(const Scenario& scenario);
+
+// What scenarios/scenario.schema.json holds.
+std::string scenario_schema();
+// The table of every switch and figure of the hub under every profile, as scenarios/README.md has it.
+std::string profile_table();
+
+// Names of devices may be patterns: "d*", "d{}" (every numbered d), "d{2..5}".
+bool matches_name(std::string_view pattern, std::string_view name);
 
 }  // namespace hubproof::tools
