@@ -24,19 +24,22 @@ namespace hubproof::tools {
 
 inline constexpr sim::Duration longest_duration = std::chrono::hours{24 * 36'500};
 
+struct NumberRange {
+  std::uint64_t least = 0;
+  std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+};
+struct DurationRange {
+  sim::Duration least{};
+  sim::Duration most = longest_duration;
+};
+
 class Fields {
  public:
   using Inner = std::function<void(Fields&)>;
   enum class Purpose : std::uint8_t { read, write, schema };
   enum class Unit : std::uint8_t { time, bytes };  // of a distribution's values
-  struct Range {
-    std::uint64_t least = 0;
-    std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-  };
-  struct Span {
-    sim::Duration least{};
-    sim::Duration most = longest_duration;
-  };
+  using Range = NumberRange;
+  using Span = DurationRange;
 
   virtual ~Fields() = default;
 
