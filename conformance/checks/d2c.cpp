@@ -1,0 +1,231 @@
+#include "conformance/checks/d2c.hpp"
+
+#include "conformance/checks/words.hpp"
+
+namespace hubproof::conformance {
+
+using model::Event;
+using model::MessageKey;
+using model::Phase;
+
+namespace {
+
+bool is_will(const Event& event) { return (event.flags & model::flag_will) != 0; }
+
+const Cursor* cursor_of(const Seen& seen) {
+  const ReaderFacts* reader = seen.facts.reader(seen.event.observer);
+  if (reader == nullptr || seen.event.partition >= reader->cursors.size()) return nullptr;
+  const Cursor& cursor = reader->cursors[seen.event.partition];
+  return cursor.started ? &cursor : nullptr;
+}
+
+const PartitionLog* log_of(const Seen& seen) {
+  return seen.event.partition < seen.facts.logs.size() ? &seen.facts.logs[seen.event.partition] : nullptr;
+}
+
+const Stream* stream_of(const Seen& seen) {
+  const auto device = static_cast<std::size_t>(seen.event.device);
+  return device < seen.facts.streams.size() ? &seen.facts.streams[device] : nullptr;
+}
+
+}  // namespace
+
+const About AckedIsRead::about{
+    "INV-01", Level::must, "Every acknowledged telemetry message is read at least once while retention lasts.",
+    {"DLV-01", "DLV-02", "DLV-04", "D2C-02", "D2C-32"}};
+
+void AckedIsRead::saw(const Seen& seen) {
+  if (seen.event.what == model::What::finished) {
+    finish(seen);
+  } else if (seen.telemetry == nullptr || seen.event.phase != Phase::ok) {
+    return;
+  } else if (seen.event.what == model::What::read) {
+    if (!seen.telemetry->read && seen.telemetry->acked_at != never) pass();
+  } else if (seen.telemetry->read && seen.telemetry->acked_at == never) {
+    pass();
+  }
+}
+
+// Of a message that was acknowledged and not read: is it lost, or may it still come?
+AckedIsRead::Judgement AckedIsRead::unread(const Facts& facts, const Telemetry& message) const {
+  if (facts.hub_clock.known && facts.may_have_left(message.invoked_at + facts.hub_clock.floor))
+    return Judgement::unknown;
+  const Stream& stream = facts.streams[message.device];
+  // Dates order the log as long as nobody touches the hub's clock.
+  const bool dates = facts.hub_clock.known && facts.hub_clock.changed_at < message.invoked_at;
+  const std::int64_t stored_by = message.acked_at + facts.hub_clock.high;
+  const std::int64_t due = std::max(message.acked_at, facts.healed_at) + facts.terms.settle_ns;
+  for (const ReaderFacts& reader : facts.readers) {
+    bool covers = !reader.cursors.empty();
+    bool passed_all = dates;
+    for (std::uint32_t partition = 0; partition < reader.cursors.size(); ++partition) {
+      if (stream.partition < reader.cursors.size() && partition != stream.partition) continue;
+      const Cursor& cursor = reader.cursors[partition];
+      covers = covers && cursor.started && message.invoked_at > cursor.owed_from &&
+               message.acked_at > cursor.jumped_at;
+      passed_all = passed_all && cursor.last_date > stored_by;
+    }
+    if (!covers) continue;
+    // The reader went past its place: a message that came later was read.
+    if (passed_all || stream.newest_sent > message.acked_at) return Judgement::lost;
+    const bool idle = reader.new_at <= facts.now - facts.terms.settle_ns / 2;
+    if (facts.healed_at != never && facts.now >= due && facts.nodes[reader.node].up && idle)
+      return Judgement::lost;
+  }
+  return Judgement::unknown;
+}
+
+void AckedIsRead::finish(const Seen& seen) {
+  const Facts& facts = seen.facts;
+  std::uint64_t lost = 0;
+  std::uint64_t unknown = facts.dropped_unread;
+  const Telemetry* first = nullptr;
+  facts.messages.each([&](const Telemetry& message) {
+    if (message.acked_at == never || message.read) return;
+    if (unread(facts, message) == Judgement::unknown) {
+      ++unknown;
+      return;
+    }
+    ++lost;
+    if (first == nullptr || message.invoked_event < first->invoked_event) first = &message;
+  });
+  for (; unknown > 0 && finding_.undecided < 1000; --unknown)
+    undecided(seen, "acknowledged messages were not read, and none is owed to a reader any more or yet");
+  if (first == nullptr) return;
+  finding_.fail(first->invoked_event, first->acked_at,
+                id(first->key) + " of " + facts.name(first->device) + " was acknowledged at " +
+                    seconds(first->acked_at) + " and never read" +
+                    (lost > 1 ? "; so were " + std::to_string(lost - 1) + " more" : ""));
+}
+
+const About OriginIsTrue::about{
+    "INV-02", Level::must, "Every telemetry event was sent by the device that its stamp names.",
+    {"D2C-14", "MSG-02"}};
+
+void OriginIsTrue::saw(const Seen& seen) {
+  const Event& event = seen.event;
+  if (event.phase != Phase::ok || is_will(event) || event.message == MessageKey::none) return;
+  const Facts& facts = seen.facts;
+  const auto stamp = static_cast<std::uint32_t>(event.device);
+  if (seen.telemetry != nullptr) {
+    if (seen.telemetry->device == stamp) return pass();
+    return fail(seen, id(event.message) + " of " + facts.name(seen.telemetry->device) +
+                          " was read with the stamp of " + facts.name(event.device));
+  }
+  if (facts.was_sent(stamp, event.message)) return pass();
+  if (facts.is_will_key(event.message)) return;
+  for (std::uint32_t sender = 0; sender < facts.streams.size(); ++sender) {
+    if (!facts.was_sent(sender, event.message)) continue;
+    if (facts.streams[sender].about == stamp) return pass();
+    return fail(seen, id(event.message) + " of " + facts.name(facts.streams[sender].about) +
+                          " was read with the stamp of " + facts.name(event.device));
+  }
+  const Stream* stream = stream_of(seen);
+  if (stream == nullptr || !stream->invoked || facts.forgot_hashed)
+    return undecided(seen, id(event.message) + " was read, and its sending is not in the history");
+  fail(seen, id(event.message) + " was read as a message of " + device(seen) + ", which never sent it");
+}
+
+const About OrderOfAcks::about{
+    "INV-03", Level::must, "Messages of a device that were sent one after the other's acknowledgement are stored in that order.",
+    {"D2C-08", "D2C-09", "D2C-10"}};
+
+void OrderOfAcks::saw(const Seen& seen) {
+  const Telemetry* message = seen.telemetry;
+  const Stream* stream = stream_of(seen);
+  if (message == nullptr || stream == nullptr || seen.event.phase != Phase::ok || is_will(seen.event) ||
+      message->read)
+    return;
+  if (message->acked_at < stream->newest_sent && stream->partition == seen.event.partition &&
+      seen.event.sequence > stream->newest_read)
+    return fail(seen, id(message->key) + " of " + device(seen) + " was acknowledged at " +
+                          seconds(message->acked_at) + ", but stands behind a message sent at " +
+                          seconds(stream->newest_sent));
+  if (message->invoked_at > stream->first_acked_at) pass();
+}
+
+const About ReplayKeepsOrder::about{
+    "INV-04", Level::must, "Events that are read again come in the same order, and none is left out.",
+    {"D2C-06", "D2C-10", "D2C-35"}};
+
+bool ReplayKeepsOrder::skipped(const Seen& seen, const PartitionLog& log, std::uint64_t from,
+                               std::uint64_t to) {
+  for (std::uint64_t at = from; at < to; ++at) {
+    const LogEntry& entry = log.at(at);
+    if (seen.facts.may_have_left(entry.date)) continue;
+    fail(seen, "partition " + std::to_string(seen.event.partition) + " went on to " +
+                   std::to_string(seen.event.sequence) + " without " + std::to_string(entry.sequence) +
+                   ", which had been there before");
+    return true;
+  }
+  return false;
+}
+
+void ReplayKeepsOrder::saw(const Seen& seen) {
+  const Event& event = seen.event;
+  const Cursor* cursor = cursor_of(seen);
+  const PartitionLog* log = log_of(seen);
+  if (event.phase != Phase::ok || cursor == nullptr || log == nullptr || event.sequence == 0) return;
+  const std::uint64_t next = std::max(cursor->next, log->begin());
+  const std::uint64_t place = log->lower_bound(event.sequence);
+  if (place > next && skipped(seen, *log, next, place)) return;
+  if (place == log->end()) return;
+  if (log->at(place).sequence == event.sequence) {
+    if (place == next && !cursor->fresh) pass();
+    return;
+  }
+  // Between two events that were read one after the other there is now a third.
+  if (place > log->begin() && !log->at(place).gap_before)
+    fail(seen, "partition " + std::to_string(event.partition) + " shows " +
+                   std::to_string(event.sequence) + ", which was left out when " +
+                   std::to_string(log->at(place).sequence) + " was read first");
+}
+
+const About OnePartition::about{"INV-05", Level::must, "All events of a device are in one partition.",
+                                {"D2C-03", "D2C-04"}};
+
+void OnePartition::saw(const Seen& seen) {
+  const Stream* stream = stream_of(seen);
+  if (seen.event.phase != Phase::ok || stream == nullptr || stream->partition == ~std::uint32_t{0}) return;
+  if (stream->partition == seen.event.partition) return pass();
+  fail(seen, "an event of " + device(seen) + " is in partition " + std::to_string(seen.event.partition) +
+                 ", earlier ones are in " + std::to_string(stream->partition));
+}
+
+const About SequencesIncrease::about{
+    "INV-06", Level::must, "In a partition, sequence numbers and offsets strictly increase, and each names one event.",
+    {"D2C-06", "D2C-07"}};
+
+void SequencesIncrease::wrong(const Seen& seen, std::string what) {
+  fail(seen, "partition " + std::to_string(seen.event.partition) + ": " + std::move(what));
+}
+
+void SequencesIncrease::saw(const Seen& seen) {
+  const Event& event = seen.event;
+  const Cursor* cursor = cursor_of(seen);
+  const PartitionLog* log = log_of(seen);
+  if (event.phase != Phase::ok || cursor == nullptr || log == nullptr || event.sequence == 0) return;
+  if (!cursor->fresh && event.sequence <= cursor->last)
+    return wrong(seen, std::to_string(event.sequence) + " was read after " +
+                          std::to_string(cursor->last));
+  const std::uint64_t place = log->lower_bound(event.sequence);
+  if (place != log->end() && log->at(place).sequence == event.sequence) {
+    const LogEntry& known = log->at(place);
+    if (known.key != event.message)
+      return wrong(seen, std::to_string(event.sequence) + " is " + id(event.message) + " and was " +
+                            id(known.key));
+    if (known.offset != event.offset)
+      return wrong(seen, "the offset of " + std::to_string(event.sequence) + " is " +
+                            std::to_string(event.offset) + " and was " + std::to_string(known.offset));
+    return pass();
+  }
+  if (place == log->begin()) return;
+  const LogEntry& before = log->at(place - 1);
+  if (event.offset != 0 && before.offset != 0 && event.offset <= before.offset)
+    return wrong(seen, "the offset of " + std::to_string(event.sequence) + " is " +
+                          std::to_string(event.offset) + ", that of " + std::to_string(before.sequence) +
+                          " is " + std::to_string(before.offset));
+  pass();
+}
+
+}  // namespace hubproof::conformance

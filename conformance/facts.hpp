@@ -1,0 +1,432 @@
+// What a history has told so far, in the form that checks ask for: who is up and connected, what
+// each clock may show, and every message that is in flight or may still legally come back. Facts
+// say what is certain and what is possible; they judge nothing.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "conformance/flat_table.hpp"
+#include "model/history.hpp"
+
+namespace hubproof::conformance {
+
+// Bounds that leave room for arithmetic on true times and dates.
+constexpr std::int64_t never = std::int64_t{1} << 62;
+constexpr std::int64_t long_ago = -never;
+constexpr std::int64_t second = 1'000'000'000;
+
+// What a node's wall clock may show, relative to true time since the start of the run.
+struct ClockBounds {
+  bool known = false;
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+  std::int64_t changed_at = long_ago;
+  std::int64_t peak = long_ago;  // the latest date that it may have shown before the last change
+  std::int64_t floor = never;    // the lowest that `low` ever was
+
+  // Surely at or after the date now; perhaps at or after it at some time until now.
+  bool surely_past(std::int64_t date, std::int64_t now) const { return known && now + low >= date; }
+  bool maybe_was_past(std::int64_t date, std::int64_t now) const {
+    return !known || now + high >= date || peak >= date;
+  }
+};
+
+struct Node {
+  model::Role role = model::Role::device;
+  bool up = true;          // until it says otherwise
+  bool observed = false;  // it tells what it sees
+  std::uint32_t incarnation = 0;
+  std::int64_t started_at = long_ago;
+  std::int64_t crashed_at = long_ago;
+  ClockBounds clock;
+};
+
+// A telemetry message from its sending until it was acknowledged and read.
+struct Telemetry {
+  model::MessageKey key = model::MessageKey::none;
+  std::int64_t invoked_at = 0;
+  std::int64_t acked_at = never;
+  std::uint64_t digest = 0;
+  std::uint64_t invoked_event = 0;
+  std::uint32_t device = 0;       // whom the hub knows it from
+  std::uint32_t sender = 0;       // the node that sent it
+  std::uint32_t generation = 0;   // of the device when it was sent; 0: not certain
+  std::uint16_t incarnation = 0;  // of the sender
+  bool given_up = false;          // ended without an acknowledgement
+  bool read = false;
+};
+
+// A set of keys as runs of neighbours: keys of one sender are, in the main, consecutive.
+class KeyRuns {
+ public:
+  void add(model::MessageKey key);
+  bool has(model::MessageKey key) const;
+
+ private:
+  struct Run {
+    std::uint64_t first;
+    std::uint64_t last;
+  };
+  std::uint64_t first_ = 1;  // the newest run, apart: nearly every call is about it
+  std::uint64_t last_ = 0;
+  std::vector<Run> older_;   // ascending
+};
+
+// Telemetry of one device. Sender and device are one node, save where two share a device's id.
+struct Stream {
+  KeyRuns sent;                      // by this node, ever
+  std::uint64_t recent = 0;          // place of the message that it sent last, as a hint
+  std::int64_t acked_at = long_ago;  // the last acknowledgement that it got
+  std::int64_t first_acked_at = never;
+  std::uint32_t open = 0;            // sent in this life, no end yet
+  std::uint32_t about = ~std::uint32_t{0};  // the device that this node is
+  bool invoked = false;              // something was sent as this device
+  // As this device, at the endpoint:
+  std::uint32_t partition = ~std::uint32_t{0};
+  std::uint64_t newest_read = 0;     // sequence of the event with `newest_sent`
+  std::int64_t newest_sent = long_ago;  // latest sending among the messages that were read
+};
+
+// One event of a partition, as a reader saw it first.
+struct LogEntry {
+  std::uint64_t sequence;
+  std::uint64_t offset;
+  model::MessageKey key;
+  std::int64_t date;
+  bool gap_before;  // events between this one and the one before it may be unknown
+};
+
+// The known part of a partition that readers may still see again, in its order.
+class PartitionLog {
+ public:
+  std::uint64_t begin() const { return dropped_; }  // absolute places
+  std::uint64_t end() const { return dropped_ + entries_.size(); }
+  const LogEntry& at(std::uint64_t place) const { return entries_[place - dropped_]; }
+  std::uint64_t lower_bound(std::uint64_t sequence) const;
+  void append(const LogEntry& entry);
+  void drop_below(std::uint64_t sequence);
+
+ private:
+  static constexpr std::size_t most = 1 << 14;
+  std::deque<LogEntry> entries_;
+  std::uint64_t dropped_ = 0;
+};
+
+// How far a reader is in a partition.
+struct Cursor {
+  bool started = false;
+  bool fresh = false;                  // told where it starts, nothing read since
+  bool restarted = false;              // ... and that was where its checkpoint says
+  std::uint64_t from = 0;              // where it started last
+  std::uint64_t last = 0;              // last sequence number read
+  std::int64_t last_date = long_ago;   // and the hub's date of it
+  std::uint64_t next = 0;              // place in the log of what must come next
+  std::uint64_t checkpoint = 0;        // highest that it ever asked to store
+  std::int64_t owed_from = never;      // what was acknowledged later is owed to it
+  std::int64_t jumped_at = long_ago;   // when it last went forward by its own will
+};
+
+struct ReaderFacts {
+  std::uint32_t node = 0;
+  std::int64_t new_at = long_ago;      // when it last read something new
+  std::vector<Cursor> cursors;         // by partition
+};
+
+enum class Subscribed : std::uint8_t { unknown, no, yes };
+
+struct InFlight {                      // a PUBLISH with QoS > 0 of a device, not acknowledged
+  model::MessageKey message;
+  std::uint32_t connection;            // that it was last sent on
+  std::uint16_t packet_id;
+  bool resent;                         // ... and not for the first time
+};
+
+// The device's end of its connections.
+struct DeviceEnd {
+  std::uint32_t connection = 0;        // the newest; 0: none yet
+  bool connected = false;              // its CONNACK came, its end did not
+  bool session_continues = false;      // CleanSession 0, and the hub had the session
+  bool clean = false;
+  bool asleep = false;                 // it went by its own will
+  bool turned_away = false;            // the last attempt was refused by the hub
+  Subscribed subscribed = Subscribed::unknown;
+  std::int64_t opened_at = long_ago;
+  std::int64_t accepted_at = long_ago;
+  std::int64_t ended_at = long_ago;
+  std::int64_t sent_at = long_ago;     // last packet sent
+  std::vector<InFlight> in_flight;     // in the order of first sending
+};
+
+struct Handed {                        // a PUBLISH of a command that the device has not acknowledged
+  model::MessageKey message;
+  std::uint32_t number;                // which hand-over of that command
+  std::uint16_t packet_id;
+};
+
+struct HubConnection {
+  std::uint32_t number = 0;            // 0: none
+  std::uint16_t keep_alive = 0;
+  bool has_will = false;
+  bool clean = false;
+  bool said_goodbye = false;           // DISCONNECT came
+  model::MessageKey will = model::MessageKey::none;
+  std::int64_t accepted_at = long_ago;
+  std::int64_t received_at = long_ago; // last packet
+};
+
+// The hub's end of a device's connections.
+struct HubEnd {
+  HubConnection now;
+  HubConnection older;                 // pushed out by `now`, and not ended yet
+  Subscribed subscribed = Subscribed::unknown;
+  bool ever_subscribed = false;
+  std::int64_t ended_at = long_ago;    // the last end of any of them
+  std::vector<Handed> window;          // on `now`, in the order of sending
+  bool disordered = false;             // an acknowledgement came out of order on `now`
+};
+
+struct HandOver {                      // one delivery, where it began
+  std::uint64_t token = 0;
+  std::int64_t at = long_ago;
+  std::uint32_t connection = 0;
+  std::uint32_t epoch = 0;             // the hub's life
+  bool link = false;
+};
+
+struct Settling {                      // asked for and not answered yet
+  model::What how;
+  std::uint64_t token;
+  std::int64_t asked_at;
+  bool superseded;                     // a later delivery had been seen before it was asked for
+  bool lapsed;                         // its lock had surely run out before
+  bool expired;                        // so had the message's time
+};
+
+enum class End : std::uint8_t { none, completed, rejected, purged, deleted, refused, reported };
+
+// A cloud-to-device message from its sending until nothing more can come of it.
+struct Command {
+  model::MessageKey key = model::MessageKey::none;
+  std::uint32_t place = 0;
+  std::uint32_t device = 0;
+  std::uint32_t service = 0;
+  std::uint32_t generation = 0;        // of the device, where it is certain
+  model::Ack ack = model::Ack::none;
+  bool answered = false;               // the send has an end: ok, fail or info
+  bool accepted = false;
+  bool may_be_gone = false;            // something that removes it has begun
+  bool murky = false;                  // its id was used twice: nothing can be said
+  bool handed_at_qos0 = false;
+  std::uint64_t invoked_event = 0;
+  std::int64_t invoked_at = 0;
+  std::int64_t accepted_at = never;
+  std::int64_t expiry = model::no_date;
+  std::uint64_t digest = 0;
+
+  // Deliveries.
+  std::uint32_t hand_overs = 0;        // seen where they began
+  std::uint32_t sure_returns = 0;      // between two of them, in one life of the hub
+  HandOver newest;
+  std::array<std::uint64_t, 4> tokens{};  // of the latest hand-overs, newest first
+  std::uint32_t deliveries = 0;        // that reached the application
+  std::int64_t delivered_at = long_ago;
+  std::uint64_t delivered_token = 0;
+
+  // Settling.
+  std::vector<Settling> open;
+  std::uint32_t completes = 0;         // asked for
+  std::uint32_t completes_refused = 0;
+  std::uint32_t rejects = 0;
+  std::uint32_t abandons = 0;
+  std::uint32_t abandons_done = 0;
+  std::uint32_t abandons_refused = 0;
+  std::int64_t abandoned_at = long_ago;  // the last that was asked for and not refused
+  std::int64_t settled_at = long_ago;    // the last settling of any kind that was asked for
+  std::uint32_t acknowledged = 0;      // PUBACKs that reached the hub
+  bool acknowledged_live = false;      // one of them came in time, for the newest delivery, in order
+  std::uint32_t live_epoch = 0;        // ... in this life of the hub
+  bool acknowledged_superseded = false;  // one came for a delivery that was not the newest
+  bool acknowledged_lapsed = false;      // one came when its lock had surely run out
+
+  // Ends.
+  End end = End::none;                 // certain, and no crash undoes it
+  std::int64_t end_at = never;
+  bool recorded = false;
+  model::Status record = model::Status::success;
+  std::int64_t record_date = model::no_date;
+  std::int64_t recorded_at = never;
+
+  // Of the device's list.
+  std::uint32_t before = none;
+  std::uint32_t after = none;
+  static constexpr std::uint32_t none = ~std::uint32_t{0};
+};
+
+enum class WillFate : std::uint8_t { pending, owed, discarded, unknown };
+
+struct Will {                          // of one connection, by its message's key
+  model::MessageKey key = model::MessageKey::none;
+  std::uint32_t device = 0;
+  std::uint32_t connection = 0;
+  WillFate fate = WillFate::pending;
+  std::int64_t ended_at = long_ago;
+  std::uint64_t sequence = 0;          // where it was read; 0: not yet
+};
+
+struct Queue {                         // a device's, and its registration
+  std::uint32_t first = Command::none; // commands in the order of sending
+  std::uint32_t last = Command::none;
+  std::uint32_t listed = 0;
+  std::uint32_t sweep_at = 64;
+  std::uint32_t certain = 0;           // accepted, and nothing that removes them has begun (but time)
+  std::uint32_t generation = 0;        // 0: not known
+  std::uint32_t registry_open = 0;     // creations and deletions without an answer
+  std::uint32_t deletes_open = 0;
+  bool registry_murky = false;         // one of them ended and nobody knows how
+  bool deleted = false;
+  bool disabled = false;               // perhaps
+  std::int64_t registry_at = long_ago; // last change or attempt
+  std::int64_t enabled_at = long_ago;
+  std::int64_t delete_asked_at = never;  // of the open one that was asked for first
+  std::int64_t purge_asked_at = never;
+  std::uint32_t purges_open = 0;
+  bool purge_murky = false;            // one of them ended and nobody knows how
+  bool purged = false;                 // a purge was ever asked for
+};
+
+struct DeadGeneration {
+  std::uint32_t device;
+  std::uint32_t generation;
+  std::int64_t dead_at;
+};
+
+class Facts {
+ public:
+  Facts(const model::Terms& terms, const std::vector<model::Participant>& participants);
+
+  // Looks up what the event is about. The places stay where they are until the next take().
+  Telemetry* telemetry_of(const model::Event& event);
+  Command* command_of(const model::Event& event);
+  // Takes the event in, after the checks have seen it.
+  void take(const model::Event& event, std::uint64_t index, Telemetry* telemetry, Command* command);
+
+  const model::Terms& terms;
+
+  // Participants.
+  std::size_t participants() const { return nodes.size(); }
+  bool is(model::NodeIndex node, model::Role role) const {
+    return static_cast<std::size_t>(node) < nodes.size() &&
+           nodes[static_cast<std::size_t>(node)].role == role;
+  }
+  const std::string& name(std::uint32_t node) const;
+  const std::string& name(model::NodeIndex node) const { return name(static_cast<std::uint32_t>(node)); }
+  std::vector<Node> nodes;
+  std::int64_t now = 0;
+  std::int64_t healed_at = never;
+  std::uint32_t faults = 0;             // begun, ever
+
+  // The hub's clock and life.
+  ClockBounds hub_clock;
+  std::int64_t hub_disturbed_at = long_ago;  // last crash, start or change of its clock
+  std::int64_t hub_crashed_at = long_ago;
+  std::uint32_t hub_epoch = 0;
+  bool hub_up = true;
+  // Whether the hub did something strictly between two times, so it was neither down nor asleep.
+  bool hub_was_awake(std::int64_t after, std::int64_t before) const;
+
+  // Telemetry.
+  FlatTable<Telemetry> messages;
+  std::vector<Stream> streams;                // by node
+  std::vector<PartitionLog> logs;             // by partition
+  std::vector<ReaderFacts> readers;
+  bool forgot_hashed = false;
+  std::uint64_t dropped_unread = 0;           // acknowledged ones that no one can be asked for any more
+  const ReaderFacts* reader(model::NodeIndex node) const;
+  bool was_sent(std::uint32_t sender, model::MessageKey key) const;
+  bool is_will_key(model::MessageKey key) const { return wills.find(key) != nullptr; }
+  // Whether retention may have taken an event that the hub got at this date.
+  bool may_have_left(std::int64_t date) const;
+
+  // Connections.
+  FlatTable<Will> wills;
+  std::vector<DeviceEnd> device_ends;         // by observing node
+  std::vector<HubEnd> hub_ends;               // by device
+
+  // Commands.
+  std::vector<Queue> queues;                  // by device
+  std::deque<Command> commands;               // places; those with no key are free
+  std::vector<DeadGeneration> dead_generations;
+  bool feedback_read = false;                 // a feedback message was ever received
+  const Command* command(model::MessageKey key) const;
+  bool was_ended(model::MessageKey key) const;  // forgotten, because it had surely ended
+  template <class F>
+  void each_command(std::uint32_t device, F&& visit) const {
+    for (std::uint32_t at = queues[device].first; at != Command::none; at = commands[at].after)
+      visit(commands[at]);
+  }
+  // A lock given at this time has surely run out; has surely not.
+  bool lock_is_over(std::int64_t given_at, std::int64_t time) const;
+  bool lock_holds(std::int64_t given_at, std::int64_t time) const;
+
+ private:
+  struct Place {
+    model::MessageKey key = model::MessageKey::none;
+    std::uint32_t at = 0;
+  };
+  static constexpr std::size_t most_ended = 1 << 14;
+  bool valid(model::NodeIndex node) const { return static_cast<std::size_t>(node) < nodes.size(); }
+
+  void take_telemetry(const model::Event& event, std::uint64_t index, Telemetry* message);
+  void take_read(const model::Event& event, Telemetry* message);
+  void take_read_from(const model::Event& event);
+  void take_checkpoint(const model::Event& event);
+  void forget(Telemetry* message);
+  void sweep_telemetry();
+  ReaderFacts& reader_at(model::NodeIndex node);
+  Cursor& cursor_at(ReaderFacts& reader, std::uint32_t partition);
+  PartitionLog& log_at(std::uint32_t partition);
+
+  void take_connection(const model::Event& event);
+  void take_packet_at_device(const model::Event& event);
+  void take_packet_at_hub(const model::Event& event, Command* command);
+  void take_ack_at_hub(const model::Event& event);
+
+  void take_command(const model::Event& event, std::uint64_t index, Command* command);
+  void take_hand_over(const model::Event& event, Command& command, bool link);
+  void take_delivery(const model::Event& event, Command* command);
+  void take_settling(const model::Event& event, Command* command);
+  void take_record(const model::Event& event, Command* command);
+  void take_registry(const model::Event& event);
+  void take_purge(const model::Event& event);
+  void take_clock(const model::Event& event);
+  void take_life(const model::Event& event);
+  void may_go(Command& command);
+  void ended(Command& command, End how, std::int64_t at);
+  void retire(Command& command);
+  void retire_ended() {
+    if (ended_commands_.size() > most_ended) retire_oldest();
+  }
+  void retire_oldest();
+  void sweep_commands(std::uint32_t device);
+  Command& new_command(model::MessageKey key, std::uint32_t device);
+  Command* command_by_token(std::uint32_t device, std::uint64_t token);
+
+  std::vector<std::string> names_;
+  std::string nobody_ = "nobody";
+  FlatTable<Place> command_places_;
+  std::vector<std::uint32_t> free_commands_;
+  std::deque<std::uint32_t> ended_commands_;              // places, oldest first
+  std::map<std::uint64_t, std::uint64_t> ended_keys_;     // runs: first -> last
+  std::deque<model::MessageKey> done_hashed_;
+  static constexpr std::uint32_t marks = 256;
+  std::array<std::int64_t, marks> hub_marks_{};
+  std::uint32_t hub_mark_ = 0;
+};
+
+}  // namespace hubproof::conformance
