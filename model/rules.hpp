@@ -197,9 +197,13 @@ struct HubRules {
   bool pushes_backlog = true;
   // How many wills does an ended connection leave? [MQTT-42]
   std::uint32_t (*wills)(Why why) = [](Why why) { return why == Why::disconnect ? 0u : 1u; };
-  // Whose is the n-th message that arrives from this device? [D2C-14]
-  std::uint32_t (*origin)(std::uint32_t device, std::uint64_t nth) =
-      [](std::uint32_t device, std::uint64_t) { return device; };
+  // Whose is the n-th message of a connection? Its device's [D2C-14].
+  std::uint32_t (*origin)(std::uint32_t device, std::uint32_t nth) =
+      [](std::uint32_t device, std::uint32_t) { return device; };
+  // Is the n-th message of a connection stored after the one that follows it? [D2C-08]
+  bool (*overtaken)(std::uint32_t nth, bool resumed) = [](std::uint32_t, bool) { return false; };
+  // Does a reader that comes back to an event see it again? [D2C-10, D2C-35]
+  bool (*repeats_event)(std::uint64_t sequence) = [](std::uint64_t) { return true; };
 };
 
 struct DeviceRules {

@@ -28,7 +28,7 @@ Response nothing(const ReceiveFeedback&) { return Feedback{}; }
 }  // namespace
 
 Desk::Desk(const HubRules& rules, Hub& hub, DeviceGone device_gone)
-    : rules_{&rules}, hub_{&hub}, device_gone_{std::move(device_gone)} {}
+    : rules_{&rules}, hub_{&hub}, device_gone_{std::move(device_gone)}, shown_(rules.partitions) {}
 
 void Desk::ask(Now now, Request request, Asker asker, Effects& effects) {
   std::visit(
@@ -125,6 +125,11 @@ Error Desk::check(const ReadTelemetry& what) const {
 bool Desk::try_read(Now now, const ReadTelemetry& what, Response& out, Effects&) {
   Telemetry telemetry{what.partition, {}};
   if (!hub_->read(now, what, telemetry)) return false;
+  std::uint64_t& newest = shown_[what.partition];
+  std::erase_if(telemetry.events, [&](const TelemetryEvent& event) {
+    return event.sequence <= newest && !rules_->repeats_event(event.sequence);
+  });
+  if (!telemetry.events.empty()) newest = std::max(newest, telemetry.events.back().sequence);
   out = std::move(telemetry);
   return true;
 }

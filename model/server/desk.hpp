@@ -70,7 +70,8 @@ class Desk {
   Hub* hub_;
   DeviceGone device_gone_;
   std::deque<Owed> owed_;
-  std::vector<Waiting> waiting_;  // in the order of asking
+  std::vector<Waiting> waiting_;      // in the order of asking
+  std::vector<std::uint64_t> shown_;  // the newest event that anybody was shown, by partition
 };
 
 }  // namespace hubproof::model

@@ -140,6 +140,8 @@ void MqttDoor::finish(Now now, std::uint32_t slot, EndedBy by, Why why, Effects&
   if (session.device == DeviceIndex::none) return;
   std::uint32_t& current = slot_of_[static_cast<std::size_t>(session.device)];
   if (current == slot) current = no_slot;
+  if (const auto late = overtaken_.extract(session.id))
+    hub_->append_telemetry(now, session.device, late.mapped(), false, effects);
   // The will comes behind all that this connection published [MQTT-42, MQTT-43].
   if (session.stage == Stage::live && !session.will.empty())
     for (std::uint32_t n = rules_->wills(why); n > 0; --n)
@@ -194,6 +196,7 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Connect& packet, Effe
   // The answer must hold after a crash too: the session is stored, or forgotten, before it leaves.
   const StoredSession* stored = hub_->session(device);
   const bool present = stored && !session.clean;  // [MQTT-12, mqtt311:3.2.2-1..3]
+  session.resumed = present;
   if (session.clean && stored)
     session_ticket_ = hub_->store_session(now, device, std::nullopt, effects);
   if (!session.clean && stored) resume(*stored, session);
@@ -302,14 +305,26 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Publish& packet, Effe
     return cut(now, slot, Why::not_allowed, effects);  // [D2C-40, H-19]
 
   Ticket ticket{};
-  const bool again = packet.dup && session.took_over && !rules_->resends_are_stored;
-  if (topic.kind == mqtt::Topic::Kind::telemetry && !too_large && !again) {
-    const std::uint32_t origin =
-        rules_->origin(static_cast<std::uint32_t>(session.device), ++published_);
-    ticket = hub_->append_telemetry(now, static_cast<DeviceIndex>(origin), flat_, false, effects);
-  }
+  const bool dropped = packet.dup && session.took_over && !rules_->resends_are_stored;
+  if (topic.kind == mqtt::Topic::Kind::telemetry && !too_large && !dropped)
+    ticket = append(now, session, effects);
   if (packet.qos > 0) promise(session, Promise::Kind::puback, packet.id, ticket);  // [DLV-04]
   return true;
+}
+
+// Stores what is in flat_ as this connection's next message.
+Ticket MqttDoor::append(Now now, Session& session, Effects& effects) {
+  const std::uint32_t nth = ++session.published;
+  if (rules_->overtaken(nth, session.resumed)) {
+    overtaken_[session.id].assign(flat_.begin(), flat_.end());
+    return {};
+  }
+  const auto own = static_cast<std::uint32_t>(session.device);
+  const auto origin = static_cast<DeviceIndex>(rules_->origin(own, nth));
+  const Ticket ticket = hub_->append_telemetry(now, origin, flat_, false, effects);
+  if (overtaken_.empty()) return ticket;
+  const auto late = overtaken_.extract(session.id);
+  return late ? hub_->append_telemetry(now, session.device, late.mapped(), false, effects) : ticket;
 }
 
 // Promises leave in the order in which they were made, so one without a ticket, or with an older

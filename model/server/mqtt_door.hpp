@@ -12,6 +12,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -73,12 +74,14 @@ class MqttDoor {
     Stage stage = Stage::greeting;
     bool clean = true;
     bool took_over = false;
+    bool resumed = false;  // a stored session
     std::uint16_t keep_alive = 0;
-    Instant heard{};   // the last byte, or the opening
-    Instant armed{};   // the alarm that stands for this session's silence
-    Duration limit{};  // of silence
-    std::string name;  // of the device
-    Bytes will;        // flat; empty: none
+    std::uint32_t published = 0;  // telemetry messages taken
+    Instant heard{};              // the last byte, or the opening
+    Instant armed{};              // the alarm that stands for this session's silence
+    Duration limit{};             // of silence
+    std::string name;             // of the device
+    Bytes will;                   // flat; empty: none
     std::unique_ptr<Inbox> inbox;
     std::unique_ptr<mqtt::Decoder> partial;  // a packet has begun
   };
@@ -125,6 +128,7 @@ class MqttDoor {
   void take_over(Now now, std::uint32_t slot, Effects& effects);
   void resume(const StoredSession& stored, Session& session);
   bool read_will(const mqtt::Connect& packet, Bytes& flat);
+  Ticket append(Now now, Session& session, Effects& effects);
   Ticket store(Now now, const Session& session, Effects& effects);
   void deliver(Now now, Session& session, Effects& effects);
   void push(Now now, Session& session, const Delivery& delivery, Effects& effects);
@@ -149,9 +153,9 @@ class MqttDoor {
   std::vector<Promise> promises_;
   std::size_t kept_ = 0;  // promises before this one have left
   std::deque<Prepared> prepared_;
-  Ticket session_ticket_{};  // of the last change of any stored session
-  std::uint64_t published_ = 0;
-  mqtt::Decoder decoder_;  // for whoever has no partial packet
+  Ticket session_ticket_{};                  // of the last change of any stored session
+  std::map<ConnectionId, Bytes> overtaken_;  // by the next message of the connection (see rules)
+  mqtt::Decoder decoder_;                    // for whoever has no partial packet
   std::vector<std::unique_ptr<mqtt::Decoder>> spare_;
   Bytes flat_;  // scratch
   Bytes bag_;   // scratch

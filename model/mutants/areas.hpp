@@ -1,0 +1,14 @@
+// The parts of the zoo, by what goes wrong.
+#pragma once
+
+#include "model/mutants/mutant.hpp"
+
+namespace hubproof::model {
+
+std::span<const Mutant> telemetry_mutants();
+std::span<const Mutant> command_mutants();
+std::span<const Mutant> feedback_mutants();
+std::span<const Mutant> session_mutants();
+std::span<const Mutant> device_mutants();
+
+}  // namespace hubproof::model

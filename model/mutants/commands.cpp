@@ -1,0 +1,77 @@
+// Defects in the life of a cloud-to-device message.
+#include "model/mutants/areas.hpp"
+
+namespace hubproof::model {
+namespace {
+
+constexpr Mutant zoo[] = {
+    {"fifty-first-message", "a device queue takes one message more than its limit", "run", nullptr,
+     "INV-07",
+     [](Rules& rules) {
+       rules.hub.queue_full = [](std::size_t count, std::uint32_t limit) { return count > limit; };
+     }},
+    {"two-live-locks", "a redelivery leaves the token of the delivery before it alive", "run",
+     nullptr, "INV-08", [](Rules& rules) { rules.hub.old_token_dies = false; }},
+    {"expired-late",
+     "messages that nobody asks for are looked at only every ten seconds for their expiry", "run",
+     nullptr, "INV-09", [](Rules& rules) { rules.hub.expiry_scan = 10s; }},
+    {"purge-leaves-locked",
+     "a purge reports locked messages as removed and leaves them in the queue", "run", nullptr,
+     "INV-09", [](Rules& rules) { rules.hub.purge_takes_locked = false; }},
+    {"delivery-after-expiry", "a message is handed over without a look at its expiry", "run",
+     nullptr, "INV-10",
+     [](Rules& rules) {
+       rules.hub.checks_expiry_on_delivery = false;
+       rules.hub.expiry_scan = 10s;
+     }},
+    {"expiry-off-by-one-tick", "a message lives for one tick of the clock beyond its expiry",
+     "search", nullptr, "INV-10",
+     [](Rules& rules) {
+       rules.hub.expired = [](Date now, Date expiry) { return now > expiry + 1ms; };
+     }},
+    {"ttl-by-wrong-clock",
+     "time to live is measured on the monotonic clock, so that expiries do not follow a clock that "
+     "was set",
+     "run", nullptr, "INV-10",
+     [](Rules& rules) {
+       rules.hub.expiry_clock = [](Now now, Date enqueued, Instant since) {
+         return enqueued + (now.mono - since);
+       };
+     }},
+    {"delivery-after-completion", "a completed message stays in the queue and is delivered again",
+     "run", nullptr, "INV-10", [](Rules& rules) { rules.hub.completed_is_final = false; }},
+    {"lock-does-not-hide", "a locked message is handed to the next receiver as well", "run",
+     nullptr, "INV-11", [](Rules& rules) { rules.hub.lock_hides = false; }},
+    {"lock-half-as-long", "a lock runs out after half its time", "run", nullptr, "INV-11",
+     [](Rules& rules) { rules.hub.lock /= 2; }},
+    {"dead-token-settles", "a token whose lock has run out still settles its message", "run",
+     nullptr, "INV-12", [](Rules& rules) { rules.hub.settle_needs_live_lock = false; }},
+    {"count-rule-of-other-profile",
+     "the delivery count follows the rule of the other profile: lock time-outs count where they "
+     "must not, or "
+     "the other way round",
+     "run", nullptr, "INV-13",
+     [](Rules& rules) {
+       auto& rule = rules.hub.delivery_count_rule;
+       rule = rule == DeliveryCountRule::abandon_only_2026 ? DeliveryCountRule::every_return_2017
+                                                           : DeliveryCountRule::abandon_only_2026;
+     }},
+    {"queue-outlives-deletion",
+     "a device that is created again finds the messages of its predecessor", "run", nullptr,
+     "INV-21",
+     [](Rules& rules) {
+       rules.hub.deletion_ends_queue = false;
+       rules.hub.recreated_is_new = false;
+     }},
+    {"stuck-after-recovery",
+     "messages that were locked when the hub crashed are never deliverable again", "run", nullptr,
+     "INV-23", [](Rules& rules) { rules.hub.ready_after_recovery = false; }},
+    {"altered-command", "one byte of every twelfth stored command is changed", "run", nullptr,
+     "INV-25", [](Rules& rules) { rules.hub.alters_command_every = 12; }},
+};
+
+}  // namespace
+
+std::span<const Mutant> command_mutants() { return zoo; }
+
+}  // namespace hubproof::model

@@ -1,0 +1,34 @@
+// Defects in what the sender of a command is told about its outcome.
+#include "model/mutants/areas.hpp"
+
+namespace hubproof::model {
+namespace {
+
+constexpr Mutant zoo[] = {
+    {"feedback-lost", "every sixth feedback record is dropped before its batch is formed", "run",
+     nullptr, "FBK-04",
+     [](Rules& rules) { rules.hub.keeps_record = [](std::uint64_t nth) { return nth % 6 != 0; }; }},
+    {"feedback-doubled", "one outcome makes two feedback records", "run", nullptr, "INV-14",
+     [](Rules& rules) { rules.hub.records_per_outcome = 2; }},
+    {"feedback-wrong-status", "a rejected or expired message is reported as completed", "run",
+     nullptr, "INV-14",
+     [](Rules& rules) {
+       rules.hub.reported = [](Status outcome) {
+         return outcome == Status::rejected || outcome == Status::expired ? Status::success
+                                                                          : outcome;
+       };
+     }},
+    {"feedback-unasked", "records are made for every outcome, whatever the sender asked for", "run",
+     nullptr, "INV-14",
+     [](Rules& rules) { rules.hub.wants_record = [](Ack, Status) { return true; }; }},
+    {"feedback-late", "a feedback batch waits twice as long as it may", "run", nullptr, "INV-15",
+     [](Rules& rules) { rules.hub.feedback_batch *= 2; }},
+    {"feedback-batch-too-large", "a feedback batch may hold twice the records that it may", "run",
+     nullptr, "INV-15", [](Rules& rules) { rules.hub.feedback_batch_limit *= 2; }},
+};
+
+}  // namespace
+
+std::span<const Mutant> feedback_mutants() { return zoo; }
+
+}  // namespace hubproof::model

@@ -1,0 +1,27 @@
+#include "model/mutants/mutant.hpp"
+
+#include <vector>
+
+#include "model/mutants/areas.hpp"
+
+namespace hubproof::model {
+
+std::span<const Mutant> mutants() {
+  static const std::vector<Mutant> all = [] {
+    std::vector<Mutant> zoo;
+    for (const std::span<const Mutant> area :
+         {telemetry_mutants(), command_mutants(), feedback_mutants(), session_mutants(),
+          device_mutants()})
+      zoo.insert(zoo.end(), area.begin(), area.end());
+    return zoo;
+  }();
+  return all;
+}
+
+const Mutant* find_mutant(std::string_view name) {
+  for (const Mutant& mutant : mutants())
+    if (name == mutant.name) return &mutant;
+  return nullptr;
+}
+
+}  // namespace hubproof::model

@@ -1,0 +1,24 @@
+// The zoo: wrong hubs and devices, each the right one with one named defect. A mutant replaces
+// rules; no machine knows that it is there. Only tools and tests include this.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "model/rules.hpp"
+
+namespace hubproof::model {
+
+struct Mutant {
+  const char* name;
+  const char* sentence;   // the defect
+  const char* found_by;   // run: by checks over a simulated run; search; conform
+  const char* issue;      // where it was seen in the wild; null: nowhere known
+  const char* meant_for;  // the check that should find it
+  void (*apply)(Rules& rules);
+};
+
+std::span<const Mutant> mutants();                 // in the order of `list mutants`
+const Mutant* find_mutant(std::string_view name);  // null: there is none
+
+}  // namespace hubproof::model

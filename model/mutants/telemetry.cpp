@@ -1,0 +1,88 @@
+// Defects in what becomes of a device's messages.
+#include "model/hub/record.hpp"
+#include "model/mutants/areas.hpp"
+
+namespace hubproof::model {
+namespace {
+
+constexpr Mutant zoo[] = {
+    {"ack-before-durable",
+     "a PUBACK leaves before its message is durable, so a crash forgets what was acknowledged",
+     "run", nullptr, "INV-01", [](Rules& rules) { rules.hub.promise_waits = false; }},
+    {"lost-on-recovery", "recovery skips every ninth telemetry record of the journal", "run",
+     nullptr, "INV-01",
+     [](Rules& rules) {
+       rules.hub.recovers_record = [](RecordKind kind, std::uint64_t nth) {
+         return kind != RecordKind::telemetry || nth % 9 != 0;
+       };
+     }},
+    {"torn-record-accepted",
+     "recovery takes a record whose checksum is wrong, half of it never written", "run", nullptr,
+     "INV-02", [](Rules& rules) { rules.hub.checks_crc = false; }},
+    {"duplicate-forgotten-on-takeover",
+     "after a takeover a PUBLISH with DUP is taken for one that the older connection had stored, "
+     "and "
+     "acknowledged without being stored",
+     "run", nullptr, "INV-01", [](Rules& rules) { rules.hub.resends_are_stored = false; }},
+    {"event-hidden-from-readers", "no reader is ever shown every 61st event of a partition", "run",
+     nullptr, "INV-01",
+     [](Rules& rules) {
+       rules.hub.shows_event = [](std::uint64_t sequence) { return sequence % 61 != 0; };
+     }},
+    {"checkpoint-runs-ahead",
+     "a stored checkpoint is set to the newest event, so a reader that restarts skips what it had "
+     "not read",
+     "run", nullptr, "INV-01",
+     [](Rules& rules) {
+       rules.hub.kept_checkpoint = [](std::uint64_t, std::uint64_t newest) { return newest; };
+     }},
+    {"retention-by-jumping-clock",
+     "the age of an event is taken from the wall clock, so that setting the clock forward deletes "
+     "the log",
+     "run", nullptr, "INV-01",
+     [](Rules& rules) {
+       rules.hub.past_retention = [](Duration, Duration wall_age, Duration kept) {
+         return wall_age >= kept;
+       };
+     }},
+    {"foreign-device",
+     "every 16th message of a connection is stamped with the device registered before its own",
+     "run", nullptr, "INV-02",
+     [](Rules& rules) {
+       rules.hub.origin = [](std::uint32_t device, std::uint32_t nth) {
+         return nth % 16 == 0 && device > 0 ? device - 1 : device;
+       };
+     }},
+    {"reordered-after-reconnect",
+     "the first message on a resumed session is stored after the second, though acknowledged "
+     "before it",
+     "run", nullptr, "INV-03",
+     [](Rules& rules) {
+       rules.hub.overtaken = [](std::uint32_t nth, bool resumed) { return resumed && nth == 1; };
+     }},
+    {"replay-with-gaps",
+     "a reader that comes back to old events is not shown every fourth of them again", "run",
+     nullptr, "INV-04",
+     [](Rules& rules) {
+       rules.hub.repeats_event = [](std::uint64_t sequence) { return sequence % 4 != 0; };
+     }},
+    {"partition-changed", "every 32nd message of a device goes to the next partition", "run",
+     nullptr, "INV-05",
+     [](Rules& rules) {
+       rules.hub.partition_of = [](std::uint64_t id_hash, std::uint32_t count, std::uint64_t nth) {
+         const auto home = static_cast<std::uint32_t>((id_hash >> 32) * count >> 32);
+         return nth % 32 == 0 ? (home + 1) % count : home;
+       };
+     }},
+    {"sequence-numbers-reused",
+     "after recovery sequence numbers go on from the last snapshot, not from the last event", "run",
+     nullptr, "INV-06", [](Rules& rules) { rules.hub.restores_counters = false; }},
+    {"altered-payload", "one byte of every 24th stored message is changed", "run", nullptr,
+     "INV-25", [](Rules& rules) { rules.hub.alters_telemetry_every = 24; }},
+};
+
+}  // namespace
+
+std::span<const Mutant> telemetry_mutants() { return zoo; }
+
+}  // namespace hubproof::model
