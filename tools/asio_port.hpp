@@ -1,0 +1,105 @@
+// Connections over Boost.Asio for a machine's driver: listeners, and for each connection a read loop
+// and a bounded write queue; and one alarm. Heavy: include it from .cpp files only.
+//
+// A connection's life, as its owner sees it:
+//   accepted or connect() -> connected | refused
+//   connected -> received* -> ended             the peer, the network or the bound of its queue ended it
+//                          -> close() | abort()  the owner did: nothing is heard of it again
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "model/effects.hpp"
+#include "tools/real_net.hpp"
+
+namespace hubproof::tools {
+
+class PortUser {
+ public:
+  virtual void accepted(model::ConnectionId connection, std::size_t door) = 0;
+  virtual void connected(model::ConnectionId connection) = 0;
+  virtual void refused(model::ConnectionId connection) = 0;
+  virtual void received(model::ConnectionId connection, model::View bytes) = 0;
+  virtual void ended(model::ConnectionId connection, model::EndedBy by) = 0;
+  virtual void woken() = 0;
+
+ protected:
+  ~PortUser() = default;
+};
+
+struct PortLimits {
+  std::size_t unsent = 8u << 20;                          // bytes; a peer that reads no faster is cut
+  model::Duration farewell = std::chrono::seconds{5};     // for a peer to take what close() left
+  model::Duration accept_pause = std::chrono::milliseconds{100};  // after an accept that failed
+};
+
+template <Network Net>
+class AsioPort {
+ public:
+  // The user must outlive the port, and the port every run of the context.
+  AsioPort(typename Net::Context& context, PortUser& user, PortLimits limits = {})
+      : context_{context}, user_{user}, limits_{limits}, alarm_{context} {}
+
+  void listen(typename Net::Acceptor acceptor, std::size_t door);
+  void connect(model::ConnectionId connection, const typename Net::Endpoint& to);
+  void send(model::ConnectionId connection, model::View bytes);
+  void close(model::ConnectionId connection);
+  void abort(model::ConnectionId connection);
+
+  // An earlier wish that is still to come stands: waking early is harmless.
+  void wake_at(std::optional<model::Instant> when);
+
+  // While paused, nothing is read: TCP holds the peers back.
+  void pause(bool paused);
+  void stop();  // no more of anything; connections end in good order
+
+ private:
+  struct Listener {
+    typename Net::Acceptor acceptor;
+    typename Net::Timer pause;
+    std::size_t door;
+  };
+  struct Connection {
+    explicit Connection(typename Net::Context& context) : stream{context}, patience{context} {}
+    typename Net::Stream stream;
+    typename Net::Timer patience;
+    model::ConnectionId id{};
+    bool ours = true;       // the owner may still hear of it
+    bool writing = false;
+    bool ending = false;    // what is queued goes out, then the stream ends
+    model::Bytes queued;
+    model::Bytes leaving;
+    std::array<std::uint8_t, 4096> incoming;
+  };
+  using Shared = std::shared_ptr<Connection>;
+
+  void accept(const std::shared_ptr<Listener>& listener);
+  void adopt(const Shared& connection, model::ConnectionId id);
+  void read(const Shared& connection);
+  void write(const Shared& connection);
+  void end(const Shared& connection, model::EndedBy by);
+  void leave(const Shared& connection);
+  void drain(const Shared& connection);
+  Shared take(model::ConnectionId id);
+
+  typename Net::Context& context_;
+  PortUser& user_;
+  PortLimits limits_;
+  typename Net::Timer alarm_;
+  std::optional<model::Instant> armed_;
+  std::vector<std::shared_ptr<Listener>> listeners_;
+  std::unordered_map<model::ConnectionId, Shared> connections_;
+  std::vector<Shared> held_back_;  // wait for the end of a pause
+  std::uint32_t accepted_ = 0;
+  bool paused_ = false;
+  bool stopped_ = false;
+};
+
+extern template class AsioPort<RealNet>;
+
+}  // namespace hubproof::tools

@@ -1,0 +1,51 @@
+// The hub machine on real sockets and a real disk: what SimHub is in a simulation.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "model/server.hpp"
+
+namespace hubproof::tools {
+
+// An address with its port: "127.0.0.1:1883", "[::1]:1883", "localhost:1883".
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;  // 0: any
+};
+std::optional<HostPort> host_port(std::string_view text);
+bool is_loopback(const HostPort& where);
+
+class RealHub {
+ public:
+  enum class Door : std::uint8_t { mqtt, link, control };
+  enum class End : std::uint8_t { stopped, halted };
+  struct Settings {
+    std::string store;  // a directory; empty: nothing is kept
+    // Each event as the hub saw it. Participants are added to the header as they appear.
+    std::function<void(const model::History& header, const model::Event& event)> on_event;
+  };
+
+  RealHub(const model::Rules& rules, Settings settings);  // the rules must outlive the hub
+  ~RealHub();
+
+  // In this order: listen, open, be asked, run. A problem is in words for a person. Who calls early
+  // waits in the listener's queue.
+  std::optional<std::uint16_t> listen(Door door, const HostPort& where, std::string& problem);
+  bool open(std::string& problem);  // reads the store
+  void request(const model::Request& request, model::Server::Answer answer);
+
+  void on_signals();                          // SIGINT and SIGTERM stop it
+  End run(const std::function<bool()>& until = {});  // until stopped, halted, or `until` says so
+  void stop();                                // from any thread
+  const std::string& problem() const;         // why it halted
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace hubproof::tools

@@ -1,0 +1,163 @@
+#include "tools/serve.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <string_view>
+
+#include "tools/real_hub.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+constexpr int usage = 64;
+constexpr int unreachable = 69;
+constexpr int cannot_write = 73;
+
+// Passwords are not looked at yet, but the tools that read connection strings insist on a key.
+constexpr const char* key = "SharedAccessKey=bm90LWxvb2tlZC1hdA==";
+
+int refuse(int code, const std::string& what) {
+  std::fprintf(stderr, "hubproof serve: %s\n", what.c_str());
+  return code;
+}
+
+void remark(const std::string& what) { std::fprintf(stderr, "hubproof serve: %s\n", what.c_str()); }
+
+struct DoorAsked {
+  std::string scheme;
+  RealHub::Door door = RealHub::Door::mqtt;
+  HostPort where;
+};
+
+std::string door_text(const DoorAsked& asked, std::uint16_t port) {
+  const bool v6 = asked.where.host.find(':') != std::string::npos;
+  return asked.scheme + "=" + (v6 ? "[" + asked.where.host + "]" : asked.where.host) + ":" +
+         std::to_string(port);
+}
+
+// SCHEME=HOST:PORT or SCHEME://HOST:PORT. Gives a problem, or nothing when all is well.
+std::string read_door(std::string_view text, DoorAsked& asked) {
+  const std::string shown{text};
+  std::size_t end = text.find("://");
+  std::size_t skip = 3;
+  if (end == std::string_view::npos) end = text.find('='), skip = 1;
+  if (end == std::string_view::npos)
+    return "--listen " + shown + ": expected SCHEME=HOST:PORT, for example mqtt=127.0.0.1:1883";
+  asked.scheme = text.substr(0, end);
+  for (const char* later : {"mqtts", "amqp", "amqps", "http", "https"})
+    if (asked.scheme == later)
+      return "--listen " + shown + ": the " + later +
+             " door comes in a later version; this one has mqtt";
+  if (asked.scheme == "link") {  // the interim door of simulated services, for tests
+    asked.door = RealHub::Door::link;
+  } else if (asked.scheme != "mqtt") {
+    return "--listen " + shown + ": there is no door named " + asked.scheme +
+           "; this version has mqtt";
+  }
+  const auto where = host_port(text.substr(end + skip));
+  if (!where) return "--listen " + shown + ": expected HOST:PORT after the scheme";
+  asked.where = *where;
+  if (!is_loopback(asked.where))
+    return "--listen " + shown + ": only loopback addresses (127.0.0.1, [::1]) are served while "
+           "passwords are not looked at";
+  return {};
+}
+
+std::vector<std::string> split(const std::vector<std::string>& texts) {
+  std::vector<std::string> parts;
+  for (const std::string& text : texts) {
+    std::size_t from = 0;
+    for (std::size_t comma; (comma = text.find(',', from)) != std::string::npos; from = comma + 1)
+      parts.push_back(text.substr(from, comma - from));
+    parts.push_back(text.substr(from));
+  }
+  return parts;
+}
+
+// Creates what is not there. Gives a problem, or nothing.
+std::string register_devices(RealHub& hub, const std::vector<std::string>& devices) {
+  std::size_t answered = 0;
+  std::string problem;
+  for (const std::string& id : devices) {
+    hub.request(model::CreateDevice{id}, [&, id](const model::Response& response) {
+      ++answered;
+      const auto* failed = std::get_if<model::Failed>(&response);
+      if (failed && failed->error != model::Error::device_exists && problem.empty())
+        problem = "--devices " + id + ": " + model::error_text(failed->error);
+    });
+  }
+  hub.run([&] { return answered == devices.size(); });
+  return problem;
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  std::vector<DoorAsked> doors;
+  const std::vector<std::string> asked =
+      options.listen.empty() ? std::vector<std::string>{"mqtt=127.0.0.1:1883"} : options.listen;
+  for (const std::string& text : split(asked)) {
+    DoorAsked door;
+    if (const std::string problem = read_door(text, door); !problem.empty())
+      return refuse(usage, problem);
+    doors.push_back(door);
+  }
+  if (!options.control.empty()) {
+    const auto where = host_port(options.control);
+    if (!where)
+      return refuse(usage, "--control " + options.control + ": expected HOST:PORT, for example "
+                           "127.0.0.1:8080");
+    if (!is_loopback(*where))
+      return refuse(usage, "--control " + options.control + ": only loopback addresses (127.0.0.1, "
+                           "[::1]) are served: this door asks nobody who they are");
+    doors.push_back({"control", RealHub::Door::control, *where});
+  }
+
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a full disk, and said so
+  RealHub hub{options.rules, {options.store, {}}};
+  hub.on_signals();
+  std::string problem;
+  std::string lines;
+  std::string host;
+  std::string service;
+  for (const DoorAsked& door : doors) {
+    const auto port = hub.listen(door.door, door.where, problem);
+    if (!port)
+      return refuse(unreachable, "cannot listen on " + door_text(door, door.where.port) + ": " +
+                                     problem + "; end the program that has the port, or choose "
+                                     "another (0 takes any that is free)");
+    const std::string text = door_text(door, *port);
+    lines += "listening " + text + "\n";
+    const std::string address = text.substr(text.find('=') + 1);
+    if (door.door == RealHub::Door::mqtt && host.empty()) host = address;
+    if (door.door == RealHub::Door::control) service = address;
+  }
+  if (!hub.open(problem))
+    return refuse(cannot_write, "cannot use the store: " + problem +
+                                    "; name a directory that this user may write with --store");
+
+  const std::vector<std::string> devices = split(options.devices);
+  if (const std::string bad = register_devices(hub, devices); !bad.empty())
+    return refuse(usage, bad);
+
+  const auto halted = [&] {
+    return refuse(cannot_write, "stopped, because the store failed: " + hub.problem() +
+                                    "; what was acknowledged is safe: make room or name another "
+                                    "store, and start again");
+  };
+  if (!hub.problem().empty()) return halted();
+
+  for (const std::string& id : devices)
+    lines += "device HostName=" + host + ";DeviceId=" + id + ";" + key + "\n";
+  if (!service.empty())
+    lines += "service HostName=" + service + ";SharedAccessKeyName=service;" + key + "\n";
+  std::fputs(lines.c_str(), stdout);
+  std::fflush(stdout);
+  remark("passwords are not looked at: who names a device is that device");
+  if (options.store.empty()) remark("no --store: all is kept in memory and lost at the end");
+  if (!options.mutant.empty()) remark("this hub is wrong on purpose: mutant " + options.mutant);
+
+  return hub.run() == RealHub::End::halted ? halted() : 0;
+}
+
+}  // namespace hubproof::tools
