@@ -216,6 +216,7 @@ struct DeviceRules {
   bool fresh_packet_ids = true;        // no id of an unfinished exchange [mqtt311:2.3.1-2]
   bool acknowledges_in_order = true;   // [mqtt311:4.6.0-2]
   bool pings = true;                   // never silent for longer than its keep-alive [mqtt311:3.1.2-23]
+  bool operator==(const DeviceRules&) const = default;
 };
 
 struct Rules {

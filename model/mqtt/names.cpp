@@ -83,7 +83,10 @@ bool user_name_fits(std::string_view user_name, std::string_view device) {
   if (pairs.starts_with('?')) pairs.remove_prefix(1);
   while (!pairs.empty()) {
     const std::string_view pair = pairs.substr(0, pairs.find('&'));
-    if (const std::size_t equals = pair.find('='); equals == 0 || equals == pair.npos) return false;
+    const std::size_t equals = pair.find('=');
+    if (equals == 0 || equals == pair.npos) return false;
+    if (pair.substr(0, equals).find('/') != pair.npos)
+      return false;  // a module's name stands there
     pairs.remove_prefix(pair.size());
     if (!pairs.empty()) pairs.remove_prefix(1);
   }

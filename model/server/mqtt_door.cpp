@@ -204,6 +204,7 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Connect& packet, Effe
   Event& answer =
       prepare(session, Promise::Kind::connack, session_ticket_, mqtt::Connack{present, 0});
   if (present) answer.flags |= flag_session_present;
+  release(now, effects);
   return true;
 }
 
@@ -309,6 +310,7 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Publish& packet, Effe
   if (topic.kind == mqtt::Topic::Kind::telemetry && !too_large && !dropped)
     ticket = append(now, session, effects);
   if (packet.qos > 0) promise(session, Promise::Kind::puback, packet.id, ticket);  // [DLV-04]
+  if (ticket == Ticket::none) release(now, effects);
   return true;
 }
 
@@ -460,6 +462,7 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Subscribe& packet, Ef
   reply.packet_id = packet.id;
   reply.flags = static_cast<std::uint16_t>(reply.flags | flags);
   reply.code = flags ? commands_code : answer.codes.empty() ? 0 : answer.codes.front();
+  release(now, effects);
   return true;
 }
 
@@ -483,6 +486,7 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Unsubscribe& packet, 
       prepare(session, Promise::Kind::packet, session_ticket_, mqtt::Unsuback{packet.id});
   reply.packet_id = packet.id;
   reply.flags = static_cast<std::uint16_t>(reply.flags | flags);
+  release(now, effects);
   return true;
 }
 

@@ -1,0 +1,436 @@
+// Every mutant is a defect that ordinary traffic shows: for each there is a small story that ends
+// otherwise than with the right machine.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <set>
+#include <sstream>
+
+#include "model/mutants/mutant.hpp"
+#include "tests/model/server_driver.hpp"
+
+namespace hubproof::model {
+namespace {
+
+// What a story shows, as text.
+class Tale {
+ public:
+  template <class T>
+  Tale& operator<<(const T& value) {
+    out_ << value << ' ';
+    return *this;
+  }
+  Tale& operator<<(const std::vector<std::string>& values) {
+    for (const std::string& value : values) out_ << value << ' ';
+    return *this;
+  }
+  std::string text() const { return out_.str(); }
+
+ private:
+  std::ostringstream out_;
+};
+
+std::string word(const Response& response) {
+  if (const auto* failure = std::get_if<Failed>(&response)) return error_text(failure->error);
+  if (const auto* command = std::get_if<Command>(&response))
+    return command->token == 0 ? "nothing"
+                               : "got " + std::string{text(MessageView{command->message}.body())} +
+                                     " #" + std::to_string(command->count);
+  return "ok";
+}
+std::uint64_t token(const Response& response) {
+  const auto* command = std::get_if<Command>(&response);
+  return command ? command->token : 0;
+}
+Response receive(Driver& driver) { return driver.ask(ReceiveCommand{"d1"}); }
+std::string settle(Driver& driver, std::uint64_t with, Settle how = Settle::complete) {
+  return word(driver.ask(SettleCommand{"d1", with, how}));
+}
+void send(Driver& driver, ConnectionId id, int count, const std::string& body = "x") {
+  for (int i = 1; i <= count; ++i)
+    telemetry(driver, id, "d1", body, static_cast<mqtt::PacketId>(i));
+}
+void command(Driver& driver, int count, Ack ack = Ack::full) {
+  for (int i = 1; i <= count; ++i) driver.command("d1", "m" + std::to_string(i), "body", ack);
+}
+std::vector<FeedbackRecord> feedback(Driver& driver) {
+  std::vector<FeedbackRecord> all;
+  for (;;) {
+    const Response response = driver.ask(ReceiveFeedback{});
+    const auto* batch = std::get_if<Feedback>(&response);
+    if (!batch || batch->token == 0) return all;
+    all.insert(all.end(), batch->records.begin(), batch->records.end());
+    driver.ask(SettleFeedback{batch->token, true});
+  }
+}
+ConnectionId session_with_filter(Driver& driver) {
+  const ConnectionId id = connected(driver, "d1", false);
+  subscribe(driver, id, {command_filter("d1")});
+  driver.take(id);
+  return id;
+}
+
+using Story = std::function<void(Driver&, Tale&)>;
+const std::map<std::string, Story>& stories() {
+  static const std::map<std::string, Story> all = {
+      {"ack-before-durable",
+       [](Driver& d, Tale& t) {
+         const auto id = connected(d, "d1");
+         d.hold();
+         send(d, id, 1);
+         t << d.take(id).size();
+         d.crash();
+         t << d.bodies().size();
+       }},
+      {"lost-on-recovery",
+       [](Driver& d, Tale& t) {
+         send(d, connected(d, "d1"), 20);
+         d.crash();
+         t << d.bodies().size();
+       }},
+      {"torn-record-accepted",
+       [](Driver& d, Tale& t) {
+         const auto id = connected(d, "d1");
+         d.hold();
+         send(d, id, 1, "whole");
+         d.crash(Driver::Tail::torn);
+         t << d.bodies().size();
+       }},
+      {"duplicate-forgotten-on-takeover",
+       [](Driver& d, Tale& t) {
+         connected(d, "d1");
+         const auto id = connected(d, "d1");
+         publish(d, id, "devices/d1/messages/events/", "x", 1, 1, true);
+         t << d.take(id).size() << d.bodies().size();
+       }},
+      {"event-hidden-from-readers",
+       [](Driver& d, Tale& t) {
+         send(d, connected(d, "d1"), 70);
+         t << d.bodies().size();
+       }},
+      {"checkpoint-runs-ahead",
+       [](Driver& d, Tale& t) {
+         send(d, connected(d, "d1"), 5);
+         for (std::uint32_t p = 0; p < d.rules().hub.partitions; ++p) {
+           d.ask(StoreCheckpoint{"$Default", p, 2});
+           const Response response = d.ask(ReadTelemetry{"$Default", p, 0, 10, {}});
+           t << std::get<Telemetry>(response).events.size();
+         }
+       }},
+      {"retention-by-jumping-clock",
+       [](Driver& d, Tale& t) {
+         const auto id = connected(d, "d1");
+         for (int i = 0; i < 40; ++i) send(d, id, 1, std::string(60'000, 'x'));
+         d.set_wall(48h);
+         send(d, id, 1);
+         d.pass(1s);
+         t << d.bodies().size();
+       }},
+      {"foreign-device",
+       [](Driver& d, Tale& t) {
+         d.create("d2");
+         const auto id = connected(d, "d2");
+         for (int i = 0; i < 16; ++i) telemetry(d, id, "d2", "x", 1);
+         for (const TelemetryEvent& event : d.telemetry()) t << event.device;
+       }},
+      {"reordered-after-reconnect",
+       [](Driver& d, Tale& t) {
+         d.lose(connected(d, "d1", false));
+         const auto id = connected(d, "d1", false);
+         telemetry(d, id, "d1", "one", 1);
+         t << d.take(id).size();
+         telemetry(d, id, "d1", "two", 2);
+         t << d.bodies();
+       }},
+      {"replay-with-gaps",
+       [](Driver& d, Tale& t) {
+         send(d, connected(d, "d1"), 8);
+         t << d.bodies().size() << d.bodies().size();
+       }},
+      {"partition-changed",
+       [](Driver& d, Tale& t) {
+         send(d, connected(d, "d1"), 40);
+         for (std::uint32_t p = 0; p < d.rules().hub.partitions; ++p)
+           t << std::get<Telemetry>(d.ask(ReadTelemetry{"$Default", p, 1, 100, {}})).events.size();
+       }},
+      {"sequence-numbers-reused",
+       [](Driver& d, Tale& t) {
+         send(d, connected(d, "d1"), 3);
+         d.crash();
+         send(d, connected(d, "d1"), 1);
+         for (const TelemetryEvent& event : d.telemetry()) t << event.sequence;
+       }},
+      {"altered-payload",
+       [](Driver& d, Tale& t) {
+         send(d, connected(d, "d1"), 30, "the same");
+         const auto bodies = d.bodies();
+         t << bodies.size() << std::set<std::string>(bodies.begin(), bodies.end()).size();
+       }},
+      {"fifty-first-message",
+       [](Driver& d, Tale& t) {
+         command(d, 50);
+         t << word(d.command("d1", "m51"));
+       }},
+      {"two-live-locks",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         const auto first = token(receive(d));
+         d.pass(60s);
+         receive(d);
+         t << settle(d, first);
+       }},
+      {"expired-late",
+       [](Driver& d, Tale& t) {
+         const Date expiry = d.now().wall + 4s;
+         d.command("d1", "m1", "body", Ack::full, expiry);
+         d.pass(60s);
+         for (const FeedbackRecord& record : feedback(d))
+           t << record.date - expiry.time_since_epoch().count();
+       }},
+      {"purge-leaves-locked",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         receive(d);
+         t << word(d.ask(Purge{"d1"}));
+         d.pass(60s);
+         t << word(receive(d));
+       }},
+      {"delivery-after-expiry",
+       [](Driver& d, Tale& t) {
+         d.command("d1", "m1", "body", Ack::full, d.now().wall + 4s);
+         d.pass(5s);
+         t << word(receive(d));
+       }},
+      {"expiry-off-by-one-tick",
+       [](Driver& d, Tale& t) {
+         d.command("d1", "m1", "body", Ack::full, d.now().wall + 4s);
+         d.pass(4s);
+         t << word(receive(d));
+       }},
+      {"ttl-by-wrong-clock",
+       [](Driver& d, Tale& t) {
+         d.command("d1", "m1", "body", Ack::full, d.now().wall + 1h);
+         d.set_wall(2h);
+         t << word(receive(d));
+       }},
+      {"delivery-after-completion",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         t << settle(d, token(receive(d)));
+         d.pass(61s);
+         t << word(receive(d));
+       }},
+      {"lock-does-not-hide",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         receive(d);
+         t << word(receive(d));
+       }},
+      {"lock-half-as-long",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         receive(d);
+         d.pass(31s);
+         t << word(receive(d));
+       }},
+      {"dead-token-settles",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         const auto first = token(receive(d));
+         d.pass(61s);
+         t << settle(d, first);
+       }},
+      {"count-rule-of-other-profile",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         receive(d);
+         d.pass(60s);
+         t << word(receive(d));
+       }},
+      {"queue-outlives-deletion",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         d.ask(DeleteDevice{"d1"});
+         d.create("d1");
+         t << word(receive(d));
+       }},
+      {"stuck-after-recovery",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         receive(d);
+         d.pass(1s);
+         d.crash();
+         d.pass(61s);
+         t << word(receive(d));
+       }},
+      {"altered-command",
+       [](Driver& d, Tale& t) {
+         command(d, 12);
+         for (int i = 0; i < 12; ++i) t << word(receive(d));
+       }},
+      {"feedback-lost",
+       [](Driver& d, Tale& t) {
+         command(d, 6);
+         for (int i = 0; i < 6; ++i) settle(d, token(receive(d)));
+         d.pass(20s);
+         t << feedback(d).size();
+       }},
+      {"feedback-doubled",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         settle(d, token(receive(d)));
+         d.pass(20s);
+         t << feedback(d).size();
+       }},
+      {"feedback-wrong-status",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         settle(d, token(receive(d)), Settle::reject);
+         d.pass(20s);
+         for (const FeedbackRecord& record : feedback(d)) t << static_cast<int>(record.status);
+       }},
+      {"feedback-unasked",
+       [](Driver& d, Tale& t) {
+         command(d, 1, Ack::none);
+         settle(d, token(receive(d)));
+         d.pass(20s);
+         t << feedback(d).size();
+       }},
+      {"feedback-late",
+       [](Driver& d, Tale& t) {
+         command(d, 2);
+         settle(d, token(receive(d)));
+         d.pass(16s);
+         feedback(d);
+         settle(d, token(receive(d)));
+         d.pass(16s);
+         t << feedback(d).size();
+       }},
+      {"feedback-batch-too-large",
+       [](Driver& d, Tale& t) {
+         for (int round = 0; round < 2; ++round) {
+           command(d, 50);
+           for (int i = 0; i < 50; ++i) settle(d, token(receive(d)));
+         }
+         d.pass(40s);
+         t << std::get<Feedback>(d.ask(ReceiveFeedback{})).records.size();
+       }},
+      {"older-connection-kept",
+       [](Driver& d, Tale& t) {
+         const auto older = connected(d, "d1");
+         connected(d, "d1");
+         send(d, older, 1);
+         t << d.closed(older) << d.bodies().size();
+       }},
+      {"will-after-disconnect",
+       [](Driver& d, Tale& t) {
+         d.feed(connected(d, "d1", true, 60, "will"), mqtt::Disconnect{});
+         t << d.bodies();
+       }},
+      {"will-missing",
+       [](Driver& d, Tale& t) {
+         connected(d, "d1", true, 60, "will");
+         connected(d, "d1");
+         t << d.bodies();
+       }},
+      {"will-twice",
+       [](Driver& d, Tale& t) {
+         connected(d, "d1", true, 60, "will");
+         d.pass(90s);
+         t << d.bodies();
+       }},
+      {"c2d-before-subscribe",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         const auto id = connected(d, "d1");
+         command(d, 1);
+         t << d.seen(What::packet).back().flags << d.take(id).size();
+       }},
+      {"keep-alive-late",
+       [](Driver& d, Tale& t) {
+         const auto id = connected(d, "d1", true, 60);
+         d.pass(91s);
+         t << d.closed(id);
+       }},
+      {"keep-alive-early",
+       [](Driver& d, Tale& t) {
+         const auto id = connected(d, "d1", true, 60);
+         d.pass(89s);
+         t << d.closed(id);
+       }},
+      {"stuck-after-heal",
+       [](Driver& d, Tale& t) {
+         d.lose(session_with_filter(d));
+         command(d, 1);
+         const auto id = connected(d, "d1", false);
+         t << d.seen(What::packet).back().flags;
+         d.pass(30s);
+         t << d.take(id).size();
+       }},
+  };
+  return all;
+}
+
+std::string told(const Rules& rules, const Story& story) {
+  Driver driver{rules};
+  driver.create("d1");
+  Tale tale;
+  story(driver, tale);
+  return tale.text();
+}
+
+class EveryMutant : public testing::TestWithParam<Mutant> {};
+
+TEST_P(EveryMutant, TellsAnotherStory) {
+  const Mutant& mutant = GetParam();
+  const auto story = stories().find(mutant.name);
+  if (story == stories().end()) {
+    // A device's defect: its story is told where both ends meet. Here only: it changes the device.
+    Rules rules;
+    mutant.apply(rules);
+    EXPECT_NE(rules.device, DeviceRules{}) << "no story for " << mutant.name;
+    return;
+  }
+  Rules wrong;
+  mutant.apply(wrong);
+  const std::string right = told(Rules{}, story->second);
+  EXPECT_NE(told(wrong, story->second), right);
+  EXPECT_EQ(told(Rules{}, story->second), right);
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, EveryMutant, testing::ValuesIn(mutants().begin(), mutants().end()),
+                         [](const auto& each) {
+                           std::string name = each.param.name;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+TEST(Mutants, HaveNamesAndSentencesOfTheirOwn) {
+  std::set<std::string_view> names, sentences;
+  for (const Mutant& mutant : mutants()) {
+    EXPECT_TRUE(names.insert(mutant.name).second) << mutant.name;
+    EXPECT_TRUE(sentences.insert(mutant.sentence).second) << mutant.sentence;
+    EXPECT_EQ(find_mutant(mutant.name), &mutant);
+    EXPECT_TRUE(std::ranges::all_of(std::string_view{mutant.name}, [](char c) {
+      return (c >= 'a' && c <= 'z') || c == '-' || c == '2';
+    })) << mutant.name;
+    const std::set<std::string_view> ways = {"run", "search", "conform"};
+    EXPECT_TRUE(ways.contains(mutant.found_by));
+  }
+  EXPECT_GE(names.size(), 30u);
+  EXPECT_EQ(find_mutant("none"), nullptr);
+}
+
+TEST(Mutants, ThereIsOneForEachCheck) {
+  std::set<std::string> meant;
+  for (const Mutant& mutant : mutants()) meant.insert(mutant.meant_for);
+  for (int n = 1; n <= 25; ++n) {
+    if (n == 20 || n == 22) continue;  // tokens and throttling have no door yet
+    EXPECT_TRUE(meant.contains((n < 10 ? "INV-0" : "INV-") + std::to_string(n))) << n;
+  }
+  EXPECT_TRUE(meant.contains("mqtt311:3.3.1-1"));
+  EXPECT_TRUE(meant.contains("mqtt311:4.6.0-1"));
+}
+
+}  // namespace
+}  // namespace hubproof::model

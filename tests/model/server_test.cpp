@@ -1,0 +1,647 @@
+// The server as a whole: who gets in, what a PUBACK promises, how connections end, and the link.
+#include <gtest/gtest.h>
+
+#include "tests/model/server_driver.hpp"
+
+namespace hubproof::model {
+namespace {
+
+using Kinds = std::vector<Packet>;
+Kinds kinds(const std::vector<Got>& packets) {
+  Kinds all;
+  for (const Got& packet : packets) all.push_back(packet.type);
+  return all;
+}
+std::vector<std::uint16_t> ids(const std::vector<Got>& packets) {
+  std::vector<std::uint16_t> all;
+  for (const Got& packet : packets) all.push_back(packet.id);
+  return all;
+}
+Driver with_device(Rules rules = {}) {
+  Driver driver{std::move(rules)};
+  driver.create("d1");
+  return driver;
+}
+
+// ---- CONNECT.
+
+int login_code(Driver& driver, const mqtt::Connect& packet) {
+  const ConnectionId id = driver.open();
+  driver.feed(id, packet);
+  const auto got = driver.take(id);
+  EXPECT_EQ(driver.closed(id), got.empty() || got[0].code != 0);
+  return got.empty() ? -1 : got[0].code;
+}
+int login_code(Driver& driver, const std::string& client, const std::string& user_name) {
+  return login_code(driver, connect_as(client, user_name));
+}
+
+TEST(Connect, ARegisteredDeviceIsAccepted) {
+  Driver driver = with_device();
+  const ConnectionId id = login(driver, "d1", true, 60, "gone");
+  EXPECT_EQ(kinds(driver.take(id)), Kinds{Packet::connack});
+  ASSERT_EQ(driver.seen(What::accepted).size(), 1u);
+  const Event accepted = driver.seen(What::accepted)[0];
+  EXPECT_EQ(accepted.device, NodeIndex{1});
+  EXPECT_EQ(accepted.keep_alive, 60);
+  EXPECT_EQ(accepted.flags, flag_sent | flag_clean_session | flag_has_will);
+  EXPECT_NE(accepted.generation, 0u);
+}
+
+TEST(Connect, TheUserNameHasAGrammar) {
+  Driver driver = with_device();
+  for (const char* good :
+       {"hub/d1/?api-version=2021-04-12", "hub/d1/api-version=2016-11-14", "hub/d1", "hub/d1/",
+        "other.name/d1/?api-version=2021-04-12&DeviceClientType=a%2Fb%20c&model-id=dtmi:x;1",
+        "hub/d1/DeviceClientType=azure&api-version=2016-11-14", "hub/d1/?api-version="})
+    EXPECT_EQ(login_code(driver, "d1", good), 0) << good;
+  for (const char* bad :
+       {"", "hub", "/d1", "hub/", "hub/d2/?api-version=2021-04-12", "hub/d1x/?api-version=1",
+        "hub/D1", "hub/d1/?api-version", "hub/d1/?=1", "hub/d1/m1/?api-version=1", "hub//d1"})
+    EXPECT_EQ(login_code(driver, "d1", bad), 5) << bad;
+  mqtt::Connect nameless = connect_as("d1", "");
+  nameless.user_name.reset();
+  EXPECT_EQ(login_code(driver, nameless), 5);
+}
+
+TEST(Connect, WhoIsNotKnownIsRefusedAndNothingBehindItCounts) {
+  Driver driver = with_device();
+  EXPECT_EQ(login_code(driver, "d2", user("d2")), 5);
+  EXPECT_EQ(login_code(driver, "d1/m", user("d1/m")), 5);
+  EXPECT_EQ(login_code(driver, "", user("")), 2);
+  const auto refused = driver.seen(What::refused);
+  ASSERT_EQ(refused.size(), 3u);
+  EXPECT_EQ(refused[0].code, 5);
+
+  const std::string name = user("d2");
+  const std::string topic = "devices/d1/messages/events/";
+  Bytes bytes;
+  mqtt::write(bytes, connect_as("d2", name));
+  mqtt::write(bytes, mqtt::Publish{topic, view("x"), 1, 1, false, false});
+  const ConnectionId id = driver.open();
+  driver.feed(id, View{bytes});
+  EXPECT_EQ(kinds(driver.take(id)), Kinds{Packet::connack});  // [mqtt311:3.1.4-5]
+  EXPECT_TRUE(driver.bodies().empty());
+}
+
+TEST(Connect, ADisabledDeviceIsRefusedUntilItIsEnabled) {
+  Driver driver = with_device();
+  driver.ask(EnableDevice{"d1", false});
+  EXPECT_EQ(login_code(driver, "d1", user("d1")), 3);
+  driver.ask(EnableDevice{"d1", true});
+  EXPECT_EQ(login_code(driver, "d1", user("d1")), 0);
+}
+
+TEST(Connect, AnotherProtocolLevelIsRefusedByCode) {
+  Driver driver = with_device();
+  const std::string name = user("d1");
+  mqtt::Connect packet = connect_as("d1", name);
+  packet.level = 5;
+  EXPECT_EQ(login_code(driver, packet), 1);  // [mqtt311:3.1.2-2]
+}
+
+TEST(Connect, ComesFirstAndOnce) {
+  Driver driver = with_device();
+  const ConnectionId early = driver.open();
+  telemetry(driver, early, "d1", "x", 1);
+  EXPECT_TRUE(driver.closed(early));
+  EXPECT_TRUE(driver.take_bytes(early).empty());
+
+  const ConnectionId twice = connected(driver, "d1");
+  const std::string name = user("d1");
+  driver.feed(twice, connect_as("d1", name));
+  EXPECT_TRUE(driver.closed(twice));
+  EXPECT_TRUE(driver.take_bytes(twice).empty());
+  EXPECT_EQ(driver.seen(What::ended).back().why, Why::protocol);
+  EXPECT_TRUE(driver.bodies().empty());
+}
+
+TEST(Connect, MustComeInTime) {
+  Driver driver = with_device();
+  const ConnectionId silent = driver.open();
+  const ConnectionId slow = driver.open();
+  driver.pass(59s);
+  driver.feed(slow, Bytes{0x10, 0x20});  // a byte or two are no CONNECT
+  EXPECT_FALSE(driver.closed(silent));
+  driver.pass(1s);
+  EXPECT_TRUE(driver.closed(silent));
+  EXPECT_TRUE(driver.closed(slow));
+  EXPECT_EQ(driver.seen(What::ended).back().why, Why::no_connect);
+}
+
+// ---- What an answer promises.
+
+TEST(Promise, APubackLeavesWhenItsMessageIsDurable) {
+  Driver driver = with_device();
+  const ConnectionId id = connected(driver, "d1");
+  driver.hold();
+  telemetry(driver, id, "d1", "a", 1);
+  telemetry(driver, id, "d1", "b", 2);
+  EXPECT_TRUE(driver.take_bytes(id).empty());
+  driver.release();
+  EXPECT_EQ(ids(driver.take(id)), (std::vector<std::uint16_t>{1, 2}));
+  EXPECT_EQ(driver.bodies(), (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(Promise, WhatWasAcknowledgedSurvivesACrash) {
+  Driver driver = with_device();
+  const ConnectionId id = connected(driver, "d1");
+  telemetry(driver, id, "d1", "kept", 1);
+  EXPECT_EQ(driver.take(id).size(), 1u);
+  driver.hold();
+  telemetry(driver, id, "d1", "lost", 2);
+  EXPECT_TRUE(driver.take(id).empty());
+  driver.crash();
+  EXPECT_EQ(driver.bodies(), std::vector<std::string>{"kept"});
+  EXPECT_EQ(login_code(driver, "d1", user("d1")), 0);  // the registration too
+}
+
+TEST(Promise, AFailedSyncStopsTheServer) {
+  Driver driver = with_device();
+  const ConnectionId id = connected(driver, "d1");
+  driver.hold();
+  telemetry(driver, id, "d1", "a", 1);
+  driver.release(false);
+  EXPECT_TRUE(driver.halted());
+  const std::size_t before = driver.effects_seen();
+  telemetry(driver, id, "d1", "b", 2);
+  driver.pass(1h);
+  driver.open();
+  EXPECT_EQ(driver.effects_seen(), before);
+  EXPECT_EQ(driver.server().deadline(), std::nullopt);
+  EXPECT_TRUE(driver.take_bytes(id).empty());
+}
+
+TEST(Promise, Qos0IsNotAnswered) {
+  Driver driver = with_device();
+  const ConnectionId id = connected(driver, "d1");
+  telemetry(driver, id, "d1", "a", 0, 0);
+  EXPECT_TRUE(driver.take_bytes(id).empty());
+  EXPECT_EQ(driver.bodies(), std::vector<std::string>{"a"});
+}
+
+TEST(Promise, APingIsAnsweredWhileTheStoreIsSlow) {
+  Driver driver = with_device();
+  const ConnectionId id = connected(driver, "d1");
+  driver.hold();
+  telemetry(driver, id, "d1", "a", 1);
+  driver.feed(id, mqtt::Pingreq{});
+  EXPECT_EQ(kinds(driver.take(id)), Kinds{Packet::pingresp});
+}
+
+TEST(Promise, ConnackComesFirstThoughItWaits) {
+  Driver driver = with_device();
+  driver.hold();
+  const ConnectionId id = login(driver, "d1", false);  // its session is to be stored
+  driver.feed(id, mqtt::Pingreq{});
+  telemetry(driver, id, "d1", "a", 1);
+  EXPECT_TRUE(driver.take_bytes(id).empty());
+  EXPECT_TRUE(driver.seen(What::accepted).empty());
+  driver.release();
+  EXPECT_EQ(kinds(driver.take(id)), (Kinds{Packet::connack, Packet::pingresp, Packet::puback}));
+}
+
+// ---- PUBLISH.
+
+TEST(Publish, TheTopicsOfTelemetry) {
+  Driver driver = with_device();
+  const ConnectionId id = connected(driver, "d1");
+  std::uint16_t n = 0;
+  for (const char* topic : {"devices/d1/messages/events", "devices/d1/messages/events/",
+                            "devices/d1/messages/events/a=b&c=d%20e",
+                            "devices/d1/messages/events/a=b/", "devices/%641/messages/events/"})
+    publish(driver, id, topic, topic, ++n);
+  EXPECT_EQ(driver.take(id).size(), 5u);
+  const auto events = driver.telemetry();
+  ASSERT_EQ(events.size(), 5u);
+  EXPECT_EQ(MessageView{events[2].message}.property("c"), "d e");
+  EXPECT_EQ(events[0].device, "d1");
+  EXPECT_FALSE(events[0].will);
+}
+
+TEST(Publish, OtherTopicsCloseOrAreAcknowledgedByProfile) {
+  for (const char* topic :
+       {"devices/d2/messages/events/", "devices/d1/messages/event/", "devices/d1/messages/eventsx",
+        "devices/d1", "devices/d1/messages/devicebound/", "x", "devices/d1/messages/events/a=b/c=d",
+        "devices/d1/modules/m/messages/events/"}) {
+    Driver closes = with_device();
+    closes.create("d2");
+    ConnectionId id = connected(closes, "d1");
+    publish(closes, id, topic, "x", 1);
+    EXPECT_TRUE(closes.closed(id)) << topic;
+    EXPECT_TRUE(closes.take_bytes(id).empty()) << topic;
+    EXPECT_TRUE(closes.bodies().empty()) << topic;
+
+    Rules rules;
+    rules.hub.bad_topic = BadTopic::ack;
+    Driver acks = with_device(rules);
+    id = connected(acks, "d1");
+    publish(acks, id, topic, "x", 1);
+    EXPECT_EQ(kinds(acks.take(id)), Kinds{Packet::puback}) << topic;
+    EXPECT_TRUE(acks.bodies().empty()) << topic;
+  }
+}
+
+TEST(Publish, TopicsOfNeighboursAreTakenWithoutEffect) {
+  Driver driver = with_device();
+  const ConnectionId id = connected(driver, "d1");
+  publish(driver, id, "$iothub/twin/GET/?$rid=1", "", 1);
+  publish(driver, id, "$iothub/twin/PATCH/properties/reported/?$rid=1", "{}", 0, 0);
+  EXPECT_EQ(kinds(driver.take(id)), Kinds{Packet::puback});
+  EXPECT_TRUE(driver.bodies().empty());
+}
+
+TEST(Publish, ABrokenBagCloses) {
+  Driver driver = with_device();
+  const ConnectionId id = connected(driver, "d1");
+  publish(driver, id, "devices/d1/messages/events/a=%zz", "x", 1);
+  EXPECT_TRUE(driver.closed(id));
+  EXPECT_TRUE(driver.bodies().empty());
+}
+
+TEST(Publish, Qos2ClosesOrIsAcknowledgedByProfile) {
+  Driver closes = with_device();
+  ConnectionId id = connected(closes, "d1");
+  telemetry(closes, id, "d1", "x", 1, 2);
+  EXPECT_TRUE(closes.closed(id));
+  EXPECT_TRUE(closes.bodies().empty());
+
+  Rules rules;
+  rules.hub.qos2_publish = Qos2Publish::puback;
+  Driver acks = with_device(rules);
+  id = connected(acks, "d1");
+  telemetry(acks, id, "d1", "x", 1, 2);
+  EXPECT_EQ(kinds(acks.take(id)), Kinds{Packet::puback});
+  EXPECT_EQ(acks.bodies(), std::vector<std::string>{"x"});
+}
+
+TEST(Publish, RetainAddsAPropertyAndDupNothing) {
+  for (const bool old : {false, true}) {
+    Rules rules;
+    if (old) rules.hub.retain_property_name = RetainName::x_opt_retain;
+    Driver driver = with_device(rules);
+    const ConnectionId id = connected(driver, "d1");
+    publish(driver, id, "devices/d1/messages/events/a=b", "x", 1, 1, true, true);
+    publish(driver, id, "devices/d1/messages/events/a=b", "x", 1, 1, true, false);
+    EXPECT_EQ(driver.take(id).size(), 2u);
+    const auto events = driver.telemetry();
+    ASSERT_EQ(events.size(), 2u);  // DUP suppresses nothing [MQTT-22]
+    EXPECT_EQ(MessageView{events[0].message}.property(old ? "x-opt-retain" : "mqtt-retain"),
+              "true");
+    EXPECT_EQ(MessageView{events[0].message}.content_digest(),
+              MessageView{events[1].message}.content_digest());
+  }
+}
+
+TEST(Publish, TheSizeLimitHasTwoSides) {
+  const std::string most(262'144, 'x');
+  Driver closes = with_device();
+  ConnectionId id = connected(closes, "d1");
+  telemetry(closes, id, "d1", most, 1);
+  EXPECT_EQ(closes.take(id).size(), 1u);
+  telemetry(closes, id, "d1", most + "y", 2);
+  EXPECT_TRUE(closes.closed(id));
+  EXPECT_EQ(closes.bodies().size(), 1u);
+
+  Rules rules;
+  rules.hub.over_size = OverSize::ack_and_drop;
+  Driver drops = with_device(rules);
+  id = connected(drops, "d1");
+  telemetry(drops, id, "d1", most + most, 1);
+  telemetry(drops, id, "d1", "small", 2);
+  EXPECT_EQ(ids(drops.take(id)), (std::vector<std::uint16_t>{1, 2}));
+  EXPECT_EQ(drops.bodies(), std::vector<std::string>{"small"});
+}
+
+TEST(Publish, PropertiesCountTowardsTheSize) {
+  Driver driver = with_device();
+  const ConnectionId id = connected(driver, "d1");
+  publish(driver, id, "devices/d1/messages/events/abc=def", std::string(262'144 - 5, 'x'), 1);
+  EXPECT_TRUE(driver.closed(id));
+}
+
+// ---- The end of a connection.
+
+TEST(Takeover, TheNewerWinsAndTheOlderIsHeardNoMore) {
+  Driver driver = with_device();
+  const ConnectionId older = connected(driver, "d1", false, 60, "older gone");
+  driver.hold();
+  telemetry(driver, older, "d1", "before", 7);
+  const ConnectionId newer = login(driver, "d1", false);
+  EXPECT_TRUE(driver.closed(older));
+  telemetry(driver, older, "d1", "after", 8);
+  driver.release();
+  EXPECT_TRUE(driver.take_bytes(older).empty());  // no acknowledgement reaches the older one
+  EXPECT_EQ(kinds(driver.take(newer)), Kinds{Packet::connack});
+  EXPECT_EQ(driver.bodies(), (std::vector<std::string>{"before", "older gone"}));
+  EXPECT_EQ(driver.seen(What::ended).back().why, Why::takeover);
+  EXPECT_EQ(driver.seen(What::ended).back().connection, static_cast<std::uint32_t>(older));
+
+  driver.lose(older);  // the transport's end comes later and means nothing
+  telemetry(driver, newer, "d1", "on", 1);
+  EXPECT_EQ(driver.take(newer).size(), 1u);
+  EXPECT_EQ(driver.bodies().size(), 3u);
+}
+
+std::size_t wills(Driver& driver) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(driver.telemetry(), [](const TelemetryEvent& e) { return e.will; }));
+}
+
+TEST(Will, ComesOnceWhenTheConnectionEndsWithoutDisconnect) {
+  for (const char* end : {"lost", "keep-alive", "protocol", "takeover", "disabled"}) {
+    SCOPED_TRACE(end);
+    Driver driver = with_device();
+    const ConnectionId id = connected(driver, "d1", true, 60, "gone");
+    telemetry(driver, id, "d1", "last", 1);
+    const std::string how = end;
+    if (how == "lost") driver.lose(id);
+    if (how == "keep-alive") driver.pass(90s);
+    if (how == "protocol") driver.feed(id, mqtt::Pubrel{1});
+    if (how == "takeover") connected(driver, "d1");
+    if (how == "disabled") driver.ask(EnableDevice{"d1", false});
+    driver.lose(id);
+    driver.pass(200s);
+    EXPECT_EQ(driver.bodies(), (std::vector<std::string>{"last", "gone"}));
+    const auto events = driver.telemetry();
+    EXPECT_TRUE(events.back().will);
+    EXPECT_EQ(MessageView{events.back().message}.property("iothub-MessageType"), "Will");
+    EXPECT_EQ(wills(driver), 1u);
+  }
+}
+
+TEST(Will, IsForgottenByDisconnect) {
+  Driver driver = with_device();
+  const ConnectionId id = connected(driver, "d1", true, 60, "gone");
+  driver.feed(id, mqtt::Disconnect{});
+  EXPECT_TRUE(driver.closed(id));
+  driver.lose(id);
+  connected(driver, "d1");
+  EXPECT_TRUE(driver.bodies().empty());
+  const Event ended = driver.seen(What::ended)[0];
+  EXPECT_EQ(ended.why, Why::disconnect);
+  EXPECT_EQ(ended.by, EndedBy::peer);
+}
+
+TEST(Will, OfAConnectionThatWasNeverAcceptedDoesNotExist) {
+  Driver driver = with_device();
+  driver.hold();
+  const ConnectionId id = login(driver, "d1", false, 60, "gone");
+  driver.lose(id);
+  driver.release();
+  EXPECT_TRUE(driver.bodies().empty());
+}
+
+TEST(Will, MustBeForTheDevicesOwnTelemetryTopic) {
+  Driver driver = with_device();
+  const std::string name = user("d1");
+  mqtt::Connect packet = connect_as("d1", name);
+  packet.will = mqtt::Will{"devices/d2/messages/events/", view("x"), 0, false};
+  EXPECT_EQ(login_code(driver, packet), 5);
+  packet.will = mqtt::Will{"devices/d1/messages/events/a=%zz", view("x"), 0, false};
+  EXPECT_EQ(login_code(driver, packet), 5);
+  packet.will = mqtt::Will{"devices/d1/messages/events/", view("x"), 2, false};
+  EXPECT_EQ(login_code(driver, packet), 5);
+  packet.will = mqtt::Will{"devices/d1/messages/events/a=b", view("x"), 1, true};
+  EXPECT_EQ(login_code(driver, packet), 0);
+}
+
+TEST(Will, OfADeletedDeviceIsItsLastWordAndItIsNotLetInAgain) {
+  Driver driver = with_device();
+  const ConnectionId id = connected(driver, "d1", true, 60, "gone");
+  driver.ask(DeleteDevice{"d1"});
+  EXPECT_TRUE(driver.closed(id));
+  EXPECT_EQ(driver.seen(What::ended).back().why, Why::device_gone);
+  EXPECT_EQ(wills(driver), 1u);
+  EXPECT_EQ(login_code(driver, "d1", user("d1")), 5);
+  driver.create("d1");
+  EXPECT_EQ(login_code(driver, "d1", user("d1")), 0);
+}
+
+TEST(KeepAlive, SilenceOfOneAndAHalfTimesEndsAConnection) {
+  struct Case {
+    std::uint16_t keep_alive;
+    Duration limit;
+  };
+  for (const auto& [keep_alive, limit] : {Case{230, 345s}, Case{1, 1500ms}, Case{30, 45s},
+                                          Case{0, 1767s}, Case{1178, 1767s}, Case{65'535, 1767s}}) {
+    SCOPED_TRACE(keep_alive);
+    Driver driver = with_device();
+    const ConnectionId id = connected(driver, "d1", true, keep_alive);
+    driver.pass(limit - 1ns);
+    EXPECT_FALSE(driver.closed(id));
+    driver.feed(id, mqtt::Pingreq{});
+    driver.pass(limit - 1ns);
+    EXPECT_FALSE(driver.closed(id));
+    driver.pass(1ns);
+    EXPECT_TRUE(driver.closed(id));
+    EXPECT_EQ(driver.seen(What::ended).back().why, Why::keep_alive);
+  }
+}
+
+TEST(KeepAlive, AnyByteCounts) {
+  Driver driver = with_device();
+  const ConnectionId id = connected(driver, "d1", true, 10);
+  driver.pass(14s);
+  driver.feed(id, Bytes{0xc0});  // half a PINGREQ
+  driver.pass(14s);
+  EXPECT_FALSE(driver.closed(id));
+  driver.pass(1s);
+  EXPECT_TRUE(driver.closed(id));
+}
+
+TEST(KeepAlive, ManyConnectionsEndAtTheirOwnTimes) {
+  Driver driver;
+  std::vector<ConnectionId> all;
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "x" + std::to_string(i);
+    driver.create(name);
+    all.push_back(connected(driver, name, true, static_cast<std::uint16_t>(2 + 2 * i)));
+  }
+  for (int i = 0; i < 200; ++i) {
+    driver.pass(3s - 1ns);
+    EXPECT_FALSE(driver.closed(all[static_cast<std::size_t>(i)])) << i;
+    driver.pass(1ns);
+    EXPECT_TRUE(driver.closed(all[static_cast<std::size_t>(i)])) << i;
+  }
+}
+
+// ---- The link.
+
+struct LinkClient {
+  Driver& driver;
+  ConnectionId id;
+  link::Decoder decoder;
+  explicit LinkClient(Driver& of) : driver{of}, id{of.open(Door::link)} {
+    driver.feed(id, view(link::preamble));
+  }
+  void send(std::uint32_t correlation, const Request& request) {
+    Bytes bytes;
+    link::write_request(bytes, correlation, request);
+    driver.feed(id, View{bytes});
+  }
+  std::optional<link::ResponseFrame> next() {
+    const Bytes bytes = driver.take_bytes(id);
+    decoder.feed(bytes);
+    return decoder.next_response();
+  }
+};
+template <class T>
+const T* body(const std::optional<link::ResponseFrame>& frame) {
+  return frame ? std::get_if<T>(&frame->response) : nullptr;
+}
+
+TEST(Link, AnswersWhenItIsDurable) {
+  Driver driver;
+  LinkClient client{driver};
+  driver.hold();
+  client.send(7, CreateDevice{"d1"});
+  EXPECT_FALSE(client.next());
+  driver.release();
+  const auto answer = client.next();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->correlation, 7u);
+  ASSERT_TRUE(body<Done>(answer));
+  EXPECT_NE(body<Done>(answer)->generation, 0u);
+  client.send(8, CreateDevice{"d1"});
+  const auto again = client.next();
+  ASSERT_TRUE(body<Failed>(again));
+  EXPECT_EQ(body<Failed>(again)->error, Error::device_exists);
+}
+
+TEST(Link, BeginsWithItsPreambleInAnySplit) {
+  Driver driver;
+  const ConnectionId good = driver.open(Door::link);
+  Bytes bytes(link::preamble.begin(), link::preamble.end());
+  link::write_request(bytes, 1, CreateDevice{"d1"});
+  for (const std::uint8_t byte : bytes) driver.feed(good, View{&byte, 1});
+  EXPECT_FALSE(driver.take_bytes(good).empty());
+  const ConnectionId bad = driver.open(Door::link);
+  driver.feed(bad, view("HPL2"));
+  EXPECT_TRUE(driver.closed(bad));
+  const ConnectionId broken = driver.open(Door::link);
+  driver.feed(broken, view("HPL1\xff\xff\xff\xff\xff\xff"));
+  EXPECT_TRUE(driver.closed(broken));
+}
+
+TEST(Link, AReaderWaitsUntilThereIsSomethingDurable) {
+  Driver driver = with_device();
+  LinkClient client{driver};
+  const ConnectionId id = connected(driver, "d1");
+  telemetry(driver, id, "d1", "first", 1);
+  const std::uint32_t partition = [&] {
+    for (std::uint32_t p = 0;; ++p) {
+      const Response response = driver.ask(ReadTelemetry{"$Default", p, 1, 10, {}});
+      if (!std::get<Telemetry>(response).events.empty()) return p;
+    }
+  }();
+  client.send(1, ReadTelemetry{"$Default", partition, 2, 10, 20s});
+  EXPECT_FALSE(client.next());
+  driver.hold();
+  telemetry(driver, id, "d1", "second", 2);
+  EXPECT_FALSE(client.next());
+  driver.release();
+  auto answer = client.next();
+  ASSERT_TRUE(body<Telemetry>(answer));
+  ASSERT_EQ(body<Telemetry>(answer)->events.size(), 1u);
+  EXPECT_EQ(text(MessageView{body<Telemetry>(answer)->events[0].message}.body()), "second");
+
+  client.send(2, ReadTelemetry{"$Default", partition, 3, 10, 20s});
+  driver.pass(20s - 1ns);
+  EXPECT_FALSE(client.next());
+  driver.pass(1ns);
+  answer = client.next();
+  ASSERT_TRUE(body<Telemetry>(answer));
+  EXPECT_TRUE(body<Telemetry>(answer)->events.empty());
+}
+
+TEST(Link, AReaderThatWentAwayIsForgotten) {
+  Driver driver = with_device();
+  LinkClient client{driver};
+  client.send(1, ReadTelemetry{"$Default", 0, 1, 10, 20s});
+  client.send(2, ReceiveFeedback{20s});
+  driver.hold();
+  client.send(3, CreateDevice{"d3"});
+  driver.lose(client.id);
+  driver.release();
+  driver.pass(30s);
+  EXPECT_TRUE(driver.take_bytes(client.id).empty());
+}
+
+TEST(Link, OnlySoManyReadersWaitOnOneConnection) {
+  Driver driver = with_device();
+  LinkClient client{driver};
+  for (std::uint32_t i = 0; i < 64; ++i) client.send(i, ReadTelemetry{"$Default", 0, 1, 10, 20s});
+  EXPECT_FALSE(client.next());
+  client.send(99, ReadTelemetry{"$Default", 0, 1, 10, 20s});
+  const auto answer = client.next();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->correlation, 99u);
+}
+
+TEST(Link, BadRequestsAreDefiniteErrors) {
+  Driver driver = with_device();
+  const auto error = [&](Request request) {
+    const Response response = driver.ask(std::move(request));
+    return std::holds_alternative<Failed>(response) ? std::get<Failed>(response).error
+                                                    : Error::none;
+  };
+  EXPECT_EQ(error(ReadTelemetry{"$Default", 99, 1, 10, {}}), Error::bad_request);
+  EXPECT_EQ(error(ReadTelemetry{"$Default", 0, 1, 0, {}}), Error::bad_request);
+  EXPECT_EQ(error(SendCommand{"d1", {1, 2, 3}}), Error::bad_request);
+  EXPECT_EQ(error(ReceiveCommand{"d2"}), Error::device_not_found);
+  EXPECT_EQ(error(SettleCommand{"d2", 1, Settle::complete}), Error::device_not_found);
+  EXPECT_EQ(error(SettleCommand{"d1", 1, Settle::complete}), Error::lock_lost);
+  driver.ask(EnableDevice{"d1", false});
+  EXPECT_EQ(error(ReceiveCommand{"d1"}), Error::disabled);
+}
+
+TEST(Link, CommandsAreHandedOverAndSettled) {
+  Driver driver = with_device();
+  LinkClient client{driver};
+  client.send(1, ReceiveCommand{"d1"});
+  auto answer = client.next();
+  ASSERT_TRUE(body<Command>(answer));
+  EXPECT_EQ(body<Command>(answer)->token, 0u);
+
+  driver.command("d1", "m1", "hello");
+  client.send(2, ReceiveCommand{"d1"});
+  answer = client.next();
+  ASSERT_TRUE(body<Command>(answer));
+  const Command command = *body<Command>(answer);
+  EXPECT_EQ(text(MessageView{command.message}.body()), "hello");
+  const Event event = driver.seen(What::packet).back();
+  EXPECT_EQ(event.packet, Packet::link_delivery);
+  EXPECT_EQ(event.token, command.token);
+  EXPECT_EQ(event.message, message_key("m1"));
+  EXPECT_EQ(event.expiry, command.expiry);
+
+  client.send(3, SettleCommand{"d1", command.token, Settle::complete});
+  EXPECT_TRUE(body<Done>(client.next()));
+  client.send(4, SettleCommand{"d1", command.token, Settle::complete});
+  answer = client.next();
+  ASSERT_TRUE(body<Failed>(answer));  // a second time it settles nothing [C2D-24]
+  driver.pass(20s);
+  client.send(5, ReceiveFeedback{});
+  answer = client.next();
+  ASSERT_TRUE(body<Feedback>(answer));
+  ASSERT_EQ(body<Feedback>(answer)->records.size(), 1u);
+  EXPECT_EQ(body<Feedback>(answer)->records[0].original_message_id, "m1");
+}
+
+TEST(Link, AFeedbackReaderIsWokenByTheBatch) {
+  Driver driver = with_device();
+  LinkClient client{driver};
+  driver.command("d1", "m1");
+  const Response command = driver.ask(ReceiveCommand{"d1"});
+  driver.ask(SettleCommand{"d1", std::get<Command>(command).token, Settle::reject});
+  client.send(1, ReceiveFeedback{60s});
+  driver.pass(20s);
+  const auto answer = client.next();
+  ASSERT_TRUE(body<Feedback>(answer));
+  ASSERT_EQ(body<Feedback>(answer)->records.size(), 1u);
+  EXPECT_EQ(body<Feedback>(answer)->records[0].status, Status::rejected);
+}
+
+}  // namespace
+}  // namespace hubproof::model
