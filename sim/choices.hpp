@@ -22,33 +22,33 @@ struct Ratio {
 
 // Where a decision is made. The numbers are stable: add at the end, never renumber.
 enum class Site : std::uint32_t {
-  latency = 0,         // of what carries bytes of a stream, or its end
-  ack_latency = 1,     // of bare acknowledgements, window updates and probes
-  control_latency = 2, // of the handshake and of RST
+  latency = 0,          // of what carries bytes of a stream, or its end
+  ack_latency = 1,      // of bare acknowledgements, window updates and probes
+  control_latency = 2,  // of the handshake and of RST
   drop = 3,
-  burst = 4,           // whether a bursty path turns bad, or good again
+  burst = 4,  // whether a bursty path turns bad, or good again
   delay = 5,
   duplicate = 6,
   reorder = 7,
   corrupt = 8,
-  cut = 9,             // where a segment ends while faults are on
+  cut = 9,  // where a segment ends while faults are on
   name_lookup = 10,
   sync_latency = 11,
   sync_error = 12,
-  survivor = 13,       // what a crash leaves of what was not synced
+  survivor = 13,  // what a crash leaves of what was not synced
   torn = 14,
   bit_rot = 15,
-  swarm = 16,          // which families of faults a seed has
-  nemesis = 17,        // when, whom, how long, how much
+  swarm = 16,    // which families of faults a seed has
+  nemesis = 17,  // when, whom, how long, how much
   crash_loop = 18,
-  boot = 19,           // spread of boot clocks
-  program0 = 64        // programs, and who drives them, number their own from here on
+  boot = 19,     // spread of boot clocks
+  program0 = 64  // programs, and who drives them, number their own from here on
 };
 
 struct Choice {
   Site site;
   NodeId node;
-  std::uint64_t n;      // the first is 1
+  std::uint64_t n;  // the first is 1
   std::uint64_t bound;
   std::uint64_t value;
 };
@@ -89,7 +89,7 @@ class Choices {
 
  private:
   struct Stream {
-    std::uint64_t base = 0;   // of this site and node; 0: not yet used
+    std::uint64_t base = 0;  // of this site and node; 0: not yet used
     std::uint64_t drawn = 0;
   };
 

@@ -21,11 +21,11 @@ class Clock {
   Instant when_monotonic(std::int64_t value) const;
   Instant when_wall(std::int64_t value) const;
 
-  void step(Instant now, Duration amount);               // the wall clock jumps
-  void show(Instant now, std::int64_t wall);             // the wall clock jumps to a value
-  void drift(Instant now, std::int32_t ppm);             // both clocks run fast (slow if negative)
+  void step(Instant now, Duration amount);    // the wall clock jumps
+  void show(Instant now, std::int64_t wall);  // the wall clock jumps to a value
+  void drift(Instant now, std::int32_t ppm);  // both clocks run fast (slow if negative)
   void slew(Instant now, Duration amount, std::uint32_t ppm);  // the wall clock glides by `amount`
-  void set_right(Instant now);                           // true time, no drift, no slew
+  void set_right(Instant now);                                 // true time, no drift, no slew
 
   std::int32_t drift() const { return drift_; }
   static std::int64_t true_wall(Instant now) { return epoch + now.time_since_epoch().count(); }
@@ -34,12 +34,12 @@ class Clock {
   void rebase(Instant now);
   std::int64_t glided(std::int64_t passed) const;  // what the slew has added after so long
 
-  std::int64_t base_ = 0;          // true time of the last change; what both clocks showed then
+  std::int64_t base_ = 0;  // true time of the last change; what both clocks showed then
   std::int64_t wall_ = epoch;
   std::int64_t monotonic_ = 0;
-  std::int64_t slew_left_ = 0;     // at base_, signed
-  std::int32_t drift_ = 0;         // ppm
-  std::int32_t slew_rate_ = 0;     // ppm, never negative; less than a million + drift
+  std::int64_t slew_left_ = 0;  // at base_, signed
+  std::int32_t drift_ = 0;      // ppm
+  std::int32_t slew_rate_ = 0;  // ppm, never negative; less than a million + drift
 };
 
 }  // namespace hubproof::sim

@@ -142,8 +142,7 @@ void Disk::lose(std::uint64_t name, File& file) {
 
   // The length that the file's inode tells: as synced, or at some block boundary, or whole.
   const std::size_t kept = choices_.wide(Site::survivor, who, blocks + 1);
-  const std::size_t length =
-      kept == 0 ? file.durable : std::min(size, (first + kept) * block);
+  const std::size_t length = kept == 0 ? file.durable : std::min(size, (first + kept) * block);
   std::size_t last_written = 0;
   bool any = false;
   for (std::size_t i = 0; i < kept; ++i) {

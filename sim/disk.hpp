@@ -34,8 +34,8 @@ class Disk {
   // in the order asked. One that failed covers nothing; a later one may still succeed.
   void sync(std::uint64_t file, std::uint64_t ticket);
   void remove(std::uint64_t file);
-  std::vector<std::uint64_t> files() const;     // ascending
-  View read(std::uint64_t file) const;          // until the next append or removal
+  std::vector<std::uint64_t> files() const;  // ascending
+  View read(std::uint64_t file) const;       // until the next append or removal
   std::uint64_t used() const { return used_; }
   std::uint64_t capacity() const { return settings_.capacity; }
   void settings(const DiskSettings& settings) { settings_ = settings; }
@@ -43,24 +43,24 @@ class Disk {
   // Faults. Several of a kind may hold at once, so each is set as a whole by the nemesis.
   struct Trouble {
     bool full = false;
-    bool silent = false;        // syncs get no answer until this ends
-    bool torn = false;          // a crash leaves garbage in the last block that it wrote
+    bool silent = false;  // syncs get no answer until this ends
+    bool torn = false;    // a crash leaves garbage in the last block that it wrote
     Ratio sync_error{};
     bool slow = false;
-    Distribution extra{};         // of slow, on top of each sync
+    Distribution extra{};  // of slow, on top of each sync
   };
   void trouble(const Trouble& trouble);
   // One bit of one file with (name & mask) == value flips; nothing happens if there is none.
   void rot(std::uint64_t mask, std::uint64_t value);
 
-  void crashed();               // applies the law; called by the world
+  void crashed();  // applies the law; called by the world
 
  private:
   struct File {
     std::vector<std::uint8_t> bytes;
     std::uint64_t durable = 0;
-    bool known = false;         // a sync completed, so the name itself is durable
-    std::uint64_t birth = 0;    // tells a file from one of the same name removed before it
+    bool known = false;       // a sync completed, so the name itself is durable
+    std::uint64_t birth = 0;  // tells a file from one of the same name removed before it
   };
   struct Sync {
     std::uint64_t file;
@@ -82,11 +82,11 @@ class Disk {
   Trouble trouble_;
   std::map<std::uint64_t, File> files_;
   std::uint64_t used_ = 0;
-  std::vector<Sync> syncs_;     // asked for, in order; those before next_ are answered
+  std::vector<Sync> syncs_;  // asked for, in order; those before next_ are answered
   std::size_t next_ = 0;
-  std::size_t due_ = 0;         // how many of those that wait have had their time
+  std::size_t due_ = 0;  // how many of those that wait have had their time
   Instant last_due_{};
-  std::uint64_t epoch_ = 0;     // crashes so far
+  std::uint64_t epoch_ = 0;  // crashes so far
   std::uint64_t births_ = 0;
 };
 

@@ -18,8 +18,8 @@ constexpr std::array<std::uint32_t, 64> body = {
     1355, 1385, 1418, 1453, 1491, 1531, 1575, 1624, 1678, 1739, 1810, 1893, 1994, 2126, 2312, 2636};
 
 // The last 64th in sixteenths of its own: a Pareto tail of exponent 1.1.
-constexpr std::array<std::uint32_t, 17> tail = {2636, 2794,  2973,  3178, 3415, 3693,
-                                                4024, 4424,  4919,  5547, 6373, 7509,
+constexpr std::array<std::uint32_t, 17> tail = {2636, 2794,  2973,  3178,  3415, 3693,
+                                                4024, 4424,  4919,  5547,  6373, 7509,
                                                 9179, 11892, 17129, 31963, 79908};
 
 std::uint64_t between(std::uint32_t from, std::uint32_t to, std::uint32_t part, int part_bits) {
@@ -41,7 +41,8 @@ Duration Distribution::draw_heavy(Choices& choices, Site site, NodeId who) const
   } else {
     constexpr int fine_bits = part_bits - 4;
     const std::uint32_t fine = part >> fine_bits;
-    thousandths = between(tail[fine], tail[fine + 1], part & ((1U << fine_bits) - 1), fine_bits) << 4;
+    thousandths = between(tail[fine], tail[fine + 1], part & ((1U << fine_bits) - 1), fine_bits)
+                  << 4;
   }
   const auto value = scaled(static_cast<std::uint64_t>(low.count()), thousandths,
                             std::uint64_t{1000} << part_bits);

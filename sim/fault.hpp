@@ -32,35 +32,58 @@ enum class FaultKind : std::uint8_t {
   dns_failure,      // nodes look up peers and find nothing
   connect_refusal,  // every SYN is answered with RST
   // process: of `nodes`
-  crash,            // at `from`, host and all; up again at `until`
-  process_crash,    // the same, but the host lives and answers with RST
-  crash_loop,       // up for `gap`, down for `duration`, and so on
-  restart,          // at `from`: down and up again at once
+  crash,          // at `from`, host and all; up again at `until`
+  process_crash,  // the same, but the host lives and answers with RST
+  crash_loop,     // up for `gap`, down for `duration`, and so on
+  restart,        // at `from`: down and up again at once
   pause,
-  slow,             // amount: each call takes so long
+  slow,  // amount: each call takes so long
   // clock: of `nodes`
-  boot_offset,      // wall: at `from`, and at each start until `until`, the wall clock shows it
-  step,             // amount, at `from`
-  drift,            // ppm
-  slew,             // amount, at a rate of ppm, beginning at `from`
+  boot_offset,  // wall: at `from`, and at each start until `until`, the wall clock shows it
+  step,         // amount, at `from`
+  drift,        // ppm
+  slew,         // amount, at a rate of ppm, beginning at `from`
   // disk: of `nodes`
-  torn_write,       // crashes in this time leave garbage in the last block
-  sync_error,       // odds
+  torn_write,  // crashes in this time leave garbage in the last block
+  sync_error,  // odds
   disk_full,
-  slow_disk,        // duration, added to each sync
-  bit_rot,          // at `from`: one bit of a file with (name & file_mask) == file_value
-  never_answers,    // syncs are answered only after `until`
+  slow_disk,      // duration, added to each sync
+  bit_rot,        // at `from`: one bit of a file with (name & file_mask) == file_value
+  never_answers,  // syncs are answered only after `until`
   // radio: of `nodes`
-  sleep_cycle,      // nothing passes but for the first `awake` of each `period`
-  hand_over         // nothing passes; connections go on afterwards
+  sleep_cycle,  // nothing passes but for the first `awake` of each `period`
+  hand_over     // nothing passes; connections go on afterwards
 };
 
-inline constexpr std::array<std::string_view, 29> fault_names = {
-    "drop", "delay", "duplicate", "reorder", "corrupt", "bandwidth", "partition", "reset",
-    "half_open", "dns_failure", "connect_refusal", "crash", "process_crash", "crash_loop",
-    "restart", "pause", "slow", "boot_offset", "step", "drift", "slew", "torn_write", "sync_error",
-    "disk_full", "slow_disk", "bit_rot", "never_answers", "sleep_cycle",
-    "hand_over"};
+inline constexpr std::array<std::string_view, 29> fault_names = {"drop",
+                                                                 "delay",
+                                                                 "duplicate",
+                                                                 "reorder",
+                                                                 "corrupt",
+                                                                 "bandwidth",
+                                                                 "partition",
+                                                                 "reset",
+                                                                 "half_open",
+                                                                 "dns_failure",
+                                                                 "connect_refusal",
+                                                                 "crash",
+                                                                 "process_crash",
+                                                                 "crash_loop",
+                                                                 "restart",
+                                                                 "pause",
+                                                                 "slow",
+                                                                 "boot_offset",
+                                                                 "step",
+                                                                 "drift",
+                                                                 "slew",
+                                                                 "torn_write",
+                                                                 "sync_error",
+                                                                 "disk_full",
+                                                                 "slow_disk",
+                                                                 "bit_rot",
+                                                                 "never_answers",
+                                                                 "sleep_cycle",
+                                                                 "hand_over"};
 
 constexpr std::string_view name(FaultKind kind) {
   return fault_names[static_cast<std::size_t>(kind)];
@@ -83,9 +106,9 @@ constexpr Family family(FaultKind kind) {
 struct Fault {
   FaultKind kind = FaultKind::drop;
   Instant from{};
-  Instant until{};                 // at or before `from`: until all is healed
-  std::vector<NodeId> nodes{};       // empty: every node
-  std::vector<NodeId> peers{};       // network only; empty: every node
+  Instant until{};              // at or before `from`: until all is healed
+  std::vector<NodeId> nodes{};  // empty: every node
+  std::vector<NodeId> peers{};  // network only; empty: every node
   bool one_way = false;
   Ratio odds{};
   Loss loss{};
@@ -93,7 +116,7 @@ struct Fault {
   Distribution gap{};
   Bandwidth bandwidth{};
   Duration amount{};
-  std::int64_t wall = 0;           // nanoseconds since 1970
+  std::int64_t wall = 0;  // nanoseconds since 1970
   std::int32_t ppm = 0;
   Duration period{};
   Duration awake{};

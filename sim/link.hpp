@@ -22,7 +22,7 @@ struct Bandwidth {
 struct Loss {
   Ratio good{};
   Ratio bad{};
-  Ratio turns_bad{};   // asked of every packet
+  Ratio turns_bad{};  // asked of every packet
   Ratio turns_good{};
   bool operator==(const Loss&) const = default;
 };
@@ -45,10 +45,15 @@ struct PathSettings {
 // What a fault does to packets of some paths. An empty list of nodes means every node.
 struct Rule {
   enum class Kind : std::uint8_t {
-    silence,    // nothing passes: partitions, sleeping radios, hand-over
-    drop, delay, duplicate, reorder, corrupt, bandwidth,
-    no_name,    // connecting fails before the first packet
-    refuse      // every SYN is answered with RST
+    silence,  // nothing passes: partitions, sleeping radios, hand-over
+    drop,
+    delay,
+    duplicate,
+    reorder,
+    corrupt,
+    bandwidth,
+    no_name,  // connecting fails before the first packet
+    refuse    // every SYN is answered with RST
   };
   Kind kind = Kind::silence;
   std::vector<NodeId> from{};
@@ -83,9 +88,9 @@ class Bursts {
 struct Passage {
   bool lost = false;
   bool corrupt = false;
-  bool unordered = false;   // may be overtaken by those sent after it
+  bool unordered = false;  // may be overtaken by those sent after it
   Duration extra{};
-  std::uint32_t copies = 0; // besides the packet itself
+  std::uint32_t copies = 0;  // besides the packet itself
   Duration copy_delay{};
 };
 

@@ -94,35 +94,57 @@ void Nemesis::begin(std::size_t at) {
   world_.trace().note(nobody, Kind::fault_on, at, static_cast<std::uint64_t>(fault.kind));
   state.on = true;
   switch (fault.kind) {
-    case FaultKind::drop: impose(at, Rule::Kind::drop); break;
-    case FaultKind::delay: impose(at, Rule::Kind::delay); break;
-    case FaultKind::duplicate: impose(at, Rule::Kind::duplicate); break;
-    case FaultKind::reorder: impose(at, Rule::Kind::reorder); break;
-    case FaultKind::corrupt: impose(at, Rule::Kind::corrupt); break;
-    case FaultKind::bandwidth: impose(at, Rule::Kind::bandwidth); break;
+    case FaultKind::drop:
+      impose(at, Rule::Kind::drop);
+      break;
+    case FaultKind::delay:
+      impose(at, Rule::Kind::delay);
+      break;
+    case FaultKind::duplicate:
+      impose(at, Rule::Kind::duplicate);
+      break;
+    case FaultKind::reorder:
+      impose(at, Rule::Kind::reorder);
+      break;
+    case FaultKind::corrupt:
+      impose(at, Rule::Kind::corrupt);
+      break;
+    case FaultKind::bandwidth:
+      impose(at, Rule::Kind::bandwidth);
+      break;
     case FaultKind::hand_over:
-    case FaultKind::partition: impose(at, Rule::Kind::silence); break;
-    case FaultKind::dns_failure: impose(at, Rule::Kind::no_name); break;
-    case FaultKind::connect_refusal: impose(at, Rule::Kind::refuse); break;
+    case FaultKind::partition:
+      impose(at, Rule::Kind::silence);
+      break;
+    case FaultKind::dns_failure:
+      impose(at, Rule::Kind::no_name);
+      break;
+    case FaultKind::connect_refusal:
+      impose(at, Rule::Kind::refuse);
+      break;
     case FaultKind::reset:
-      each_pair(fault, [&](NodeId node) { network.reset_all(node); },
-                [&](NodeId node, NodeId peer) { network.reset_between(node, peer); });
+      each_pair(
+          fault, [&](NodeId node) { network.reset_all(node); },
+          [&](NodeId node, NodeId peer) { network.reset_between(node, peer); });
       break;
     case FaultKind::half_open:
-      each_pair(fault, [&](NodeId node) { network.black_hole(node); },
-                [&](NodeId node, NodeId peer) { network.black_hole_between(node, peer); });
+      each_pair(
+          fault, [&](NodeId node) { network.black_hole(node); },
+          [&](NodeId node, NodeId peer) { network.black_hole_between(node, peer); });
       break;
     case FaultKind::crash:
-    case FaultKind::process_crash: bring_down(at); break;
+    case FaultKind::process_crash:
+      bring_down(at);
+      break;
     case FaultKind::restart:
       bring_down(at);
       bring_up(at);
       break;
     case FaultKind::crash_loop:
       state.phase = true;
-      later(world_.now() + fault.gap.draw(world_.choices(), Site::crash_loop,
-                                          targets(fault).front()),
-            &Nemesis::cycle, at, ++state.turn);
+      later(
+          world_.now() + fault.gap.draw(world_.choices(), Site::crash_loop, targets(fault).front()),
+          &Nemesis::cycle, at, ++state.turn);
       break;
     case FaultKind::sleep_cycle:
       state.phase = true;
@@ -164,7 +186,9 @@ void Nemesis::begin(std::size_t at) {
     case FaultKind::sync_error:
     case FaultKind::disk_full:
     case FaultKind::slow_disk:
-    case FaultKind::never_answers: hold(at); break;
+    case FaultKind::never_answers:
+      hold(at);
+      break;
   }
   if (momentary(fault.kind)) {
     state.on = false;
@@ -251,8 +275,7 @@ void Nemesis::bring_up(std::size_t at) {
   for (const NodeId node : std::exchange(states_[at].down, {})) {
     if (--down_[node] != 0) continue;
     for (const std::size_t held : holding_[node])  // a clock without a battery forgets again
-      if (faults_[held].kind == FaultKind::boot_offset)
-        world_.show_clock(node, faults_[held].wall);
+      if (faults_[held].kind == FaultKind::boot_offset) world_.show_clock(node, faults_[held].wall);
     world_.restart(node);
   }
 }
@@ -278,17 +301,30 @@ void Nemesis::refresh(NodeId node, Family which) {
   for (const std::size_t at : holding_[node]) {
     const Fault& fault = faults_[at];
     switch (fault.kind) {
-      case FaultKind::slow: slow += fault.amount; break;
-      case FaultKind::drift: drift += fault.ppm; break;
-      case FaultKind::torn_write: trouble.torn = true; break;
-      case FaultKind::sync_error: trouble.sync_error = fault.odds; break;
-      case FaultKind::disk_full: trouble.full = true; break;
-      case FaultKind::never_answers: trouble.silent = true; break;
+      case FaultKind::slow:
+        slow += fault.amount;
+        break;
+      case FaultKind::drift:
+        drift += fault.ppm;
+        break;
+      case FaultKind::torn_write:
+        trouble.torn = true;
+        break;
+      case FaultKind::sync_error:
+        trouble.sync_error = fault.odds;
+        break;
+      case FaultKind::disk_full:
+        trouble.full = true;
+        break;
+      case FaultKind::never_answers:
+        trouble.silent = true;
+        break;
       case FaultKind::slow_disk:
         trouble.slow = true;
         trouble.extra = fault.duration;
         break;
-      default: break;
+      default:
+        break;
     }
   }
   if (which == Family::process) world_.slow(node, slow);
@@ -347,8 +383,8 @@ Fault one_of(const Menu& menu, Pick& pick) {
   if (fault.kind == FaultKind::step || fault.kind == FaultKind::slew)
     fault.amount = Duration{pick.either_side(fault.amount.count())};
   else if (fault.kind == FaultKind::slow && fault.amount > Duration::zero())
-    fault.amount = Duration{
-        1 + static_cast<std::int64_t>(pick.below(static_cast<std::uint64_t>(fault.amount.count())))};
+    fault.amount = Duration{1 + static_cast<std::int64_t>(
+                                    pick.below(static_cast<std::uint64_t>(fault.amount.count())))};
   if (fault.kind == FaultKind::drift)
     fault.ppm = static_cast<std::int32_t>(pick.either_side(fault.ppm));
   return fault;
@@ -358,8 +394,8 @@ Fault one_of(const Menu& menu, Pick& pick) {
 
 std::vector<Fault> draw(Choices& choices, const NemesisSpec& spec) {
   std::map<Family, bool> in;
-  for (const Family which : {Family::network, Family::process, Family::clock, Family::disk,
-                             Family::radio})
+  for (const Family which :
+       {Family::network, Family::process, Family::clock, Family::disk, Family::radio})
     in[which] = takes_part(choices, spec, which);
 
   std::vector<Fault> faults;
@@ -374,9 +410,9 @@ std::vector<Fault> draw(Choices& choices, const NemesisSpec& spec) {
       const Duration length = std::max<Duration>(pick.time(menu.length), Duration{1});
       fault.until = std::min(begins + length, spec.until);
       begins = fault.until + std::max<Duration>(pick.time(menu.gap), Duration{1});
-      const auto place = std::upper_bound(
-          faults.begin(), faults.end(), fault,
-          [](const Fault& a, const Fault& b) { return a.from < b.from; });
+      const auto place =
+          std::upper_bound(faults.begin(), faults.end(), fault,
+                           [](const Fault& a, const Fault& b) { return a.from < b.from; });
       faults.insert(place, std::move(fault));
     }
   }

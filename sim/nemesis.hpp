@@ -16,10 +16,10 @@ class World;
 
 // One kind of fault that may be drawn. Sizes are drawn up to those of `like`.
 struct Menu {
-  Fault like{};                  // kind, parameters, and peers as they shall be
-  std::vector<NodeId> among{};   // who may be hit; empty: the fault hits `like.nodes` as they are
-  std::uint32_t at_once = 1;   // at most so many of them by one fault
-  Distribution gap{};            // from one to the next, the first after a gap from the beginning
+  Fault like{};                 // kind, parameters, and peers as they shall be
+  std::vector<NodeId> among{};  // who may be hit; empty: the fault hits `like.nodes` as they are
+  std::uint32_t at_once = 1;    // at most so many of them by one fault
+  Distribution gap{};           // from one to the next, the first after a gap from the beginning
   Distribution length{};
   std::uint32_t at_most = 16;
 };
@@ -27,7 +27,7 @@ struct Menu {
 struct NemesisSpec {
   Instant from{};
   Instant until{};                     // no fault begins or lasts beyond it
-  std::map<Family, Ratio> families{};    // how often a family takes part; those not named always do
+  std::map<Family, Ratio> families{};  // how often a family takes part; those not named always do
   std::vector<Menu> menu{};
 };
 
@@ -37,8 +37,8 @@ class Nemesis {
  public:
   explicit Nemesis(World& world) : world_{world} {}
 
-  void apply(std::vector<Fault> faults);   // may be called again; faults add up
-  void heal();                             // all faults end, whatever their times say
+  void apply(std::vector<Fault> faults);  // may be called again; faults add up
+  void heal();                            // all faults end, whatever their times say
   const std::vector<Fault>& faults() const { return faults_; }
   bool healed() const { return healed_; }
 
@@ -46,10 +46,10 @@ class Nemesis {
   struct State {
     bool on = false;
     bool over = false;
-    bool phase = false;                    // of a cycle: awake, or up
-    std::uint64_t turn = 0;                // of a cycle; an event of an older turn is stale
+    bool phase = false;      // of a cycle: awake, or up
+    std::uint64_t turn = 0;  // of a cycle; an event of an older turn is stale
     std::vector<RuleId> rules;
-    std::vector<NodeId> down;              // whom it keeps down
+    std::vector<NodeId> down;  // whom it keeps down
   };
   using Event = void (*)(void* self, std::uint64_t fault, std::uint64_t turn);
 

@@ -53,14 +53,14 @@ std::uint32_t Network::intern(const PathSettings& settings) {
 
 std::vector<Socket> Network::sockets(NodeId node) const {
   std::vector<Socket> all;
-  for (const End* at = hosts_[static_cast<std::size_t>(node)].first; at != nullptr; at = at->next)
+  for (const Place* at = hosts_[static_cast<std::size_t>(node)].first; at != nullptr; at = at->next)
     all.push_back(socket_of(*at->owner, at->side));
   return all;
 }
 
 std::vector<Socket> Network::sockets_between(NodeId one, NodeId other) const {
   std::vector<Socket> all;
-  for (const End* at = hosts_[static_cast<std::size_t>(one)].first; at != nullptr; at = at->next)
+  for (const Place* at = hosts_[static_cast<std::size_t>(one)].first; at != nullptr; at = at->next)
     if (at->owner->ends[at->side ^ 1U].process->id() == other)
       all.push_back(socket_of(*at->owner, at->side));
   return all;
@@ -114,10 +114,6 @@ Connection& Network::open() {
   connection.index = index;
   connection.generation = generation;
   connection.black_holed = false;
-  for (Side side = 0; side < 2; ++side) {
-    connection.ends[side].owner = &connection;
-    connection.ends[side].side = static_cast<std::uint8_t>(side);
-  }
   ++live_;
   return connection;
 }
@@ -140,29 +136,29 @@ void Network::release(Connection& connection) {
   --live_;
 }
 
-void Network::join(End& end) {
-  Host& home = host(end.process->id());
-  end.prev = nullptr;
-  end.next = home.first;
-  if (home.first != nullptr) home.first->prev = &end;
-  home.first = &end;
+void Network::join(Connection& connection, Side side) {
+  Place& place = connection.places[side];
+  Host& home = host(connection.ends[side].process->id());
+  place = {&connection, nullptr, home.first, side};
+  if (home.first != nullptr) home.first->prev = &place;
+  home.first = &place;
 }
 
-void Network::leave(End& end) {
-  Host& home = host(end.process->id());
-  if (end.prev != nullptr)
-    end.prev->next = end.next;
+void Network::leave(Connection& connection, Side side) {
+  Place& place = connection.places[side];
+  if (place.prev != nullptr)
+    place.prev->next = place.next;
   else
-    home.first = end.next;
-  if (end.next != nullptr) end.next->prev = end.prev;
+    host(connection.ends[side].process->id()).first = place.next;
+  if (place.next != nullptr) place.next->prev = place.prev;
 }
 
 void Network::bury(Connection& connection, Side side) {
   End& end = connection.ends[side];
   if (end.state == End::State::dead) return;
-  if (end.state != End::State::idle) leave(end);
+  if (end.state != End::State::idle) leave(connection, side);
   end.state = End::State::dead;
-  ++end.token;
+  ++connection.tokens[side];
   if (connection.detail != nullptr) {
     Flow& flow = connection.detail->flow[side];
     flow.set = flow.event = false;
@@ -218,7 +214,7 @@ Socket Network::connect(NodeId from, NodeId to, std::uint16_t port) {
   connection.ends[0].settings = settings_of(from, to);
   connection.ends[1].settings = settings_of(to, from);
   connection.ends[0].state = End::State::connecting;
-  join(connection.ends[0]);
+  join(connection, 0);
   trace_.note(from, Kind::connect, static_cast<std::uint64_t>(socket),
               static_cast<std::uint64_t>(to) << 16 | port);
   if (holds(from, to, Rule::Kind::no_name)) {
@@ -305,8 +301,7 @@ void Network::resume_reading(Socket socket) {
   Flow& flow = found.connection->detail->flow[found.side];
   if (flow.flushing) return;
   flow.flushing = true;  // by an event of its own: a program is never called from its own call
-  scheduler_.at(scheduler_.now(),
-                {&Network::flush, this, static_cast<std::uint64_t>(socket), 0});
+  scheduler_.at(scheduler_.now(), {&Network::flush, this, static_cast<std::uint64_t>(socket), 0});
 }
 
 void Network::watch_drained(Socket socket) {
@@ -448,7 +443,7 @@ void Network::reconsider_all() {
 
 void Network::reconsider(NodeId node) {
   // No program is called here, so the list stays as it is.
-  for (End* at = host(node).first; at != nullptr; at = at->next) reconsider(*at->owner);
+  for (Place* at = host(node).first; at != nullptr; at = at->next) reconsider(*at->owner);
 }
 
 void Network::reconsider(Connection& connection) {
@@ -496,10 +491,11 @@ void Network::send_quick(Connection& connection, Side side, View bytes, Packet::
   else
     me.tail->next = packet;
   me.tail = packet;
-  me.last_arrival = std::max(me.last_arrival,
-                             scheduler_.now() + latency(connection, side, Site::latency));
+  me.last_arrival =
+      std::max(me.last_arrival, scheduler_.now() + latency(connection, side, Site::latency));
   scheduler_.at(me.last_arrival, {&Network::arrive_quick, &connection,
-                                  static_cast<std::uint64_t>(socket_of(connection, side ^ 1U)), 0});
+                                  static_cast<std::uint64_t>(socket_of(connection, side ^ 1U)),
+                                  reinterpret_cast<std::uint64_t>(packet)});
 }
 
 void Network::arrive_quick(void* self, std::uint64_t socket, std::uint64_t) {

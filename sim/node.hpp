@@ -33,17 +33,21 @@ enum class Refusal : std::uint8_t {
 class Program {
  public:
   virtual ~Program() = default;
-  virtual void started() = 0;              // a new incarnation: memory is empty, the disk is what survived
-  virtual void crashed() = 0;              // forget everything; no effect may be asked for any more
-  virtual void accepted(Socket) {}         // a peer connected to a port this node listens on
-  virtual void connected(Socket) {}        // an own connect() succeeded
-  virtual void refused(Socket, Refusal) {} // an own connect() failed; the socket is dead
-  virtual void received(Socket, View) {}   // the next bytes of the stream, any split
-  virtual void ended(Socket, Ending) {}    // nothing more will come; the socket is dead after this call
-  virtual void drained(Socket) {}          // what was written has left the send buffer (asked for by watch_drained)
-  virtual void synced(std::uint64_t ticket, bool ok) { (void)ticket, (void)ok; }  // an own disk sync ended
+  virtual void started() = 0;       // a new incarnation: memory is empty, the disk is what survived
+  virtual void crashed() = 0;       // forget everything; no effect may be asked for any more
+  virtual void accepted(Socket) {}  // a peer connected to a port this node listens on
+  virtual void connected(Socket) {}         // an own connect() succeeded
+  virtual void refused(Socket, Refusal) {}  // an own connect() failed; the socket is dead
+  virtual void received(Socket, View) {}    // the next bytes of the stream, any split
+  virtual void ended(Socket, Ending) {
+  }  // nothing more will come; the socket is dead after this call
+  virtual void drained(Socket) {
+  }  // what was written has left the send buffer (asked for by watch_drained)
+  virtual void synced(std::uint64_t ticket, bool ok) {
+    (void)ticket, (void)ok;
+  }                                                     // an own disk sync ended
   virtual void woken(std::uint64_t tag) { (void)tag; }  // a timer of World::wake_at
-  virtual void clock_stepped() {}          // the node's wall clock jumped
+  virtual void clock_stepped() {}                       // the node's wall clock jumped
 };
 
 }  // namespace hubproof::sim

@@ -16,18 +16,18 @@ namespace hubproof::sim {
 struct Packet {
   enum class Type : std::uint8_t { data, fin, ack, probe, syn, syn_ack, reset };
 
-  Packet* next = nullptr;    // in a stream on the quick way, or in the pool
+  Packet* next = nullptr;  // in a stream on the quick way, or in the pool
   Socket to = Socket::none;
-  std::uint64_t seq = 0;     // place of the first byte in the stream
-  std::uint64_t ack = 0;     // the next byte expected the other way
-  std::uint64_t edge = 0;    // the place up to which the other side may send
+  std::uint64_t seq = 0;   // place of the first byte in the stream
+  std::uint64_t ack = 0;   // the next byte expected the other way
+  std::uint64_t edge = 0;  // the place up to which the other side may send
   std::uint32_t size = 0;
-  std::uint16_t shelf = 0;   // where in the pool it belongs
+  std::uint16_t shelf = 0;  // where in the pool it belongs
   Type type = Type::data;
   std::uint8_t flags = 0;
 
   static constexpr std::uint8_t corrupt = 1;
-  static constexpr std::uint8_t bare = 2;    // sent on the quick way: ack and edge say nothing
+  static constexpr std::uint8_t bare = 2;  // sent on the quick way: ack and edge say nothing
 
   std::uint8_t* bytes() { return reinterpret_cast<std::uint8_t*>(this + 1); }
   View view() { return {bytes(), size}; }

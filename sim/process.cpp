@@ -9,7 +9,7 @@
 namespace hubproof::sim {
 
 Process::Process(NodeId id, Program& program, Scheduler& scheduler, Trace& trace, Network& network)
-    : id_{id}, program_{program}, scheduler_{scheduler}, trace_{trace}, network_{network} {}
+    : id_{id}, program_{program}, trace_{trace}, scheduler_{scheduler}, network_{network} {}
 
 Process::~Process() = default;
 
@@ -111,11 +111,21 @@ void Process::run(Kind kind, Socket socket, std::uint64_t word, View bytes) {
   trace_.note(id_, kind, static_cast<std::uint64_t>(socket), word, bytes);
   ++running_;
   switch (kind) {
-    case Kind::received: program_.received(socket, bytes); break;
-    case Kind::woken: program_.woken(word); break;
-    case Kind::synced: program_.synced(word, socket != Socket::none); break;
-    case Kind::accepted: program_.accepted(socket); break;
-    case Kind::connected: program_.connected(socket); break;
+    case Kind::received:
+      program_.received(socket, bytes);
+      break;
+    case Kind::woken:
+      program_.woken(word);
+      break;
+    case Kind::synced:
+      program_.synced(word, socket != Socket::none);
+      break;
+    case Kind::accepted:
+      program_.accepted(socket);
+      break;
+    case Kind::connected:
+      program_.connected(socket);
+      break;
     case Kind::refused:
       program_.refused(socket, static_cast<Refusal>(word));
       network_.told(socket);
@@ -124,9 +134,14 @@ void Process::run(Kind kind, Socket socket, std::uint64_t word, View bytes) {
       program_.ended(socket, static_cast<Ending>(word));
       network_.told(socket);
       break;
-    case Kind::drained: program_.drained(socket); break;
-    case Kind::clock_stepped: program_.clock_stepped(); break;
-    default: ensure(false);
+    case Kind::drained:
+      program_.drained(socket);
+      break;
+    case Kind::clock_stepped:
+      program_.clock_stepped();
+      break;
+    default:
+      ensure(false);
   }
   --running_;
   if (held_) note_busy();

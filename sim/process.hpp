@@ -17,7 +17,7 @@ namespace hubproof::sim {
 class Disk;
 class Network;
 
-class Process {
+class alignas(64) Process {
  public:
   Process(NodeId id, Program& program, Scheduler& scheduler, Trace& trace, Network& network);
   ~Process();
@@ -26,10 +26,10 @@ class Process {
 
   NodeId id() const { return id_; }
   bool up() const { return up_; }
-  bool host_up() const { return host_up_; }      // a host without its process still answers, by RST
+  bool host_up() const { return host_up_; }  // a host without its process still answers, by RST
   std::uint32_t incarnation() const { return incarnation_; }
   Clock& clock() { return clock_; }
-  bool ready() const { return up_ && !held_; }   // a call would run at once
+  bool ready() const { return up_ && !held_; }  // a call would run at once
 
   void start();
   void crash(bool host_too);
@@ -68,7 +68,7 @@ class Process {
   static void serve(void* self, std::uint64_t incarnation, std::uint64_t turn);
   void call(Kind kind, Socket socket, std::uint64_t word);
   void run(Kind kind, Socket socket, std::uint64_t word, View bytes);
-  void arrange();     // asks for the next turn, if calls wait and may run
+  void arrange();  // asks for the next turn, if calls wait and may run
   void note_busy();
   bool waits() const { return next_ < waiting_.size(); }
   void forget();
@@ -77,16 +77,16 @@ class Process {
   bool up_ = false;
   bool host_up_ = false;
   bool paused_ = false;
-  bool held_ = false;          // paused, slow, or others wait already
+  bool held_ = false;  // paused, slow, or others wait already
   std::uint32_t incarnation_ = 0;
   std::uint32_t running_ = 0;  // calls on the stack
   Program& program_;
-  Scheduler& scheduler_;
   Trace& trace_;
-  Network& network_;
   Duration per_call_{};
   Instant free_at_{};
-  std::uint64_t turn_ = 0;     // of the serve event that counts; older ones are stale
+  Scheduler& scheduler_;
+  Network& network_;
+  std::uint64_t turn_ = 0;  // of the serve event that counts; older ones are stale
   std::vector<Call> waiting_;
   std::size_t next_ = 0;
   Clock clock_;

@@ -18,9 +18,18 @@ void Scheduler::deal() {
   filled_ &= filled_ - 1;
   last_ = earliest_[lowest];
   earliest_[lowest] = never;
-  // Few events are dealt out again soon, so what they will touch is fetched while there is time.
+  // Few events are dealt out again soon, so what they will touch is fetched while there is time:
+  // the first lines of what they act on, and what their last word may point to.
   if (from.size() <= 8)
-    for (const Event& event : from) __builtin_prefetch(event.task.self);
+    for (const Event& event : from) {
+      const auto* self = static_cast<const char*>(event.task.self);
+      __builtin_prefetch(self);
+      __builtin_prefetch(self + 64);
+      __builtin_prefetch(self + 128);
+      const auto* more = reinterpret_cast<const char*>(event.task.b);
+      __builtin_prefetch(more);
+      __builtin_prefetch(more + 64);
+    }
   for (const Event& event : from) push(event);
   from.clear();
 }

@@ -21,7 +21,7 @@ namespace hubproof::sim {
 class Scheduler {
  public:
   Instant now() const { return Instant{Duration{static_cast<std::int64_t>(now_)}}; }
-  std::uint64_t ran() const { return ran_; }         // events so far
+  std::uint64_t ran() const { return ran_; }  // events so far
   std::size_t pending() const { return pending_; }
 
   // Who asks for the past means now.
@@ -33,8 +33,8 @@ class Scheduler {
     push(Event{key, task});
   }
 
-  bool step();                 // runs the earliest event; false when there is none
-  void run_until(Instant end); // runs all that is due before or at `end`; then it is `end`
+  bool step();                  // runs the earliest event; false when there is none
+  void run_until(Instant end);  // runs all that is due before or at `end`; then it is `end`
 
  private:
   struct Event {
@@ -54,14 +54,14 @@ class Scheduler {
     }
   }
   std::uint64_t next_due() const;
-  void deal();                 // moves the earliest events into bucket 0
+  void deal();  // moves the earliest events into bucket 0
   void run_front();
 
-  std::array<std::vector<Event>, 65> buckets_;     // 0: due exactly at last_
+  std::array<std::vector<Event>, 65> buckets_;  // 0: due exactly at last_
   std::array<std::uint64_t, 65> earliest_ = all_never();
-  std::uint64_t filled_ = 0;   // bit b: bucket b + 1 is not empty
-  std::size_t front_ = 0;      // of bucket 0: what already ran
-  std::uint64_t last_ = 0;     // never above now_, so nothing can be asked for below it
+  std::uint64_t filled_ = 0;  // bit b: bucket b + 1 is not empty
+  std::size_t front_ = 0;     // of bucket 0: what already ran
+  std::uint64_t last_ = 0;    // never above now_, so nothing can be asked for below it
   std::uint64_t now_ = 0;
   std::uint64_t ran_ = 0;
   std::size_t pending_ = 0;

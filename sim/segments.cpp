@@ -72,7 +72,7 @@ void Network::settle(Connection& connection) {
         flow.fin_at != Flow::nowhere || !quiet(connection, side))
       return;
   }
-  for (End& end : connection.ends) ++end.token;
+  for (std::uint32_t& token : connection.tokens) ++token;
   trace_.note(connection.ends[0].process->id(), Kind::to_quick, word(socket_of(connection, 0)));
   --detailed_;
   details_.push_back(std::move(connection.detail));
@@ -87,8 +87,7 @@ Duration Network::latency(const Connection& connection, Side side, Site site) {
 
 void Network::stamp(Connection& connection, Side side, Packet& packet) const {
   const End& other = connection.ends[side ^ 1U];
-  const bool fin_taken =
-      connection.detail != nullptr && connection.detail->flow[side].fin_taken;
+  const bool fin_taken = connection.detail != nullptr && connection.detail->flow[side].fin_taken;
   packet.ack = other.delivered + (fin_taken ? 1 : 0);
   packet.edge = other.consumed + tcp_.window;
   packet.flags = 0;
@@ -133,10 +132,9 @@ void Network::transmit(Connection& connection, Side side) {
     packet->type = Packet::Type::fin;
     packet->seq = me.written;
     stamp(connection, side, *packet);
-    const Duration travel =
-        flow.fin_again ? latency(connection, side, Site::control_latency)
-        : drawn_first  ? first_time
-                       : latency(connection, side, Site::latency);
+    const Duration travel = flow.fin_again ? latency(connection, side, Site::control_latency)
+                            : drawn_first  ? first_time
+                                           : latency(connection, side, Site::latency);
     const bool in_order = !flow.fin_again;
     flow.fin_sent = flow.fin_again = true;
     launch(connection, side, packet, travel, in_order);
@@ -332,7 +330,8 @@ void Network::apply(Live& live, const End& from, const Packet& packet, Passage& 
       break;
     }
     case Rule::Kind::no_name:
-    case Rule::Kind::refuse: break;  // asked for where a connection begins
+    case Rule::Kind::refuse:
+      break;  // asked for where a connection begins
   }
 }
 
@@ -406,7 +405,7 @@ bool Network::handshake(Connection& connection, Side side, const Packet& packet)
         return false;
       }
       me.state = State::accepting;
-      join(me);
+      join(connection, side);
       detail(connection).flow[side].progress = scheduler_.now();
       send_control(connection, side, Packet::Type::syn_ack);
       want_timer(connection, side, scheduler_.now() + tcp_.initial_rto);
@@ -498,10 +497,10 @@ void Network::acknowledge(Connection& connection, Side side, const Packet& packe
       // A partial acknowledgement tells of the next hole (RFC 6582); what was sent before a
       // time-out is sent again from the beginning by transmit().
       if (flow.una < flow.recover && flow.next == flow.sent) retransmit_first(connection, side);
-      flow.congestion += flow.congestion < flow.threshold
-                             ? std::min<std::uint64_t>(gained, tcp_.mss)
-                             : std::max<std::uint64_t>(
-                                   1, std::uint64_t{tcp_.mss} * tcp_.mss / flow.congestion);
+      flow.congestion +=
+          flow.congestion < flow.threshold
+              ? std::min<std::uint64_t>(gained, tcp_.mss)
+              : std::max<std::uint64_t>(1, std::uint64_t{tcp_.mss} * tcp_.mss / flow.congestion);
       if (flow.congestion >= tcp_.window) flow.congestion = 0;
     }
     flow.set = false;
@@ -551,8 +550,7 @@ void Network::take(Connection& connection, Side side, Packet& packet) {
            flow.early.begin()->first <= sender.delivered) {
       const auto turn = flow.early.extract(flow.early.begin());
       const std::uint64_t skip = sender.delivered - turn.key();
-      if (skip < turn.mapped().size())
-        deliver(connection, side, View{turn.mapped()}.subspan(skip));
+      if (skip < turn.mapped().size()) deliver(connection, side, View{turn.mapped()}.subspan(skip));
     }
     if (!valid(connection, generation)) return;
   }
@@ -616,26 +614,26 @@ void Network::arm(Connection& connection, Side side) {
     flow.set = false;
     return;
   }
-  want_timer(connection, side, std::min(scheduler_.now() + flow.rto,
-                                        flow.progress + tcp_.user_timeout));
+  want_timer(connection, side,
+             std::min(scheduler_.now() + flow.rto, flow.progress + tcp_.user_timeout));
 }
 
 void Network::want_timer(Connection& connection, Side side, Instant due) {
-  End& me = connection.ends[side];
   Flow& flow = connection.detail->flow[side];
   flow.due = due;
   flow.set = true;
   if (flow.event && flow.asked <= due) return;
   flow.event = true;
   flow.asked = due;
-  scheduler_.at(due, {&Network::timer, this, word(socket_of(connection, side)), ++me.token});
+  scheduler_.at(
+      due, {&Network::timer, this, word(socket_of(connection, side)), ++connection.tokens[side]});
 }
 
 void Network::timer(void* self, std::uint64_t socket, std::uint64_t token) {
   auto& network = *static_cast<Network*>(self);
   const Found found = network.find(static_cast<Socket>(socket));
   if (!found || found.connection->detail == nullptr) return;
-  if (found.connection->ends[found.side].token != token) return;
+  if (found.connection->tokens[found.side] != token) return;
   Flow& flow = found.connection->detail->flow[found.side];
   flow.event = false;
   if (!flow.set) return;

@@ -17,20 +17,63 @@ namespace hubproof::sim {
 // The numbers enter the digest: add at the end of a group, never renumber.
 enum class Kind : std::uint16_t {
   // what programs heard
-  started = 1, crashed, accepted, connected, refused, received, ended, drained, synced, woken,
+  started = 1,
+  crashed,
+  accepted,
+  connected,
+  refused,
+  received,
+  ended,
+  drained,
+  synced,
+  woken,
   clock_stepped,
   // what else processes went through
-  paused = 20, resumed, slowed, host_silent,
+  paused = 20,
+  resumed,
+  slowed,
+  host_silent,
   // what segments went through
-  connect = 40, segment, acknowledged, syn, syn_ack, reset, fin, probe, retransmitted, dropped,
-  delayed, duplicated, reordered, corrupted, checksum_failed, queue_full, partitioned, black_holed,
-  cut, name_not_found, timed_out, to_segments, to_quick, out_of_order, window_closed,
+  connect = 40,
+  segment,
+  acknowledged,
+  syn,
+  syn_ack,
+  reset,
+  fin,
+  probe,
+  retransmitted,
+  dropped,
+  delayed,
+  duplicated,
+  reordered,
+  corrupted,
+  checksum_failed,
+  queue_full,
+  partitioned,
+  black_holed,
+  cut,
+  name_not_found,
+  timed_out,
+  to_segments,
+  to_quick,
+  out_of_order,
+  window_closed,
   // what disks did
-  sync_failed = 80, append_refused, survived, torn, bit_rotted, sync_held, sync_delayed,
+  sync_failed = 80,
+  append_refused,
+  survived,
+  torn,
+  bit_rotted,
+  sync_held,
+  sync_delayed,
   // what clocks did
-  drifted = 100, slewed,
+  drifted = 100,
+  slewed,
   // what the nemesis did
-  fault_on = 110, fault_off, healed,
+  fault_on = 110,
+  fault_off,
+  healed,
   // programs, and who drives them, number their own from here on
   program0 = 256
 };
@@ -71,7 +114,8 @@ class Trace {
     const std::uint64_t what = static_cast<std::uint64_t>(kind) << 32 |
                                static_cast<std::uint64_t>(static_cast<std::uint32_t>(node));
     const std::uint64_t entry = folded_product(time ^ 0x8ebc6af09c88c6e3U, what ^ payload);
-    digest_ = folded_product(digest_ ^ entry ^ 0x589965cc75374cc3U, ++order_ ^ payload ^ multiplier);
+    digest_ =
+        folded_product(digest_ ^ entry ^ 0x589965cc75374cc3U, ++order_ ^ payload ^ multiplier);
     if (sink_ != nullptr) [[unlikely]]
       tell(node, kind, a, b, bytes, payload);
   }

@@ -27,9 +27,9 @@ class World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
-  NodeId add(std::string name, Program& program);   // ids count from 0 in the order of adding
+  NodeId add(std::string name, Program& program);  // ids count from 0 in the order of adding
   std::size_t nodes() const { return processes_.size(); }
-  void start(NodeId node);                          // Program::started(), now
+  void start(NodeId node);  // Program::started(), now
 
   Instant now() const { return scheduler_.now(); }
   void run_until(Instant end) { scheduler_.run_until(end); }
@@ -51,9 +51,9 @@ class World {
 
   // Process faults; each does nothing if it is so already. None may be asked for by the program of
   // the node itself while it is being called.
-  void crash(NodeId node);                          // the host, too: it falls silent
-  void crash_process(NodeId node);                  // the host lives on and resets its connections
-  void restart(NodeId node);                        // a new incarnation of what is down
+  void crash(NodeId node);          // the host, too: it falls silent
+  void crash_process(NodeId node);  // the host lives on and resets its connections
+  void restart(NodeId node);        // a new incarnation of what is down
   void pause(NodeId node) { process(node).pause(); }
   void resume(NodeId node) { process(node).resume(); }
   void slow(NodeId node, Duration per_call) { process(node).slow(per_call); }

@@ -123,7 +123,8 @@ RC_GTEST_PROP(Disk, WhatACrashLeavesIsLegal, ()) {
       synced = all.size();
       named = named || !all.empty();
     } else {
-      const auto bytes = pattern(static_cast<std::size_t>(size), static_cast<std::uint32_t>(all.size()));
+      const auto bytes =
+          pattern(static_cast<std::size_t>(size), static_cast<std::uint32_t>(all.size()));
       one.disk().append(9, bytes);
       all.insert(all.end(), bytes.begin(), bytes.end());
     }
@@ -133,7 +134,8 @@ RC_GTEST_PROP(Disk, WhatACrashLeavesIsLegal, ()) {
   const auto left = one.read(9);
   RC_ASSERT(left.size() >= synced);
   RC_ASSERT(left.size() <= all.size());
-  RC_ASSERT(std::equal(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(synced), left.begin()));
+  RC_ASSERT(
+      std::equal(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(synced), left.begin()));
   std::size_t strange = 0;
   for (std::size_t from = synced; from < left.size();) {
     const std::size_t to = std::min((from / Disk::block + 1) * Disk::block, left.size());

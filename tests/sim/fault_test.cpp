@@ -321,8 +321,8 @@ TEST(ProcessFault, ACrashDropsWhatWaits) {
 
 TEST(ClockFault, ABootOffsetShows1970AndAgainAfterEachStart) {
   Talk talk;
-  talk.world.nemesis().apply({talk.fault(FaultKind::boot_offset, 2s, 20s),
-                              talk.fault(FaultKind::crash, 5s, 6s)});
+  talk.world.nemesis().apply(
+      {talk.fault(FaultKind::boot_offset, 2s, 20s), talk.fault(FaultKind::crash, 5s, 6s)});
   talk.world.run_until(at(4s));
   EXPECT_EQ(talk.world.clock(talk.device.id).wall(at(4s)), 2'000'000'000);
   talk.world.run_until(at(8s));

@@ -247,8 +247,7 @@ TEST(Network, SegmentsBeginWhenAFaultOpensAndEndWhenAllIsDelivered) {
 
 TEST(Network, PathsMayDifferByDirection) {
   Pair pair;
-  pair.world.network().path(pair.device.id, pair.hub.id,
-                            {.latency = Distribution::fixed(100ms)});
+  pair.world.network().path(pair.device.id, pair.hub.id, {.latency = Distribution::fixed(100ms)});
   pair.connect();
   EXPECT_EQ(pair.device.when("connected"), at(120ms));
 }
@@ -256,9 +255,8 @@ TEST(Network, PathsMayDifferByDirection) {
 TEST(Network, ALineOfLimitedSpeedSpacesPacketsAndItsQueueOverflows) {
   Pair pair;
   pair.connect();
-  pair.world.network().path(
-      pair.device.id, pair.hub.id,
-      {.bandwidth = {.bytes_per_second = 14'400, .queue_bytes = 10'000}});
+  pair.world.network().path(pair.device.id, pair.hub.id,
+                            {.bandwidth = {.bytes_per_second = 14'400, .queue_bytes = 10'000}});
   pair.say(pattern(28'000));
   pair.world.run_until(at(2s));
   EXPECT_LT(pair.hub.bytes.size(), 28'000U);

@@ -1,4 +1,5 @@
-// Programs and sinks for the tests of sim: they write down what they heard, and do what they are told.
+// Programs and sinks for the tests of sim: they write down what they heard, and do what they are
+// told.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +14,9 @@ namespace hubproof::sim::test {
 
 using namespace std::chrono_literals;
 
-inline std::vector<std::uint8_t> bytes_of(std::string_view text) { return {text.begin(), text.end()}; }
+inline std::vector<std::uint8_t> bytes_of(std::string_view text) {
+  return {text.begin(), text.end()};
+}
 
 inline std::vector<std::uint8_t> pattern(std::size_t size, std::uint32_t from = 0) {
   std::vector<std::uint8_t> bytes(size);
@@ -34,9 +37,9 @@ struct Recorder : Program {
   };
   World* world = nullptr;
   std::vector<Heard> heard;
-  std::vector<std::uint8_t> bytes;                // of all sockets, in order
+  std::vector<std::uint8_t> bytes;  // of all sockets, in order
   std::vector<std::pair<Instant, std::size_t>> arrivals;
-  Socket socket = Socket::none;                   // the last that was accepted or connected
+  Socket socket = Socket::none;  // the last that was accepted or connected
   std::vector<std::uint16_t> ports;
   std::function<void(Socket)> on_accepted, on_connected;
   std::function<void(Socket, View)> on_received;
@@ -50,7 +53,9 @@ struct Recorder : Program {
   }
   NodeId id{};
 
-  void note(std::string what, std::uint64_t word = 0) { heard.push_back({world->now(), what, word}); }
+  void note(std::string what, std::uint64_t word = 0) {
+    heard.push_back({world->now(), what, word});
+  }
   std::size_t count(std::string_view what) const {
     return static_cast<std::size_t>(
         std::count_if(heard.begin(), heard.end(), [&](const Heard& h) { return h.what == what; }));
@@ -90,7 +95,9 @@ struct Recorder : Program {
     note(how == Ending::fin ? "fin" : how == Ending::reset ? "reset" : "timed out");
   }
   void drained(Socket) override { note("drained"); }
-  void synced(std::uint64_t ticket, bool ok) override { note(ok ? "synced" : "sync failed", ticket); }
+  void synced(std::uint64_t ticket, bool ok) override {
+    note(ok ? "synced" : "sync failed", ticket);
+  }
   void woken(std::uint64_t tag) override {
     note("woken", tag);
     if (on_woken) on_woken(tag);
@@ -105,8 +112,8 @@ struct Sink : TraceSink {
     records.back().bytes = {};
   }
   std::size_t count(Kind kind) const {
-    return static_cast<std::size_t>(std::count_if(
-        records.begin(), records.end(), [&](const Record& r) { return r.kind == kind; }));
+    return static_cast<std::size_t>(std::count_if(records.begin(), records.end(),
+                                                  [&](const Record& r) { return r.kind == kind; }));
   }
 };
 

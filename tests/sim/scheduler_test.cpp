@@ -31,10 +31,10 @@ TEST(Scheduler, EqualTimesRunInTheOrderAsked) {
   ran.scheduler.at(nano(5), ran.task(1000));
   ran.scheduler.step();
   for (std::uint64_t i = 100; i < 200; ++i) ran.scheduler.at(nano(1000), ran.task(i));
-  while (ran.scheduler.step()) {
-  }
+  while (ran.scheduler.step()) {}
   ASSERT_EQ(ran.order.size(), 201U);
-  for (std::uint64_t i = 0; i < 200; ++i) EXPECT_EQ(ran.order[i + 1], std::pair(std::int64_t{1000}, i));
+  for (std::uint64_t i = 0; i < 200; ++i)
+    EXPECT_EQ(ran.order[i + 1], std::pair(std::int64_t{1000}, i));
 }
 
 TEST(Scheduler, AskingForThePastMeansNow) {
@@ -61,8 +61,7 @@ TEST(Scheduler, WhatIsAskedForAfterAStopMayBeDueBeforeWhatWaits) {
   ran.scheduler.at(nano(1'000'000), ran.task(2));
   ran.scheduler.run_until(nano(10));
   ran.scheduler.at(nano(20), ran.task(1));
-  while (ran.scheduler.step()) {
-  }
+  while (ran.scheduler.step()) {}
   EXPECT_EQ(ran.order[0].second, 1U);
   EXPECT_EQ(ran.order[1].second, 2U);
 }
@@ -87,8 +86,9 @@ RC_GTEST_PROP(Scheduler, RunsAsAStableSortWould, ()) {
     if (what < 5) {
       const std::int64_t due = now + number;
       ran.scheduler.at(nano(due), ran.task(tag));
-      const auto place = std::upper_bound(model.begin(), model.end(), due,
-                                          [](std::int64_t d, const auto& e) { return d < e.first; });
+      const auto place =
+          std::upper_bound(model.begin(), model.end(), due,
+                           [](std::int64_t d, const auto& e) { return d < e.first; });
       model.insert(place, {due, tag++});
     } else if (what < 7) {
       RC_ASSERT(ran.scheduler.step() == !model.empty());
@@ -101,8 +101,7 @@ RC_GTEST_PROP(Scheduler, RunsAsAStableSortWould, ()) {
     }
     RC_ASSERT(ran.scheduler.now() == nano(now));
   }
-  while (ran.scheduler.step()) {
-  }
+  while (ran.scheduler.step()) {}
   while (!model.empty()) pop();
   RC_ASSERT(ran.order == expected);
 }

@@ -18,13 +18,11 @@ TEST(Trace, TheDigestHangsOnTimeOrderNodeKindAndPayload) {
     trace.note(NodeId{node}, kind, a, 0, bytes_of(text));
     return trace.digest();
   };
-  std::set<std::uint64_t> all = {digest(1s, 1, Kind::received, 1, "a"),
-                                 digest(2s, 1, Kind::received, 1, "a"),
-                                 digest(1s, 2, Kind::received, 1, "a"),
-                                 digest(1s, 1, Kind::woken, 1, "a"),
-                                 digest(1s, 1, Kind::received, 2, "a"),
-                                 digest(1s, 1, Kind::received, 1, "b"),
-                                 digest(1s, 1, Kind::received, 1, "")};
+  std::set<std::uint64_t> all = {
+      digest(1s, 1, Kind::received, 1, "a"), digest(2s, 1, Kind::received, 1, "a"),
+      digest(1s, 2, Kind::received, 1, "a"), digest(1s, 1, Kind::woken, 1, "a"),
+      digest(1s, 1, Kind::received, 2, "a"), digest(1s, 1, Kind::received, 1, "b"),
+      digest(1s, 1, Kind::received, 1, "")};
   EXPECT_EQ(all.size(), 7U);
 }
 
