@@ -34,6 +34,7 @@ enum class Kind : std::uint8_t {
   hand_over,         // the hub began a delivery
   device_connection, // opened, accepted, refused, ended, at the device's end
   publish_sent,      // by a device
+  device_sent,       // any other packet, by a device
   ack_received,      // PUBACK, by a device
   c2d_received,      // PUBLISH, by a device
   life,              // started, crashed

@@ -19,6 +19,7 @@ bool hashed(MessageKey key) { return number(key) >> 63 != 0; }
 
 constexpr std::uint32_t most_partitions = 4096;
 constexpr std::size_t most_readers = 64;
+constexpr std::int64_t slowest_sync = 35 * second;  // after which any hub has given its disk up
 
 }  // namespace
 
@@ -69,6 +70,7 @@ Facts::Facts(const model::Terms& the_terms, const std::vector<model::Participant
       nodes(the_participants.size()),
       streams(the_participants.size()),
       device_ends(the_participants.size()),
+      holders(the_participants.size()),
       hub_ends(the_participants.size()),
       queues(the_participants.size()) {
   for (std::size_t i = 0; i < the_participants.size(); ++i) {
@@ -114,7 +116,11 @@ void Facts::take(const Event& event, std::uint64_t index, Telemetry* telemetry, 
     case What::reject:
     case What::abandon: take_settling(event, command); break;
     case What::feedback_record: take_record(event, command); break;
-    case What::feedback_batch: feedback_read = true; break;
+    case What::feedback_batch:
+      feedback_at = event.at;
+      batch_created = event.date;
+      feedback_reader = number(event.observer);
+      break;
     case What::create_device:
     case What::delete_device:
     case What::enable_device:
@@ -164,6 +170,7 @@ void Facts::take_clock(const Event& event) {
   clock.floor = std::min(clock.floor, low);
   if (!is(whose, Role::hub)) return;
   hub_clock = clock;
+  hub_clock_changed_at = event.at;
   hub_disturbed_at = event.at;
 }
 
@@ -185,10 +192,17 @@ void Facts::take_life(const Event& event) {
     case Role::hub:
       hub_up = node.up;
       hub_disturbed_at = event.at;
+      if (node.up) hub_started_at = event.at;
       if (!node.up) {
         ++hub_epoch;
-        hub_crashed_at = event.at;
         for (HubEnd& end : hub_ends) {
+          // Nobody knows what becomes of the wills of connections that ended with the hub, or shortly
+          // before, when they were not on its disk yet.
+          if (end.now.has_will) ++end.wills_possible;
+          for (const std::int64_t ended_at : end.recent_wills)
+            if (event.at - ended_at < slowest_sync) --end.wills_owed;
+          end.recent_wills.clear();
+          end.asking = {};
           end.now = {};
           end.older = {};
           end.window.clear();
@@ -211,7 +225,7 @@ void Facts::take_life(const Event& event) {
     case Role::service:
       for (ReaderFacts& reader : readers)
         if (reader.node == at)
-          for (Cursor& cursor : reader.cursors) cursor.restarted = true;
+          for (Cursor& cursor : reader.cursors) cursor.fresh = cursor.from_checkpoint = true;
       break;
   }
 }
@@ -222,12 +236,45 @@ bool Facts::was_sent(std::uint32_t sender, MessageKey key) const {
   return sender < streams.size() && streams[sender].sent.has(key);
 }
 
-bool Facts::may_have_left(std::int64_t date) const {
-  return date == model::no_date || hub_clock.maybe_was_past(date + terms.retention_ns, now);
+// By age; after a restart the hub knows an age by its wall clock only, and that may have been set.
+bool Facts::may_have_left(std::int64_t since) const {
+  const std::int64_t kept = terms.retention_ns;
+  if (now - since >= kept - kept / 100) return true;
+  return hub_started_at > since && hub_clock.known &&
+         hub_clock.maybe_was_past(since + hub_clock.floor + kept, now);
+}
+
+bool Facts::must_have_been_read(std::uint32_t device, std::int64_t after, std::int64_t before) const {
+  if (may_have_left(after)) return false;
+  const Stream& stream = streams[device];
+  // Dates order the log as long as nobody touches the hub's clock.
+  const bool dated = hub_clock.known && hub_clock_changed_at < after;
+  const std::int64_t stored_by = before + hub_clock.high;
+  for (const ReaderFacts& reader : readers) {
+    bool covers = !reader.cursors.empty();
+    bool passed = dated;
+    for (std::uint32_t partition = 0; partition < reader.cursors.size(); ++partition) {
+      if (stream.partition < reader.cursors.size() && partition != stream.partition) continue;
+      const Cursor& cursor = reader.cursors[partition];
+      covers = covers && cursor.started && after > cursor.owed_from && before > cursor.jumped_at;
+      passed = passed && cursor.last_date > stored_by;
+    }
+    if (!covers) continue;
+    // The reader went past its place: something that was stored later was read.
+    if (passed || stream.newest_sent > before) return true;
+    const bool idle = reader.new_at <= now - terms.settle_ns / 2;
+    const bool due = healed_at != never && now >= std::max(before, healed_at) + terms.settle_ns;
+    if (due && idle && terms.settle_ns > 0 && nodes[reader.node].up) return true;
+  }
+  return false;
 }
 
 void Facts::take_telemetry(const Event& event, std::uint64_t index, Telemetry* message) {
-  if (!valid(event.observer) || event.message == MessageKey::none) return;
+  if (!valid(event.observer)) return;
+  if (event.message == MessageKey::none) {
+    if (valid(event.device)) streams[number(event.device)].nameless = true;
+    return;
+  }
   Stream& stream = streams[number(event.observer)];
   if (event.phase == Phase::invoke) {
     if (!valid(event.device)) return;
@@ -253,6 +300,8 @@ void Facts::take_telemetry(const Event& event, std::uint64_t index, Telemetry* m
   if (message->acked_at == never && !message->given_up && stream.open > 0 &&
       message->incarnation == static_cast<std::uint16_t>(nodes[message->sender].incarnation))
     --stream.open;
+  DeviceEnd& end = device_ends[number(event.observer)];
+  std::erase_if(end.in_flight, [&](const InFlight& sent) { return sent.message == event.message; });
   if (event.phase == Phase::ok) {
     message->acked_at = event.at;
     stream.acked_at = event.at;
@@ -287,8 +336,7 @@ void Facts::sweep_telemetry() {
           message.incarnation != static_cast<std::uint16_t>(nodes[message.sender].incarnation);
       return of_a_past_life && now - message.invoked_at > hour;
     }
-    const bool unreadable =
-        readers.empty() || (hub_clock.known && may_have_left(message.invoked_at + hub_clock.floor));
+    const bool unreadable = readers.empty() || may_have_left(message.invoked_at);
     if (unreadable) ++dropped_unread;
     return unreadable;
   });
@@ -323,16 +371,17 @@ void Facts::take_read_from(const Event& event) {
   if (event.phase != Phase::ok || !valid(event.observer) || event.partition >= most_partitions) return;
   Cursor& cursor = cursor_at(reader_at(event.observer), event.partition);
   const PartitionLog& log = log_at(event.partition);
-  // Sequence 0 is "after the checkpoint", wherever that is.
-  const std::uint64_t from = event.sequence != 0 ? event.sequence : cursor.checkpoint + 1;
+  // Sequence 0 is "after the checkpoint of the group", and more than one reader may have set it.
+  const bool from_checkpoint = event.sequence == 0;
+  const std::uint64_t from = from_checkpoint ? log.checkpoint + 1 : event.sequence;
   if (!cursor.started) {
     cursor.owed_from = from <= 1 ? long_ago : event.at;
-  } else if (from > cursor.last + 1 && from > cursor.checkpoint + 1) {
+  } else if (from > cursor.last + 1 && from > log.checkpoint + 1) {
     cursor.jumped_at = event.at;
   }
   cursor.started = true;
   cursor.fresh = true;
-  cursor.from = from;
+  cursor.from_checkpoint = from_checkpoint;
   cursor.next = log.lower_bound(from);
   cursor.last = from - 1;
 }
@@ -340,14 +389,16 @@ void Facts::take_read_from(const Event& event) {
 void Facts::take_checkpoint(const Event& event) {
   if (!valid(event.observer) || event.partition >= most_partitions) return;
   Cursor& cursor = cursor_at(reader_at(event.observer), event.partition);
+  PartitionLog& log = log_at(event.partition);
   cursor.checkpoint = std::max(cursor.checkpoint, event.sequence);
+  log.checkpoint = std::max(log.checkpoint, event.sequence);
   if (event.phase != Phase::ok) return;
   std::uint64_t lowest = event.sequence;
   for (const ReaderFacts& reader : readers)
     if (event.partition < reader.cursors.size() && reader.cursors[event.partition].started)
       lowest = std::min(lowest, reader.cursors[event.partition].checkpoint);
   // Not all at once: an older checkpoint may win over one whose answer was lost.
-  if (lowest > 256) log_at(event.partition).drop_below(lowest - 256);
+  if (lowest > 256) log.drop_below(lowest - 256);
 }
 
 void Facts::take_read(const Event& event, Telemetry* message) {
@@ -363,7 +414,8 @@ void Facts::take_read(const Event& event, Telemetry* message) {
   const bool any = log.begin() != log.end();
   const std::uint64_t back = any ? log.at(log.end() - 1).sequence : 0;
   if (!any || event.sequence > back) {
-    log.append({event.sequence, event.offset, event.message, event.date, any && cursor.last != back});
+    log.append({event.sequence, event.offset, event.message,
+                message != nullptr ? message->invoked_at : long_ago, any && cursor.last != back});
     cursor.next = log.end();
     reader.new_at = event.at;
   } else {
@@ -372,12 +424,12 @@ void Facts::take_read(const Event& event, Telemetry* message) {
     cursor.next = known ? place + 1 : place;
   }
   cursor.fresh = false;
-  cursor.restarted = false;
   cursor.last = event.sequence;
   if (event.date != model::no_date) cursor.last_date = event.date;
 
-  if (valid(event.device) && (event.flags & model::flag_will) == 0) {
+  if (valid(event.device)) {
     Stream& stream = streams[number(event.device)];
+    if ((event.flags & model::flag_will) != 0) take_will_read(event);
     if (stream.partition == ~std::uint32_t{0}) stream.partition = event.partition;
     if (message != nullptr && !message->read && message->device == number(event.device) &&
         message->invoked_at > stream.newest_sent) {
@@ -390,68 +442,102 @@ void Facts::take_read(const Event& event, Telemetry* message) {
   if (message->acked_at != never || message->given_up) forget(message);
 }
 
+void Facts::take_will_read(const Event& event) {
+  HubEnd& end = hub_ends[number(event.device)];
+  if (event.sequence <= end.newest_will) return;  // read again
+  end.newest_will = event.sequence;
+  ++end.wills_read;
+}
+
 // Connections.
 
 void Facts::take_connection(const Event& event) {
-  if (is(event.observer, Role::device)) {
-    DeviceEnd& end = device_ends[number(event.observer)];
-    switch (event.what) {
-      case What::opened:
-        end.connection = event.connection;
-        end.opened_at = event.at;
-        end.connected = false;
-        end.asleep = false;
-        end.turned_away = false;
-        break;
-      case What::accepted:
-        end.connection = event.connection;
-        end.connected = true;
-        end.accepted_at = event.at;
-        end.clean = (event.flags & model::flag_clean_session) != 0;
-        end.session_continues = !end.clean && (event.flags & model::flag_session_present) != 0;
-        if (end.clean || (!end.session_continues && end.subscribed != Subscribed::unknown))
-          end.subscribed = Subscribed::no;
-        break;
-      case What::refused:
-        end.connected = false;
-        end.turned_away = event.code != 0;
-        end.ended_at = event.at;
-        break;
-      default:
-        if (event.connection != end.connection) break;
-        end.connected = false;
-        end.ended_at = event.at;
-        if (event.why == model::Why::disconnect && event.by == model::EndedBy::local) end.asleep = true;
-        break;
-    }
-    return;
+  if (is(event.observer, Role::hub)) return take_hub_end(event);
+  if (!is(event.observer, Role::device)) return;
+  DeviceEnd& end = device_ends[number(event.observer)];
+  const bool link = (event.flags & model::flag_link) != 0;
+  end.tried_at = event.at;
+  switch (event.what) {
+    case What::opened:
+      end.connection = event.connection;
+      end.opened_at = event.at;
+      end.connected = link;  // which has no greeting
+      if (link) end.accepted_at = event.at;
+      end.asleep = false;
+      end.turned_away = false;
+      end.received.clear();
+      break;
+    case What::accepted:
+      end.connection = event.connection;
+      end.connected = true;
+      end.accepted_at = event.at;
+      end.keep_alive = event.keep_alive;
+      end.clean = (event.flags & model::flag_clean_session) != 0;
+      end.session_continues = !end.clean && (event.flags & model::flag_session_present) != 0;
+      // Of a session that goes on, another client with this id may have made a subscription.
+      if (!end.session_continues) end.subscribed = Subscribed::no;
+      else if (end.subscribed == Subscribed::no) end.subscribed = Subscribed::unknown;
+      if (end.clean) end.in_flight.clear();
+      if (valid(event.device)) holders[number(event.device)] = {number(event.observer), event.at};
+      break;
+    case What::refused:
+      end.connected = false;
+      end.turned_away = event.code != 0;
+      end.ended_at = event.at;
+      break;
+    default:
+      if (event.connection != end.connection) break;
+      if (!terms.hub_observed && end.connected && end.has_will && !end.asleep && valid(event.device)) {
+        HubEnd& other = hub_ends[number(event.device)];
+        ++other.wills_owed;
+        ++other.wills_possible;
+        other.will_ended_at = event.at;
+      }
+      end.connected = false;
+      end.ended_at = event.at;
+      if (event.why == model::Why::disconnect && event.by == model::EndedBy::local) end.asleep = true;
+      anyone_slept = anyone_slept || end.asleep;
+      break;
   }
-  if (!is(event.observer, Role::hub) || !valid(event.device)) return;
+  if (event.what == What::accepted) end.has_will = (event.flags & model::flag_has_will) != 0;
+}
+
+void Facts::take_hub_end(const Event& event) {
+  if (!valid(event.device)) return;
   HubEnd& end = hub_ends[number(event.device)];
-  if (event.what == What::accepted) {
-    if ((event.flags & model::flag_link) != 0) return;
+  if (event.what == What::accepted && (event.flags & model::flag_link) == 0) {
     if (end.now.number != 0 && end.now.number != event.connection) end.older = end.now;
-    const HubConnection asked = end.now.number == event.connection ? end.now : HubConnection{};
-    end.now = asked;
+    // Silence and subscriptions count from CONNECT, which may have waited for its answer.
+    const bool asked = end.asking.number == event.connection;
+    end.now = asked ? end.asking : HubConnection{};
+    end.asking = {};
     end.now.number = event.connection;
     end.now.keep_alive = event.keep_alive;
-    end.now.has_will = asked.has_will || (event.flags & model::flag_has_will) != 0;
+    end.now.generation = event.generation;
+    end.now.has_will = (event.flags & model::flag_has_will) != 0;
     end.now.clean = (event.flags & model::flag_clean_session) != 0;
-    if (event.message != MessageKey::none) end.now.will = event.message;
     end.now.accepted_at = event.at;
-    end.now.received_at = event.at;
+    if (!asked) end.now.received_at = event.at;
     end.window.clear();
     end.disordered = false;
-    if (end.now.clean || (end.subscribed == Subscribed::unknown && !end.ever_subscribed &&
-                          (event.flags & model::flag_session_present) == 0))
-      end.subscribed = Subscribed::no;
+    const bool kept = !end.now.clean && (event.flags & model::flag_session_present) != 0;
+    if (!kept && !end.now.subscribed) end.subscribed = Subscribed::no;
   } else if (event.what == What::ended) {
     end.ended_at = event.at;
-    if (event.connection == end.now.number) {
-      end.now = {};
-      end.window.clear();
+    if (event.connection == end.asking.number) end.asking = {};
+    for (HubConnection* one : {&end.now, &end.older}) {
+      if (one->number == 0 || event.connection != one->number) continue;
+      if (one->has_will && event.why != model::Why::disconnect && !one->said_goodbye) {
+        ++end.wills_owed;
+        ++end.wills_possible;
+        end.will_ended_at = event.at;
+        std::erase_if(end.recent_wills,
+                      [&](std::int64_t at) { return event.at - at >= slowest_sync; });
+        end.recent_wills.push_back(event.at);
+      }
+      if (one == &end.now) end.window.clear();
+      *one = {};
     }
-    if (event.connection == end.older.number) end.older = {};
   }
 }
 
@@ -460,6 +546,13 @@ void Facts::take_packet_at_device(const Event& event) {
   if ((event.flags & model::flag_sent) != 0) {
     end.sent_at = event.at;
     switch (event.packet) {
+      case model::Packet::puback: {
+        const auto which = std::ranges::find(end.received, event.packet_id, &Received::packet_id);
+        if (which == end.received.end()) break;
+        for (auto before = end.received.begin(); before != which; ++before) before->overtaken = true;
+        end.received.erase(which);
+        break;
+      }
       case model::Packet::publish: {
         if (event.qos == 0 || (event.flags & model::flag_c2d) != 0) break;
         for (InFlight& sent : end.in_flight)
@@ -471,16 +564,25 @@ void Facts::take_packet_at_device(const Event& event) {
           }
         constexpr std::size_t most = 1 << 16;
         if (end.in_flight.size() < most)
-          end.in_flight.push_back({event.message, event.connection, event.packet_id, false});
+          end.in_flight.push_back(
+              {event.message, event.connection, event.packet_id, false, event.at});
         break;
       }
       case model::Packet::subscribe:
         if ((event.flags & model::flag_c2d_filter) != 0) end.subscribed = Subscribed::yes;
         break;
-      case model::Packet::disconnect: end.asleep = true; break;
+      case model::Packet::disconnect:
+        end.asleep = true;
+        anyone_slept = true;
+        break;
       default: break;
     }
     return;
+  }
+  if (event.packet == model::Packet::publish && event.qos == 1) {
+    constexpr std::size_t most = 1 << 16;
+    std::erase_if(end.received, [&](const Received& old) { return old.packet_id == event.packet_id; });
+    if (end.received.size() < most) end.received.push_back({event.packet_id, false});
   }
   if (event.packet != model::Packet::puback) return;
   for (std::size_t i = 0; i < end.in_flight.size(); ++i)
@@ -501,12 +603,23 @@ void Facts::take_packet_at_hub(const Event& event, Command* command) {
     return;
   }
   if (event.connection == end.now.number) end.now.received_at = event.at;
+  if (event.connection == end.asking.number) end.asking.received_at = event.at;
   switch (event.packet) {
+    case model::Packet::connect:
+      if (event.connection == end.now.number) break;
+      end.asking = {};
+      end.asking.number = event.connection;
+      end.asking.received_at = event.at;
+      if ((event.flags & model::flag_clean_session) != 0) end.subscribed = Subscribed::no;
+      break;
     case model::Packet::puback: take_ack_at_hub(event); break;
     case model::Packet::subscribe:
       if ((event.flags & model::flag_c2d_filter) != 0) {
+        if (end.subscribed != Subscribed::yes) end.subscribed_at = event.at;
         end.subscribed = Subscribed::yes;
         end.ever_subscribed = true;
+        if (event.connection == end.now.number) end.now.subscribed = true;
+        if (event.connection == end.asking.number) end.asking.subscribed = true;
       }
       break;
     case model::Packet::unsubscribe:

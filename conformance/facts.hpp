@@ -87,6 +87,7 @@ struct Stream {
   std::uint32_t open = 0;            // sent in this life, no end yet
   std::uint32_t about = ~std::uint32_t{0};  // the device that this node is
   bool invoked = false;              // something was sent as this device
+  bool nameless = false;             // ... and something without a message-id
   // As this device, at the endpoint:
   std::uint32_t partition = ~std::uint32_t{0};
   std::uint64_t newest_read = 0;     // sequence of the event with `newest_sent`
@@ -98,7 +99,7 @@ struct LogEntry {
   std::uint64_t sequence;
   std::uint64_t offset;
   model::MessageKey key;
-  std::int64_t date;
+  std::int64_t since;                // stored at this true time or later
   bool gap_before;  // events between this one and the one before it may be unknown
 };
 
@@ -112,6 +113,8 @@ class PartitionLog {
   void append(const LogEntry& entry);
   void drop_below(std::uint64_t sequence);
 
+  std::uint64_t checkpoint = 0;      // highest that any reader ever asked to store
+
  private:
   static constexpr std::size_t most = 1 << 14;
   std::deque<LogEntry> entries_;
@@ -122,7 +125,7 @@ class PartitionLog {
 struct Cursor {
   bool started = false;
   bool fresh = false;                  // told where it starts, nothing read since
-  bool restarted = false;              // ... and that was where its checkpoint says
+  bool from_checkpoint = false;        // ... and that is after a checkpoint
   std::uint64_t from = 0;              // where it started last
   std::uint64_t last = 0;              // last sequence number read
   std::int64_t last_date = long_ago;   // and the hub's date of it
@@ -145,6 +148,12 @@ struct InFlight {                      // a PUBLISH with QoS > 0 of a device, no
   std::uint32_t connection;            // that it was last sent on
   std::uint16_t packet_id;
   bool resent;                         // ... and not for the first time
+  std::int64_t first_sent_at;
+};
+
+struct Received {                      // a PUBLISH with QoS 1 to a device, not acknowledged
+  std::uint16_t packet_id;
+  bool overtaken;                      // a later one was acknowledged first
 };
 
 // The device's end of its connections.
@@ -153,6 +162,7 @@ struct DeviceEnd {
   bool connected = false;              // its CONNACK came, its end did not
   bool session_continues = false;      // CleanSession 0, and the hub had the session
   bool clean = false;
+  bool has_will = false;
   bool asleep = false;                 // it went by its own will
   bool turned_away = false;            // the last attempt was refused by the hub
   Subscribed subscribed = Subscribed::unknown;
@@ -160,7 +170,10 @@ struct DeviceEnd {
   std::int64_t accepted_at = long_ago;
   std::int64_t ended_at = long_ago;
   std::int64_t sent_at = long_ago;     // last packet sent
+  std::uint16_t keep_alive = 0;
+  std::int64_t tried_at = long_ago;    // last sign of an attempt to connect
   std::vector<InFlight> in_flight;     // in the order of first sending
+  std::vector<Received> received;      // on this connection, in order
 };
 
 struct Handed {                        // a PUBLISH of a command that the device has not acknowledged
@@ -175,25 +188,37 @@ struct HubConnection {
   bool has_will = false;
   bool clean = false;
   bool said_goodbye = false;           // DISCONNECT came
-  model::MessageKey will = model::MessageKey::none;
+  bool subscribed = false;             // SUBSCRIBE for commands came on it
+  std::uint32_t generation = 0;
   std::int64_t accepted_at = long_ago;
   std::int64_t received_at = long_ago; // last packet
 };
 
 // The hub's end of a device's connections.
 struct HubEnd {
+  HubConnection asking;                // its CONNECT came, no answer left
   HubConnection now;
   HubConnection older;                 // pushed out by `now`, and not ended yet
   Subscribed subscribed = Subscribed::unknown;
   bool ever_subscribed = false;
+  std::int64_t subscribed_at = long_ago;
   std::int64_t ended_at = long_ago;    // the last end of any of them
   std::vector<Handed> window;          // on `now`, in the order of sending
   bool disordered = false;             // an acknowledgement came out of order on `now`
+
+  // Wills of this device's connections [MQTT-42].
+  std::uint32_t wills_owed = 0;        // the hub saw the unclean end and lived long enough after it
+  std::uint32_t wills_possible = 0;
+  std::uint32_t wills_read = 0;        // different events
+  std::uint64_t newest_will = 0;       // sequence
+  std::int64_t will_ended_at = long_ago;     // of the last one owed
+  std::vector<std::int64_t> recent_wills;    // ends that a crash may still undo
 };
 
 struct HandOver {                      // one delivery, where it began
   std::uint64_t token = 0;
-  std::int64_t at = long_ago;
+  std::int64_t at = long_ago;          // when it left; its lock began then or, at the earliest,
+  std::int64_t began_at = long_ago;    // then: a delivery waits for what it rests on to be durable
   std::uint32_t connection = 0;
   std::uint32_t epoch = 0;             // the hub's life
   bool link = false;
@@ -231,6 +256,7 @@ struct Command {
 
   // Deliveries.
   std::uint32_t hand_overs = 0;        // seen where they began
+  std::uint32_t tokens_of_link = 0;    // of these, not over MQTT
   std::uint32_t sure_returns = 0;      // between two of them, in one life of the hub
   HandOver newest;
   std::array<std::uint64_t, 4> tokens{};  // of the latest hand-overs, newest first
@@ -248,11 +274,12 @@ struct Command {
   std::uint32_t abandons_refused = 0;
   std::int64_t abandoned_at = long_ago;  // the last that was asked for and not refused
   std::int64_t settled_at = long_ago;    // the last settling of any kind that was asked for
-  std::uint32_t acknowledged = 0;      // PUBACKs that reached the hub
-  bool acknowledged_live = false;      // one of them came in time, for the newest delivery, in order
+  std::int64_t first_complete_at = never;
+  std::uint32_t acks = 0;              // PUBACKs that reached the hub
+  std::uint32_t acks_superseded = 0;   // ... for a delivery that was not the newest
+  std::uint32_t acks_lapsed = 0;       // ... when its lock had surely run out
+  bool acked_live = false;             // the newest came in time and in order
   std::uint32_t live_epoch = 0;        // ... in this life of the hub
-  bool acknowledged_superseded = false;  // one came for a delivery that was not the newest
-  bool acknowledged_lapsed = false;      // one came when its lock had surely run out
 
   // Ends.
   End end = End::none;                 // certain, and no crash undoes it
@@ -260,23 +287,13 @@ struct Command {
   bool recorded = false;
   model::Status record = model::Status::success;
   std::int64_t record_date = model::no_date;
-  std::int64_t recorded_at = never;
+  std::int64_t record_batch = model::no_date;  // when the batch was made that it came in first
+  std::uint64_t record_token = 0;              // of its last arrival
 
   // Of the device's list.
   std::uint32_t before = none;
   std::uint32_t after = none;
   static constexpr std::uint32_t none = ~std::uint32_t{0};
-};
-
-enum class WillFate : std::uint8_t { pending, owed, discarded, unknown };
-
-struct Will {                          // of one connection, by its message's key
-  model::MessageKey key = model::MessageKey::none;
-  std::uint32_t device = 0;
-  std::uint32_t connection = 0;
-  WillFate fate = WillFate::pending;
-  std::int64_t ended_at = long_ago;
-  std::uint64_t sequence = 0;          // where it was read; 0: not yet
 };
 
 struct Queue {                         // a device's, and its registration
@@ -330,11 +347,13 @@ class Facts {
   std::int64_t now = 0;
   std::int64_t healed_at = never;
   std::uint32_t faults = 0;             // begun, ever
+  bool anyone_slept = false;            // a device went away by its own will, ever
 
   // The hub's clock and life.
   ClockBounds hub_clock;
   std::int64_t hub_disturbed_at = long_ago;  // last crash, start or change of its clock
-  std::int64_t hub_crashed_at = long_ago;
+  std::int64_t hub_started_at = long_ago;
+  std::int64_t hub_clock_changed_at = long_ago;
   std::uint32_t hub_epoch = 0;
   bool hub_up = true;
   // Whether the hub did something strictly between two times, so it was neither down nor asleep.
@@ -349,20 +368,27 @@ class Facts {
   std::uint64_t dropped_unread = 0;           // acknowledged ones that no one can be asked for any more
   const ReaderFacts* reader(model::NodeIndex node) const;
   bool was_sent(std::uint32_t sender, model::MessageKey key) const;
-  bool is_will_key(model::MessageKey key) const { return wills.find(key) != nullptr; }
-  // Whether retention may have taken an event that the hub got at this date.
-  bool may_have_left(std::int64_t date) const;
+  // Whether retention may have taken an event that was stored at this true time or later.
+  bool may_have_left(std::int64_t since) const;
+  // Whether readers must have seen an event of the device that was stored between these times.
+  bool must_have_been_read(std::uint32_t device, std::int64_t after, std::int64_t before) const;
 
   // Connections.
-  FlatTable<Will> wills;
   std::vector<DeviceEnd> device_ends;         // by observing node
+  struct Holder {                             // who was accepted last as this device, at its own end
+    std::uint32_t node = ~std::uint32_t{0};
+    std::int64_t at = long_ago;
+  };
+  std::vector<Holder> holders;                // by device
   std::vector<HubEnd> hub_ends;               // by device
 
   // Commands.
   std::vector<Queue> queues;                  // by device
   std::deque<Command> commands;               // places; those with no key are free
   std::vector<DeadGeneration> dead_generations;
-  bool feedback_read = false;                 // a feedback message was ever received
+  std::int64_t batch_created = model::no_date;  // of the feedback message that records arrive in
+  std::int64_t feedback_at = long_ago;        // when the last feedback message was received
+  std::uint32_t feedback_reader = ~std::uint32_t{0};  // and by whom
   const Command* command(model::MessageKey key) const;
   bool was_ended(model::MessageKey key) const;  // forgotten, because it had surely ended
   template <class F>
@@ -373,6 +399,8 @@ class Facts {
   // A lock given at this time has surely run out; has surely not.
   bool lock_is_over(std::int64_t given_at, std::int64_t time) const;
   bool lock_holds(std::int64_t given_at, std::int64_t time) const;
+  // The earliest time at which the lock of a delivery that left now may have begun.
+  std::int64_t lock_began(const Command& command, std::int64_t at) const;
 
  private:
   struct Place {
@@ -387,6 +415,8 @@ class Facts {
   void take_read_from(const model::Event& event);
   void take_checkpoint(const model::Event& event);
   void forget(Telemetry* message);
+  void take_will_read(const model::Event& event);
+  void take_hub_end(const model::Event& event);
   void sweep_telemetry();
   ReaderFacts& reader_at(model::NodeIndex node);
   Cursor& cursor_at(ReaderFacts& reader, std::uint32_t partition);

@@ -199,16 +199,33 @@ void Facts::take_command(const Event& event, std::uint64_t index, Command* comma
   if (!quiet || queue.purges_open > 0 || queue.purge_murky) may_go(*command);
 }
 
+// A hub may lock a
+// message and then wait until what the delivery promises is durable: the message itself, while its
+// sender has no answer; the tokens, after a start; the delivery count, where each delivery counts.
+std::int64_t Facts::lock_began(const Command& command, std::int64_t at) const {
+  constexpr std::int64_t slowest_sync = 35 * second;
+  std::int64_t began = at;
+  if (!command.accepted || at <= command.accepted_at) began = command.invoked_at;
+  if (at - hub_started_at < slowest_sync) began = std::min(began, hub_started_at);
+  if (terms.count_every_return) began = std::min(began, at - slowest_sync);
+  began = std::max(began, command.invoked_at);
+  return terms.hub_observed ? began : std::min(began, at - 5 * second);
+}
+
 void Facts::take_hand_over(const Event& event, Command& command, bool link) {
   if (command.hand_overs > 0 && command.newest.epoch == hub_epoch) ++command.sure_returns;
   ++command.hand_overs;
-  command.newest = {event.token, event.at, event.connection, hub_epoch, link};
+  command.newest = {event.token,      event.at, lock_began(command, event.at),
+                    event.connection, hub_epoch, link};
   std::shift_right(command.tokens.begin(), command.tokens.end(), 1);
   command.tokens[0] = event.token;
-  command.acknowledged_live = false;
+  command.acked_live = false;
   if (command.expiry == model::no_date) command.expiry = event.expiry;
   if (terms.count_every_return && command.hand_overs >= terms.max_delivery_count) may_go(command);
-  if (link) return;
+  if (link) {
+    ++command.tokens_of_link;
+    return;
+  }
   if (event.qos == 0) {
     command.handed_at_qos0 = true;
     may_go(command);
@@ -232,15 +249,15 @@ void Facts::take_ack_at_hub(const Event& event) {
   const Place* place = command_places_.find(what.message);
   if (place == nullptr) return;
   Command& command = commands[place->at];
-  ++command.acknowledged;
+  ++command.acks;
   may_go(command);
   if (what.number != command.hand_overs) {
-    command.acknowledged_superseded = true;
+    ++command.acks_superseded;
   } else if (lock_is_over(command.newest.at, event.at)) {
-    command.acknowledged_lapsed = true;
-  } else if (lock_holds(command.newest.at, event.at) && !end.disordered &&
+    ++command.acks_lapsed;
+  } else if (lock_holds(command.newest.began_at, event.at) && !end.disordered &&
              command.expiry != model::no_date && !hub_clock.maybe_was_past(command.expiry, event.at)) {
-    command.acknowledged_live = true;
+    command.acked_live = true;
     command.live_epoch = hub_epoch;
   }
 }
@@ -259,7 +276,10 @@ void Facts::take_settling(const Event& event, Command* command) {
   if (event.phase == Phase::invoke) {
     command->settled_at = event.at;
     switch (event.what) {
-      case What::complete: ++command->completes; break;
+      case What::complete:
+        ++command->completes;
+        command->first_complete_at = std::min(command->first_complete_at, event.at);
+        break;
       case What::reject: ++command->rejects; break;
       default:
         ++command->abandons;
@@ -273,7 +293,8 @@ void Facts::take_settling(const Event& event, Command* command) {
       asked.superseded = found != command->tokens.end() && found != command->tokens.begin();
       asked.lapsed = found == command->tokens.begin() && lock_is_over(command->newest.at, event.at);
     }
-    asked.expired = command->expiry != model::no_date && hub_clock.surely_past(command->expiry, event.at);
+    asked.expired = command->expiry != model::no_date &&
+                    hub_clock.surely_past(command->expiry + terms.tick_ns, event.at);
     if (command->open.size() < most_settlings) command->open.push_back(asked);
     return;
   }
@@ -298,8 +319,9 @@ void Facts::take_record(const Event& event, Command* command) {
     command->recorded = true;
     command->record = event.status;
     command->record_date = event.date;
-    command->recorded_at = event.at;
+    command->record_batch = batch_created;
   }
+  command->record_token = event.token;
   ended(*command, End::reported, event.at);
 }
 

@@ -2,8 +2,14 @@
 
 #include <tuple>
 
+#include "conformance/checks/c2d.hpp"
 #include "conformance/checks/d2c.hpp"
+#include "conformance/checks/feedback.hpp"
+#include "conformance/checks/liveness.hpp"
 #include "conformance/checks/message.hpp"
+#include "conformance/checks/mqtt.hpp"
+#include "conformance/checks/mqtt311.hpp"
+#include "conformance/checks/registry.hpp"
 #include "conformance/facts.hpp"
 
 namespace hubproof::conformance {
@@ -16,8 +22,13 @@ using model::What;
 
 namespace {
 
-using Checks = std::tuple<AckedIsRead, OriginIsTrue, OrderOfAcks, ReplayKeepsOrder, OnePartition,
-                          SequencesIncrease, ContentIsKept>;
+using Checks =
+    std::tuple<AckedIsRead, OriginIsTrue, OrderOfAcks, ReplayKeepsOrder, OnePartition, SequencesIncrease,
+               QueueIsLimited, OneLiveToken, OneFinalState, NoDeliveryAfterEnd, RedeliveryHasCause,
+               DeadTokenDoesNothing, DeliveryCount, OneTrueRecord, BatchesAreSmallAndSoon, OneConnection,
+               WillExactlyOnce, SubscribedFirst, SilenceEnds, GenerationsApart, QueuesEmpty, SendersEnd,
+               ContentIsKept, FullIsAnswered, FreshPacketId, SpeaksInTime, ResendSaysSo, ResendsInOrder,
+               AcksInOrder>;
 
 Kind packet_kind(const Event& event, const Facts& facts) {
   const bool sent = (event.flags & model::flag_sent) != 0;
@@ -28,7 +39,8 @@ Kind packet_kind(const Event& event, const Facts& facts) {
   }
   if (!facts.is(event.observer, Role::device)) return Kind::other;
   if (event.packet == Packet::publish) return sent ? Kind::publish_sent : Kind::c2d_received;
-  return event.packet == Packet::puback && !sent ? Kind::ack_received : Kind::other;
+  if (sent) return Kind::device_sent;
+  return event.packet == Packet::puback ? Kind::ack_received : Kind::other;
 }
 
 Kind kind_of(const Event& event, const Facts& facts) {
@@ -89,6 +101,7 @@ void tell(Kind kind, Checks& checks, const Seen& seen) {
     case Kind::hand_over: return tell<Kind::hand_over>(checks, seen);
     case Kind::device_connection: return tell<Kind::device_connection>(checks, seen);
     case Kind::publish_sent: return tell<Kind::publish_sent>(checks, seen);
+    case Kind::device_sent: return tell<Kind::device_sent>(checks, seen);
     case Kind::ack_received: return tell<Kind::ack_received>(checks, seen);
     case Kind::c2d_received: return tell<Kind::c2d_received>(checks, seen);
     case Kind::life: return tell<Kind::life>(checks, seen);

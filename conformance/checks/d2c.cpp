@@ -46,35 +46,6 @@ void AckedIsRead::saw(const Seen& seen) {
   }
 }
 
-// Of a message that was acknowledged and not read: is it lost, or may it still come?
-AckedIsRead::Judgement AckedIsRead::unread(const Facts& facts, const Telemetry& message) const {
-  if (facts.hub_clock.known && facts.may_have_left(message.invoked_at + facts.hub_clock.floor))
-    return Judgement::unknown;
-  const Stream& stream = facts.streams[message.device];
-  // Dates order the log as long as nobody touches the hub's clock.
-  const bool dates = facts.hub_clock.known && facts.hub_clock.changed_at < message.invoked_at;
-  const std::int64_t stored_by = message.acked_at + facts.hub_clock.high;
-  const std::int64_t due = std::max(message.acked_at, facts.healed_at) + facts.terms.settle_ns;
-  for (const ReaderFacts& reader : facts.readers) {
-    bool covers = !reader.cursors.empty();
-    bool passed_all = dates;
-    for (std::uint32_t partition = 0; partition < reader.cursors.size(); ++partition) {
-      if (stream.partition < reader.cursors.size() && partition != stream.partition) continue;
-      const Cursor& cursor = reader.cursors[partition];
-      covers = covers && cursor.started && message.invoked_at > cursor.owed_from &&
-               message.acked_at > cursor.jumped_at;
-      passed_all = passed_all && cursor.last_date > stored_by;
-    }
-    if (!covers) continue;
-    // The reader went past its place: a message that came later was read.
-    if (passed_all || stream.newest_sent > message.acked_at) return Judgement::lost;
-    const bool idle = reader.new_at <= facts.now - facts.terms.settle_ns / 2;
-    if (facts.healed_at != never && facts.now >= due && facts.nodes[reader.node].up && idle)
-      return Judgement::lost;
-  }
-  return Judgement::unknown;
-}
-
 void AckedIsRead::finish(const Seen& seen) {
   const Facts& facts = seen.facts;
   std::uint64_t lost = 0;
@@ -82,7 +53,7 @@ void AckedIsRead::finish(const Seen& seen) {
   const Telemetry* first = nullptr;
   facts.messages.each([&](const Telemetry& message) {
     if (message.acked_at == never || message.read) return;
-    if (unread(facts, message) == Judgement::unknown) {
+    if (!facts.must_have_been_read(message.device, message.invoked_at, message.acked_at)) {
       ++unknown;
       return;
     }
@@ -104,8 +75,19 @@ const About OriginIsTrue::about{
 
 void OriginIsTrue::saw(const Seen& seen) {
   const Event& event = seen.event;
-  if (event.phase != Phase::ok || is_will(event) || event.message == MessageKey::none) return;
+  if (event.phase != Phase::ok || is_will(event)) return;
   const Facts& facts = seen.facts;
+  const Stream* stream = stream_of(seen);
+  if (stream == nullptr) {
+    // On a foreign hub there may be others that the history knows nothing of.
+    const std::string what = "an event was read with the stamp of a device that nobody knows";
+    return facts.terms.hub_observed ? fail(seen, what) : undecided(seen, what);
+  }
+  if (event.message == MessageKey::none) {
+    if (stream->nameless || !stream->invoked) return;
+    return fail(seen, "an event without a message-id was read as one of " + device(seen) +
+                          ", which gives one to all that it sends");
+  }
   const auto stamp = static_cast<std::uint32_t>(event.device);
   if (seen.telemetry != nullptr) {
     if (seen.telemetry->device == stamp) return pass();
@@ -113,15 +95,13 @@ void OriginIsTrue::saw(const Seen& seen) {
                           " was read with the stamp of " + facts.name(event.device));
   }
   if (facts.was_sent(stamp, event.message)) return pass();
-  if (facts.is_will_key(event.message)) return;
   for (std::uint32_t sender = 0; sender < facts.streams.size(); ++sender) {
     if (!facts.was_sent(sender, event.message)) continue;
     if (facts.streams[sender].about == stamp) return pass();
     return fail(seen, id(event.message) + " of " + facts.name(facts.streams[sender].about) +
                           " was read with the stamp of " + facts.name(event.device));
   }
-  const Stream* stream = stream_of(seen);
-  if (stream == nullptr || !stream->invoked || facts.forgot_hashed)
+  if (!stream->invoked || facts.forgot_hashed)
     return undecided(seen, id(event.message) + " was read, and its sending is not in the history");
   fail(seen, id(event.message) + " was read as a message of " + device(seen) + ", which never sent it");
 }
@@ -152,7 +132,7 @@ bool ReplayKeepsOrder::skipped(const Seen& seen, const PartitionLog& log, std::u
                                std::uint64_t to) {
   for (std::uint64_t at = from; at < to; ++at) {
     const LogEntry& entry = log.at(at);
-    if (seen.facts.may_have_left(entry.date)) continue;
+    if (seen.facts.may_have_left(entry.since)) continue;
     fail(seen, "partition " + std::to_string(seen.event.partition) + " went on to " +
                    std::to_string(seen.event.sequence) + " without " + std::to_string(entry.sequence) +
                    ", which had been there before");

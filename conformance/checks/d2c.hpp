@@ -12,8 +12,6 @@ class AckedIsRead : public Check {  // INV-01
   void saw(const Seen& seen);
 
  private:
-  enum class Judgement { lost, unknown };
-  Judgement unread(const Facts& facts, const Telemetry& message) const;
   void finish(const Seen& seen);
 };
 

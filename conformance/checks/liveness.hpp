@@ -1,0 +1,29 @@
+// Progress: once all faults are over, what was begun comes to an end.
+#pragma once
+
+#include "conformance/check.hpp"
+
+namespace hubproof::conformance {
+
+class QueuesEmpty : public Check {  // INV-23
+ public:
+  static constexpr Kinds wants{Kind::finished};
+  static const About about;
+  void saw(const Seen& seen);
+
+ private:
+  bool listens(const Facts& facts, std::uint32_t device, std::int64_t& since) const;
+};
+
+class SendersEnd : public Check {  // INV-24
+ public:
+  static constexpr Kinds wants{Kind::telemetry, Kind::command, Kind::finished};
+  static const About about;
+  void saw(const Seen& seen);
+
+ private:
+  bool tries(const Facts& facts, std::uint32_t sender) const;
+  void finish(const Seen& seen);
+};
+
+}  // namespace hubproof::conformance
