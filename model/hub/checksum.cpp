@@ -1,0 +1,65 @@
+#include "model/hub/checksum.hpp"
+
+#include <array>
+#include <bit>
+
+namespace hubproof::model {
+namespace {
+
+// Sixteen tables let one step take sixteen bytes: tables[n][b] is the effect of a byte b that is
+// followed by n zero bytes.
+using Tables = std::array<std::array<std::uint32_t, 256>, 16>;
+
+constexpr Tables make_tables() {
+  Tables tables{};
+  for (std::uint32_t byte = 0; byte < 256; ++byte) {
+    std::uint32_t crc = byte;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78u : 0u);
+    tables[0][byte] = crc;
+  }
+  for (std::size_t n = 1; n < tables.size(); ++n)
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+      const std::uint32_t before = tables[n - 1][byte];
+      tables[n][byte] = (before >> 8) ^ tables[0][before & 0xff];
+    }
+  return tables;
+}
+
+constexpr Tables tables = make_tables();
+
+std::uint64_t little(const std::uint8_t* at) {
+  std::uint64_t word = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&word, at, sizeof word);
+  } else {
+    for (int i = 7; i >= 0; --i) word = word << 8 | at[i];
+  }
+  return word;
+}
+
+// The effect of eight bytes that `after` more follow in the same step.
+template <std::size_t after>
+std::uint32_t step(std::uint64_t word) {
+  std::uint32_t crc = 0;
+  for (std::size_t i = 0; i < 8; ++i) crc ^= tables[after + 7 - i][word >> (8 * i) & 0xff];
+  return crc;
+}
+
+}  // namespace
+
+std::uint32_t crc32c(View bytes, std::uint32_t before) {
+  std::uint32_t crc = ~before;
+  const std::uint8_t* at = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= 16; left -= 16, at += 16)
+    crc = step<8>(little(at) ^ crc) ^ step<0>(little(at + 8));
+  if (left >= 8) {
+    crc = step<0>(little(at) ^ crc);
+    left -= 8;
+    at += 8;
+  }
+  for (; left > 0; --left, ++at) crc = (crc >> 8) ^ tables[0][(crc ^ *at) & 0xff];
+  return ~crc;
+}
+
+}  // namespace hubproof::model

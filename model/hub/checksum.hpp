@@ -1,0 +1,13 @@
+// CRC-32C (Castagnoli) in portable code: the same figure on every machine.
+#pragma once
+
+#include <cstdint>
+
+#include "model/bytes.hpp"
+
+namespace hubproof::model {
+
+// Of `bytes`; to go on with a further piece, pass the result as `before`.
+std::uint32_t crc32c(View bytes, std::uint32_t before = 0);
+
+}  // namespace hubproof::model

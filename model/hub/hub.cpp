@@ -1,0 +1,268 @@
+#include "model/hub/hub.hpp"
+
+#include <algorithm>
+
+#include "model/hub/parts.hpp"
+
+namespace hubproof::model {
+namespace {
+
+constexpr std::size_t id_limit = 128;
+constexpr std::size_t read_bytes = 256 << 10;
+
+}  // namespace
+
+Hub::Hub(const HubRules& rules, Chance chance) : parts_{std::make_unique<Parts>(rules, chance)} {}
+Hub::~Hub() = default;
+Hub::Hub(Hub&&) noexcept = default;
+
+void Hub::recover(Now now, std::span<const StoredFile> files, Effects& effects) {
+  parts_->see(now);
+  parts_->recover(now, files, effects);
+  flush(now, effects);
+}
+
+void Hub::stored(Now now, Ticket ticket, bool ok, Effects& effects) {
+  parts_->see(now);
+  switch (parts_->journal.stored(ticket, ok)) {
+    case Journal::Stored::not_yet: return;
+    case Journal::Stored::failed:  // memory and disk may disagree now: recovery is the cure
+      parts_->halted = true;
+      effects.halt();
+      return;
+    case Journal::Stored::durable: break;
+  }
+  parts_->log.synced();
+  if (parts_->journal.may_remove_segments()) parts_->journal.remove_old_segments(now, effects);
+  flush(now, effects);
+}
+
+Ticket Hub::durable() const { return parts_->journal.durable(); }
+
+void Hub::flush(Now now, Effects& effects) {
+  Parts& p = *parts_;
+  if (p.halted) return;
+  p.pass_feedback_time(now);
+  if (p.journal.sync(now, effects)) p.log.syncing();
+  if (!p.journal.wants_segment(now.mono)) return;
+  p.begin_segment(now);
+  if (p.journal.sync(now, effects)) p.log.syncing();
+}
+
+void Hub::woken(Now now, Effects& effects) {
+  Parts& p = *parts_;
+  if (p.halted) return;
+  p.see(now);
+  if (const auto ends = p.journal.patience_ends(); ends && now.mono >= *ends) {
+    p.halted = true;
+    effects.halt();
+    return;
+  }
+  p.ring(now);
+  if (p.housekeeping && now.mono >= *p.housekeeping) {
+    p.log.drop_old(now);
+    p.journal.remove_old_segments(now, effects);
+    p.housekeeping.reset();
+    if (!p.log.empty() || p.journal.holds_telemetry())
+      p.housekeeping = now.mono + p.rules.retention / 16;
+  }
+  flush(now, effects);
+}
+
+std::optional<Instant> Hub::deadline() const {
+  const Parts& p = *parts_;
+  if (p.halted) return std::nullopt;
+  std::optional<Instant> first = p.housekeeping;
+  const auto sooner = [&](std::optional<Instant> other) {
+    if (other && (!first || *other < *first)) first = other;
+  };
+  sooner(p.journal.patience_ends());
+  sooner(p.lock_alarms.earliest());
+  if (const auto expiry = p.expiry_alarms.earliest()) sooner(p.when(*expiry));
+  sooner(p.feedback_deadline());
+  return first;
+}
+
+DeviceIndex Hub::find(std::string_view id) const { return parts_->registry.find(id); }
+
+const DeviceInfo& Hub::device(DeviceIndex index) const { return parts_->registry.at(index).info; }
+
+std::size_t Hub::devices() const { return parts_->registry.size(); }
+
+void Hub::name_devices(std::function<NodeIndex(std::string_view)> index_of) {
+  parts_->registry.name_nodes(std::move(index_of));
+}
+
+Outcome Hub::create(Now now, std::string_view id, Effects&) {
+  Parts& p = *parts_;
+  p.see(now);
+  if (id.empty() || id.size() > id_limit) return p.refused(Error::bad_request);
+  if (p.registry.find(id) != DeviceIndex::none) return p.refused(Error::device_exists);
+  DeviceIndex index = p.rules.recreated_is_new ? DeviceIndex::none : p.registry.find_removed(id);
+  if (index == DeviceIndex::none) {
+    index = p.registry.add(id, p.next_generation++, true);
+  } else {
+    p.registry.revive(index);
+    p.became_ready(index);
+  }
+  const Device& device = p.registry.at(index);
+  const Ticket ticket = p.journal.append(
+      DeviceRecord{device.info.generation, true, device.next_command, device.info.id});
+  return p.accepted(ticket, {device.info.generation, 0, 0, no_date, no_date});
+}
+
+Outcome Hub::remove(Now now, std::string_view id, Effects&) {
+  Parts& p = *parts_;
+  p.see(now);
+  const DeviceIndex index = p.registry.find(id);
+  if (index == DeviceIndex::none) return p.refused(Error::device_not_found);
+  p.registry.remove(index);
+  Device& device = p.registry.at(index);
+  device.session.reset();
+  if (p.rules.deletion_ends_queue) device.queue.reset();  // [C2D-36]
+  p.feedback.forget(device.info.generation);
+  return p.accepted(p.journal.append(DeviceRemoved{device.info.generation}));
+}
+
+Outcome Hub::enable(Now now, std::string_view id, bool enabled, Effects&) {
+  Parts& p = *parts_;
+  p.see(now);
+  const DeviceIndex index = p.registry.find(id);
+  if (index == DeviceIndex::none) return p.refused(Error::device_not_found);
+  DeviceInfo& info = p.registry.at(index).info;
+  info.enabled = enabled;
+  if (enabled) p.became_ready(index);
+  return p.accepted(p.journal.append(DeviceEnabled{info.generation, enabled}));
+}
+
+const StoredSession* Hub::session(DeviceIndex index) const {
+  return parts_->registry.at(index).session.get();
+}
+
+Ticket Hub::store_session(Now now, DeviceIndex index, std::optional<StoredSession> session,
+                          Effects&) {
+  Parts& p = *parts_;
+  p.see(now);
+  Device& device = p.registry.at(index);
+  if (!device.info.exists || (!session && !device.session)) return p.journal.newest();
+  const std::uint32_t generation = device.info.generation;
+  const Ticket ticket = p.journal.append(session ? Parts::session_record(generation, *session)
+                                                 : SessionRecord{generation, false, {}, {}});
+  device.session = session ? std::make_unique<StoredSession>(std::move(*session)) : nullptr;
+  return ticket;
+}
+
+std::uint32_t Hub::partition(DeviceIndex index) const {
+  const Device& device = parts_->registry.at(index);
+  return parts_->rules.partition_of(device.id_hash, parts_->log.partitions(), device.sent);
+}
+
+Ticket Hub::append_telemetry(Now now, DeviceIndex index, View flat, bool will, Effects&) {
+  Parts& p = *parts_;
+  p.see(now);
+  Device& device = p.registry.at(index);
+  ++device.sent;
+  const std::uint32_t partition = this->partition(index);
+  if (p.rules.alters_telemetry_every > 0 &&
+      ++p.telemetry_messages % p.rules.alters_telemetry_every == 0 && !flat.empty()) {
+    p.altered.assign(flat.begin(), flat.end());
+    p.altered.back() ^= 1;
+    flat = p.altered;
+  }
+  const auto& entry = p.log.append(now, partition, p.date(now), index, flat, will);
+  if (!p.housekeeping) p.housekeeping = now.mono + p.rules.retention / 16;
+  return p.write_telemetry(partition, entry, flat, now.mono);
+}
+
+bool Hub::read(Now, const ReadTelemetry& what, Telemetry& out) const {
+  const Parts& p = *parts_;
+  if (what.partition >= p.log.partitions()) return false;
+  std::uint64_t from = what.from;
+  if (from == 0) {
+    const auto checkpoint = p.checkpoints.find({what.group, what.partition});
+    from = checkpoint == p.checkpoints.end() ? 1 : checkpoint->second + 1;
+  }
+  out.partition = what.partition;
+  const std::size_t before = out.events.size();
+  std::size_t bytes = 0;
+  p.log.read(what.partition, from, [&](const TelemetryLog::Entry& entry, View flat) {
+    if (out.events.size() - before >= what.limit || bytes >= read_bytes) return false;
+    if (!p.rules.shows_event(entry.sequence)) return true;
+    const DeviceInfo& device = p.registry.at(entry.device).info;
+    out.events.push_back({entry.sequence, entry.offset, entry.enqueued.time_since_epoch().count(),
+                          device.id, device.generation, entry.will, {flat.begin(), flat.end()}});
+    bytes += flat.size();
+    return true;
+  });
+  return out.events.size() > before;
+}
+
+std::uint64_t Hub::newest(std::uint32_t partition) const {
+  return partition < parts_->log.partitions() ? parts_->log.newest(partition) : 0;
+}
+
+Outcome Hub::store_checkpoint(Now now, const StoreCheckpoint& what, Effects&) {
+  Parts& p = *parts_;
+  p.see(now);
+  if (what.partition >= p.log.partitions() || what.group.size() > id_limit)
+    return p.refused(Error::bad_request);
+  const auto key = std::pair{what.group, what.partition};
+  if (!p.checkpoints.contains(key) && p.checkpoints.size() >= std::size_t{p.rules.consumer_groups} *
+                                                                  p.log.partitions())
+    return p.refused(Error::bad_request);  // [D2C-34]
+  const std::uint64_t kept = p.rules.kept_checkpoint(what.sequence, p.log.newest(what.partition));
+  p.checkpoints[key] = kept;
+  return p.accepted(p.journal.append(CheckpointRecord{what.group, what.partition, kept}));
+}
+
+Outcome Hub::enqueue(Now now, std::string_view device, View flat, Effects&) {
+  parts_->see(now);
+  return parts_->enqueue(now, device, flat);
+}
+
+bool Hub::deliverable(DeviceIndex index) const { return parts_->deliverable(index); }
+
+std::optional<Delivery> Hub::deliver(Now now, DeviceIndex index, Holder holder, Effects&) {
+  parts_->see(now);
+  return parts_->deliver(now, index, holder);
+}
+
+Outcome Hub::settle(Now now, DeviceIndex index, LockToken token, Settle how, Effects&) {
+  parts_->see(now);
+  return parts_->settle(now, index, token, how);
+}
+
+void Hub::released(Now now, DeviceIndex index, Holder holder, Effects&) {
+  parts_->see(now);
+  parts_->release(now, index, holder);
+}
+
+Outcome Hub::purge(Now now, std::string_view device, Effects&) {
+  parts_->see(now);
+  return parts_->purge(now, device);
+}
+
+std::vector<DeviceIndex>& Hub::ready() {
+  Parts& p = *parts_;
+  p.told_ready.clear();
+  p.told_ready.swap(p.ready);
+  for (const DeviceIndex index : p.told_ready) p.registry.at(index).listed_ready = false;
+  return p.told_ready;
+}
+
+bool Hub::receive_feedback(Now now, Feedback& out, Effects&) {
+  parts_->see(now);
+  return parts_->receive_feedback(now, out);
+}
+
+Outcome Hub::settle_feedback(Now now, std::uint64_t token, bool complete, Effects&) {
+  parts_->see(now);
+  return parts_->settle_feedback(now, LockToken{token}, complete);
+}
+
+bool Hub::feedback_waits() const {
+  const Parts& p = *parts_;
+  return p.safe(p.token_ticket()) && p.feedback.waits(p.journal.durable());
+}
+
+}  // namespace hubproof::model

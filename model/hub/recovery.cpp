@@ -1,0 +1,329 @@
+// The hub's state as records, and back: the snapshot that a segment begins with, and recovery.
+//
+// Of what a crash left, the last segment with a whole snapshot gives the state, the records after
+// it bring that up to date, and the telemetry comes from all segments. Then a new segment begins:
+// nothing is ever written behind a torn record. Until its snapshot and all the old files are
+// synced nothing may leave, because what could be read once may still be gone the next time.
+#include <algorithm>
+#include <unordered_map>
+
+#include "model/hub/parts.hpp"
+
+namespace hubproof::model {
+
+// Applies stored records to the hub's parts. Records that make no sense are left out.
+class Hub::Parts::Replay {
+ public:
+  Replay(Parts& parts, Now now) : p_{parts}, now_{now} {}
+
+  void state(const StoredRecord& record) {
+    switch (record.kind) {
+      case RecordKind::counters: return as<CountersRecord>(record);
+      case RecordKind::device: return as<DeviceRecord>(record);
+      case RecordKind::device_removed: return as<DeviceRemoved>(record);
+      case RecordKind::device_enabled: return as<DeviceEnabled>(record);
+      case RecordKind::session: return as<SessionRecord>(record);
+      case RecordKind::checkpoint: return as<CheckpointRecord>(record);
+      case RecordKind::command: return as<CommandRecord>(record);
+      case RecordKind::command_handed: return as<CommandHanded>(record);
+      case RecordKind::command_returned: return as<CommandReturned>(record);
+      case RecordKind::command_final: return as<CommandFinal>(record);
+      case RecordKind::feedback_record: return as<FeedbackEntry>(record);
+      case RecordKind::feedback_formed: return as<FeedbackFormed>(record);
+      case RecordKind::feedback_batch: return as<FeedbackBatch>(record);
+      case RecordKind::feedback_handed: return as<FeedbackHanded>(record);
+      case RecordKind::feedback_returned: return as<FeedbackReturned>(record);
+      case RecordKind::feedback_final: return as<FeedbackFinal>(record);
+      case RecordKind::tokens: return as<TokensRecord>(record);
+      case RecordKind::segment:
+      case RecordKind::snapshot_end:
+      case RecordKind::telemetry: return;
+    }
+  }
+
+  void telemetry(const StoredRecord& stored, Journal::Segment& segment) {
+    const auto record = read_record<TelemetryRecord>(stored.fields);
+    if (!record) return;
+    p_.next_generation = std::max(p_.next_generation, record->generation + 1);
+    // Its age is known by the wall clock only; an event from the future is as good as new.
+    const Duration age = std::clamp(now_.wall - record->enqueued, 0ns, p_.rules.retention);
+    const Instant appended = now_.mono - age;
+    if (!p_.log.restore(*record, of_event(*record), appended)) return;
+    if (segment.telemetry_bytes == 0) segment.oldest = segment.newest = appended;
+    segment.newest = std::max(segment.newest, appended);
+    segment.newest_date = std::max(segment.newest_date, record->enqueued);
+    segment.telemetry_bytes += stored.whole.size();
+  }
+
+ private:
+  template <class Record>
+  void as(const StoredRecord& stored) {
+    if (const auto record = read_record<Record>(stored.fields)) apply(*record);
+  }
+
+  void apply(const CountersRecord& r) {
+    p_.next_generation = std::max(p_.next_generation, r.generation);
+    p_.tokens_below = std::max(p_.tokens_below, r.token);
+    p_.feedback.restore(r.batch, r.last_batch);
+    p_.log.restore(r.partitions);
+  }
+  void apply(const DeviceRecord& r) {
+    p_.next_generation = std::max(p_.next_generation, r.generation + 1);
+    if (p_.registry.find(r.id) != DeviceIndex::none) return;
+    DeviceIndex index = find(r.generation);
+    if (index == DeviceIndex::none) {
+      index = p_.registry.add(r.id, r.generation, true);
+      indices_[r.generation] = index;
+    } else if (p_.registry.at(index).info.id == r.id) {
+      p_.registry.revive(index);  // known from its events
+    } else {
+      return;
+    }
+    Device& device = p_.registry.at(index);
+    device.info.enabled = r.enabled;
+    device.next_command = std::max(device.next_command, r.next_command);
+  }
+  void apply(const DeviceRemoved& r) {
+    const DeviceIndex index = find(r.generation);
+    if (index == DeviceIndex::none) return;
+    p_.registry.remove(index);
+    p_.registry.at(index).session.reset();
+    if (p_.rules.deletion_ends_queue) p_.registry.at(index).queue.reset();
+    p_.feedback.forget(r.generation);
+  }
+  void apply(const DeviceEnabled& r) {
+    if (Device* device = existing(r.generation)) device->info.enabled = r.enabled;
+  }
+  void apply(const SessionRecord& r) {
+    Device* device = existing(r.generation);
+    if (device == nullptr) return;
+    device->session.reset();
+    if (!r.kept) return;
+    device->session = std::make_unique<StoredSession>();
+    device->session->subscribed = r.subscribed;
+    for (const auto& [filter, qos] : r.filters)
+      device->session->filters.push_back({std::string{filter}, qos});
+  }
+  void apply(const CheckpointRecord& r) {
+    p_.checkpoints[{std::string{r.group}, r.partition}] = r.sequence;
+  }
+  void apply(const CommandRecord& r) {
+    Device* device = existing(r.generation);
+    if (device == nullptr) return;
+    if (!device->queue) device->queue = std::make_unique<DeviceQueue>(p_.rules);
+    const auto& before = device->queue->entries();
+    if (!before.empty() && before.back().sequence >= r.sequence) return;
+    const MessageView message{r.flat};
+    DeviceQueue::Entry entry;
+    entry.sequence = r.sequence;
+    entry.enqueued = r.enqueued;
+    entry.since = now_.mono - (now_.wall - r.enqueued);
+    entry.expiry = r.expiry;
+    entry.key = message.key();
+    entry.ack = message.ack();
+    entry.count = r.count;
+    entry.flat.assign(r.flat.begin(), r.flat.end());
+    if (r.handed) entry.state = Invisible{};
+    device->queue->add(std::move(entry));
+    device->next_command = std::max(device->next_command, r.sequence + 1);
+  }
+  void apply(const CommandHanded& r) {
+    if (DeviceQueue* queue = queue_of(r.generation)) queue->restore_handed(r.sequence);
+  }
+  void apply(const CommandReturned& r) {
+    if (DeviceQueue* queue = queue_of(r.generation)) queue->restore_returned(r.sequence, r.count);
+  }
+  void apply(const CommandFinal& r) {
+    DeviceQueue* queue = queue_of(r.generation);
+    if (queue == nullptr) return;
+    const auto left = queue->restore_final(r.sequence);
+    if (!left) return;
+    const DeviceInfo& device = p_.registry.at(find(r.generation)).info;
+    const auto id = MessageView{left->flat}.system(System::message_id).value_or("");
+    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(r.records, 8); ++i)
+      p_.feedback.add({std::string{id}, device.id, r.generation, r.reported,
+                       r.date.time_since_epoch().count()});
+  }
+  void apply(const FeedbackEntry& r) { p_.feedback.add(record_of(r)); }
+  void apply(const FeedbackFormed& r) {
+    p_.feedback.restore_formed(r.batch, r.records, r.created, r.expiry);
+  }
+  void apply(const FeedbackBatch& r) {
+    FeedbackStream::Batch batch{r.batch, r.created, r.expiry, r.count, r.handed, {}, {}, {}};
+    for (const FeedbackEntry& entry : r.records) batch.records.push_back(record_of(entry));
+    p_.feedback.restore(std::move(batch));
+  }
+  void apply(const FeedbackHanded& r) { p_.feedback.restore_handed(r.batch); }
+  void apply(const FeedbackReturned& r) { p_.feedback.restore_returned(r.batch, r.count); }
+  void apply(const FeedbackFinal& r) { p_.feedback.drop(r.batch); }
+  void apply(const TokensRecord& r) { p_.tokens_below = std::max(p_.tokens_below, r.below); }
+
+  static FeedbackRecord record_of(const FeedbackEntry& r) {
+    return {std::string{r.original_message_id}, std::string{r.device}, r.generation, r.status,
+            r.date.time_since_epoch().count()};
+  }
+
+  DeviceIndex find(std::uint32_t generation) const {
+    const auto found = indices_.find(generation);
+    return found == indices_.end() ? DeviceIndex::none : found->second;
+  }
+  Device* existing(std::uint32_t generation) {
+    const DeviceIndex index = find(generation);
+    if (index == DeviceIndex::none || !p_.registry.at(index).info.exists) return nullptr;
+    return &p_.registry.at(index);
+  }
+  DeviceQueue* queue_of(std::uint32_t generation) {
+    const DeviceIndex index = find(generation);
+    return index == DeviceIndex::none ? nullptr : p_.registry.at(index).queue.get();
+  }
+  // Events may be of devices that are long gone: those get an index, but do not exist.
+  DeviceIndex of_event(const TelemetryRecord& r) {
+    const DeviceIndex index = find(r.generation);
+    if (index != DeviceIndex::none) return index;
+    return indices_[r.generation] = p_.registry.add(r.device, r.generation, false);
+  }
+
+  Parts& p_;
+  Now now_;
+  std::unordered_map<std::uint32_t, DeviceIndex> indices_;  // by generation
+};
+
+void Hub::Parts::recover(Now now, std::span<const StoredFile> files, Effects& effects) {
+  const std::vector<StoredSegment> segments = stored_segments(files, rules.checks_crc);
+  const auto with_state = std::find_if(segments.rbegin(), segments.rend(),
+                                       [](const StoredSegment& s) { return s.has_state; });
+  const std::uint64_t state_in = with_state == segments.rend() ? 0 : with_state->number;
+
+  Replay replay{*this, now};
+  std::vector<Journal::Segment> kept;
+  std::uint64_t found = 0;
+  for (const StoredSegment& stored : segments) {
+    const bool taken_over = std::ranges::any_of(segments, [&](const StoredSegment& later) {
+      return later.has_state && later.number > stored.number &&
+             later.takes_over_from <= stored.number;
+    });
+    Journal::Segment segment;
+    segment.number = stored.number;
+    segment.starts = log.ends();
+    SegmentReader reader{stored, rules.checks_crc};
+    while (const auto record = reader.next()) {
+      segment.bytes += record->whole.size();
+      if (!rules.recovers_record(record->kind, ++found)) continue;
+      if (record->kind == RecordKind::telemetry) {
+        // A snapshot that is not whole took nothing over: the telemetry in it is still elsewhere.
+        if (stored.has_state && !taken_over) replay.telemetry(*record, segment);
+      } else if (stored.number == state_in && stored.has_state) {
+        replay.state(*record);
+      }
+    }
+    if (segment.bytes == 0) remove(stored, effects);
+    else kept.push_back(heal(stored, std::move(segment), effects));
+  }
+  if (files.empty()) next_generation += chance.below(ChanceSite::generation, 1 << 20);
+  journal.recovered(segments.empty() ? 0 : segments.back().number, std::move(kept));
+  log.drop_old(now);
+  wake_up(now);
+  begin_segment(now);
+}
+
+void Hub::Parts::remove(const StoredSegment& stored, Effects& effects) {
+  for (std::uint64_t copy = 0; copy < stored.copies.size(); ++copy)
+    if (stored.copies[copy]) effects.remove(segment_file(stored.number, copy));
+}
+
+// Makes every copy of a segment whole again, one after the other: a crash meanwhile spoils only one.
+Journal::Segment Hub::Parts::heal(const StoredSegment& stored, Journal::Segment segment,
+                                  Effects& effects) {
+  segment.copies = std::max<std::uint64_t>(rules.journal_copies, stored.copies[1] ? 2 : 1);
+  if (segment.copies == 1) return segment;
+  const Bytes whole = whole_records(stored, rules.checks_crc);
+  for (std::uint64_t copy = 0; copy < segment.copies; ++copy) {
+    const auto& bytes = stored.copies[copy];
+    if (bytes && std::ranges::equal(*bytes, whole)) continue;
+    if (bytes) effects.remove(segment_file(stored.number, copy));
+    Writer{effects.appending(segment_file(stored.number, copy))}.bytes(whole);
+    effects.appended();
+  }
+  return segment;
+}
+
+// What a process that just read its journal does once.
+void Hub::Parts::wake_up(Now now) {
+  const Ticket stored = journal.next();
+  feedback.recovered(now, stored);
+  for (std::uint32_t i = 0; i < registry.size(); ++i) {
+    const DeviceIndex index{i};
+    Device& device = registry.at(index);
+    if (!device.queue) continue;
+    changes.clear();
+    device.queue->recovered(stored, changes);
+    for (const DeviceQueue::Change& change : changes)
+      if (change.final) report(now, index, change);  // goes with the snapshot
+    for (const DeviceQueue::Entry& entry : device.queue->entries())
+      expiry_alarms.set({entry.expiry + rules.expiry_scan, {index, entry.sequence}});
+    if (device.queue->size() == 0) device.queue.reset();
+    became_ready(index);
+  }
+  token = tokens_below;
+  safe_tokens = token;
+  tokens_below += token_block;
+  tokens_ticket = stored;
+  if (!log.empty()) housekeeping = now.mono;
+}
+
+void Hub::Parts::begin_segment(Now) {
+  journal.begin_segment(journal.worth_merging(), log.ends());
+  write_state();
+  for (std::uint32_t partition = 0; partition < log.partitions(); ++partition)
+    log.each(partition, journal.starts()[partition],
+             [&](const TelemetryLog::Entry& entry, View flat, Instant appended) {
+               write_telemetry(partition, entry, flat, appended);
+             });
+  journal.end_snapshot();
+}
+
+void Hub::Parts::write_state() {
+  journal.append(CountersRecord{next_generation, tokens_below, feedback.next_batch(),
+                                feedback.last_batch(), log.counters()});
+  for (std::uint32_t i = 0; i < registry.size(); ++i) {
+    const Device& device = registry.at(DeviceIndex{i});
+    const DeviceInfo& info = device.info;
+    if (!info.exists) continue;
+    journal.append(DeviceRecord{info.generation, info.enabled, device.next_command, info.id});
+    if (device.session) journal.append(session_record(info.generation, *device.session));
+    if (!device.queue) continue;
+    for (const DeviceQueue::Entry& entry : device.queue->entries())
+      journal.append(CommandRecord{info.generation, entry.sequence, entry.enqueued, entry.expiry,
+                                   entry.count, DeviceQueue::counts_if_returned(rules, entry),
+                                   entry.flat});
+  }
+  for (const auto& [key, sequence] : checkpoints)
+    journal.append(CheckpointRecord{key.first, key.second, sequence});
+  const auto entry_of = [](const FeedbackRecord& r) {
+    return FeedbackEntry{r.original_message_id, r.device, r.generation, r.status,
+                         Date{Duration{r.date}}};
+  };
+  for (const FeedbackRecord& record : feedback.records()) journal.append(entry_of(record));
+  for (const auto& [number, batch] : feedback.batches()) {
+    FeedbackBatch record{number, batch.created, batch.expiry, batch.count, batch.handed, {}};
+    for (const FeedbackRecord& r : batch.records) record.records.push_back(entry_of(r));
+    journal.append(record);
+  }
+}
+
+SessionRecord Hub::Parts::session_record(std::uint32_t generation, const StoredSession& session) {
+  SessionRecord record{generation, true, session.subscribed, {}};
+  for (const auto& [filter, qos] : session.filters) record.filters.push_back({filter, qos});
+  return record;
+}
+
+Ticket Hub::Parts::write_telemetry(std::uint32_t partition, const TelemetryLog::Entry& entry,
+                                   View flat, Instant appended) {
+  const DeviceInfo& device = registry.at(entry.device).info;
+  return journal.append(
+      TelemetryRecord{partition, device.generation, entry.sequence, entry.offset, entry.enqueued,
+                      entry.will, device.id, flat},
+      appended);
+}
+
+}  // namespace hubproof::model

@@ -1,0 +1,47 @@
+#include "model/hub/registry.hpp"
+
+namespace hubproof::model {
+
+DeviceIndex Registry::find(std::string_view id) const {
+  const auto found = names_.find(id);
+  return found == names_.end() ? DeviceIndex::none : found->second;
+}
+
+DeviceIndex Registry::add(std::string_view id, std::uint32_t generation, bool exists) {
+  const DeviceIndex index{static_cast<std::uint32_t>(devices_.size())};
+  Device& device = devices_.emplace_back();
+  device.info.id = id;
+  device.info.generation = generation;
+  device.info.exists = exists;
+  if (node_of_) device.info.node = node_of_(id);
+  device.id_hash = hash(view(id));
+  if (exists) names_.insert_or_assign(device.info.id, index);
+  return index;
+}
+
+void Registry::remove(DeviceIndex index) {
+  Device& device = at(index);
+  if (find(device.info.id) == index) names_.erase(device.info.id);
+  device.info.exists = false;
+}
+
+void Registry::revive(DeviceIndex index) {
+  Device& device = at(index);
+  device.info.exists = true;
+  device.info.enabled = true;
+  names_.insert_or_assign(device.info.id, index);
+}
+
+DeviceIndex Registry::find_removed(std::string_view id) const {
+  for (std::size_t i = devices_.size(); i-- > 0;)
+    if (devices_[i].info.id == id && !devices_[i].info.exists)
+      return DeviceIndex{static_cast<std::uint32_t>(i)};
+  return DeviceIndex::none;
+}
+
+void Registry::name_nodes(std::function<NodeIndex(std::string_view)> node_of) {
+  node_of_ = std::move(node_of);
+  for (Device& device : devices_) device.info.node = node_of_(device.info.id);
+}
+
+}  // namespace hubproof::model

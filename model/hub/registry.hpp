@@ -1,0 +1,52 @@
+// Which devices are registered, and what else the hub keeps for each. An index names one
+// registration for as long as the process lives: a deleted device keeps its index, because events
+// in the log still carry its name, and a new registration of the id gets its own [C2D-37].
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+
+#include "model/hub/device_queue.hpp"
+#include "model/hub/hub.hpp"
+
+namespace hubproof::model {
+
+struct Device {
+  DeviceInfo info;
+  std::uint64_t id_hash = 0;
+  std::uint64_t sent = 0;                // telemetry messages since the process started
+  std::uint64_t next_command = 1;        // sequence number of its queue [C2D-06]
+  std::unique_ptr<DeviceQueue> queue{};  // absent while nothing waits: most devices are idle
+  std::unique_ptr<StoredSession> session{};
+  bool listed_ready = false;
+};
+
+class Registry {
+ public:
+  DeviceIndex find(std::string_view id) const;  // of existing devices
+  Device& at(DeviceIndex index) { return devices_[static_cast<std::size_t>(index)]; }
+  const Device& at(DeviceIndex index) const { return devices_[static_cast<std::size_t>(index)]; }
+  std::size_t size() const { return devices_.size(); }
+
+  DeviceIndex add(std::string_view id, std::uint32_t generation, bool exists);
+  void remove(DeviceIndex index);
+  void revive(DeviceIndex index);
+  DeviceIndex find_removed(std::string_view id) const;  // the last one with that id
+  void name_nodes(std::function<NodeIndex(std::string_view)> node_of);
+
+ private:
+  struct Hash {
+    std::size_t operator()(std::string_view id) const {
+      return static_cast<std::size_t>(hash(view(id)));
+    }
+  };
+
+  std::deque<Device> devices_;  // ids stay where they are, as names_ refers to them
+  std::unordered_map<std::string_view, DeviceIndex, Hash> names_;
+  std::function<NodeIndex(std::string_view)> node_of_;
+};
+
+}  // namespace hubproof::model

@@ -1,0 +1,71 @@
+#include "model/hub/segments.hpp"
+
+#include <algorithm>
+
+namespace hubproof::model {
+namespace {
+
+void read_snapshot(StoredSegment& segment, bool checks_crc) {
+  SegmentReader reader{segment, checks_crc};
+  auto record = reader.next();
+  if (!record || record->kind != RecordKind::segment) return;
+  const auto head = read_record<SegmentRecord>(record->fields);
+  if (!head || head->version != 1 || head->number != segment.number) return;
+  while ((record = reader.next()))
+    if (record->kind == RecordKind::snapshot_end) {
+      segment.has_state = true;
+      segment.takes_over_from = head->takes_over_from;
+      return;
+    }
+}
+
+}  // namespace
+
+SegmentReader::SegmentReader(const StoredSegment& segment, bool checks_crc)
+    : number_{segment.number}, checks_crc_{checks_crc} {
+  for (std::size_t i = 0; i < copies_.size(); ++i) copies_[i] = segment.copies[i].value_or(View{});
+}
+
+std::optional<StoredRecord> SegmentReader::next() {
+  std::optional<StoredRecord> record;
+  for (const View copy : copies_)
+    if (!record) record = at_position(copy, true);
+  for (const View copy : copies_)
+    if (!record && !checks_crc_) record = at_position(copy, false);
+  if (record) position_ += record->whole.size();
+  return record;
+}
+
+std::optional<StoredRecord> SegmentReader::at_position(View copy, bool checked) const {
+  if (copy.size() < position_ + record_head) return std::nullopt;
+  const View rest = copy.subspan(position_);
+  Reader reader{rest};
+  const std::uint32_t checksum = reader.u32();
+  const std::uint32_t length = reader.u32();
+  if (length == 0 || length > reader.left()) return std::nullopt;
+  const View whole = rest.first(8 + std::size_t{length});
+  if (checked && record_checksum(number_, whole.subspan(4)) != checksum) return std::nullopt;
+  return StoredRecord{RecordKind{reader.u8()}, whole.subspan(record_head), whole};
+}
+
+std::vector<StoredSegment> stored_segments(std::span<const StoredFile> files, bool checks_crc) {
+  std::vector<StoredSegment> segments;
+  for (const StoredFile& file : files) {  // ascending, so copies are neighbours
+    const auto id = static_cast<std::uint64_t>(file.id);
+    if (segments.empty() || segments.back().number != id / 2)
+      segments.push_back({id / 2, {}, false, 0});
+    segments.back().copies[id % 2] = file.bytes;
+  }
+  for (StoredSegment& segment : segments) read_snapshot(segment, checks_crc);
+  return segments;
+}
+
+Bytes whole_records(const StoredSegment& segment, bool checks_crc) {
+  Bytes bytes;
+  SegmentReader reader{segment, checks_crc};
+  while (const auto record = reader.next())
+    bytes.insert(bytes.end(), record->whole.begin(), record->whole.end());
+  return bytes;
+}
+
+}  // namespace hubproof::model

@@ -1,0 +1,50 @@
+// The hub's journal as a crash left it: whole records out of torn, rotten or missing files. Of two
+// copies of a segment each record is taken from the one that still has it.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "model/hub/record.hpp"
+#include "model/server.hpp"
+
+namespace hubproof::model {
+
+struct StoredRecord {
+  RecordKind kind{};
+  View fields;
+  View whole;
+};
+
+struct StoredSegment {
+  std::uint64_t number = 0;
+  std::array<std::optional<View>, 2> copies;
+  bool has_state = false;             // its snapshot is complete
+  std::uint64_t takes_over_from = 0;  // and holds the telemetry of these older segments too
+};
+
+// Reads one segment from its start. The first record that no copy has whole ends it: whatever
+// follows was not durable when the process died.
+class SegmentReader {
+ public:
+  SegmentReader(const StoredSegment& segment, bool checks_crc);
+  std::optional<StoredRecord> next();
+
+ private:
+  std::optional<StoredRecord> at_position(View copy, bool checked) const;
+
+  std::uint64_t number_;
+  std::array<View, 2> copies_{};
+  bool checks_crc_;
+  std::size_t position_ = 0;
+};
+
+// The segments that the files hold, in order; files of no use to anybody give segments without records.
+std::vector<StoredSegment> stored_segments(std::span<const StoredFile> files, bool checks_crc);
+
+// All of a segment that can be read, in one piece.
+Bytes whole_records(const StoredSegment& segment, bool checks_crc);
+
+}  // namespace hubproof::model
