@@ -1,5 +1,7 @@
 #include "model/device/outbox.hpp"
 
+#include <algorithm>
+
 #include "model/mqtt/bag.hpp"
 
 namespace hubproof::model {
@@ -46,7 +48,6 @@ Outbox::Entry& Outbox::append(MessageKey key, std::uint64_t digest, std::uint8_t
   entry.digest = digest;
   entry.serial = serial;
   entry.qos = qos;
-  ++unfinished_;
   return entry;
 }
 
@@ -62,7 +63,7 @@ const Outbox::Entry* Outbox::put(std::string_view device, const MessageView& mes
   append_text(arena_, "/messages/events/");
   mqtt::write_bag(arena_, message);
   const std::size_t topic = arena_.size() - length_at - 2;
-  if (qos > 0) arena_.resize(arena_.size() + 2);
+  if (qos > 0) arena_.insert(arena_.end(), {0, 1});  // some id, until it gets its own
   const View body = message.body();
   arena_.insert(arena_.end(), body.begin(), body.end());
   const std::size_t remaining = arena_.size() - length_at;
@@ -76,6 +77,7 @@ const Outbox::Entry* Outbox::put(std::string_view device, const MessageView& mes
   Entry& entry = append(message.key(), message.content_digest(), qos, serial);
   entry.from = static_cast<std::uint32_t>(from);
   entry.size = static_cast<std::uint32_t>(arena_.size() - from);
+  live_ += entry.size;
   return &entry;
 }
 
@@ -84,6 +86,7 @@ const Outbox::Entry* Outbox::put_packet(View packet, MessageKey key, std::uint64
   Entry& entry = append(key, digest, qos, serial);
   entry.from = static_cast<std::uint32_t>(arena_.size());
   entry.size = static_cast<std::uint32_t>(packet.size());
+  live_ += entry.size;
   arena_.insert(arena_.end(), packet.begin(), packet.end());
   arena_[entry.from] &= static_cast<std::uint8_t>(~dup_bit);
   return &entry;
@@ -91,7 +94,7 @@ const Outbox::Entry* Outbox::put_packet(View packet, MessageKey key, std::uint64
 
 bool Outbox::used(mqtt::PacketId id) const {
   for (std::size_t i = head_; i < next_; ++i)
-    if (entries_[i].id == id && entries_[i].step != Step::done) return true;
+    if (entries_[i].id == id) return true;
   return false;
 }
 
@@ -105,11 +108,10 @@ void Outbox::set_id(Entry& entry, mqtt::PacketId id) {
 }
 
 Outbox::Entry* Outbox::next_to_send(std::uint16_t window) {
-  if (next_ == entries_.size() || in_flight_ >= window) return nullptr;
+  if (next_ == entries_.size() || next_ - head_ >= window) return nullptr;
   Entry& entry = entries_[next_];
   entry.step = Step::sent;
   ++next_;
-  ++in_flight_;
   return &entry;
 }
 
@@ -117,19 +119,16 @@ void Outbox::mark_duplicate(const Entry& entry) { arena_[entry.from] |= dup_bit;
 
 Outbox::Entry* Outbox::find(mqtt::PacketId id) {
   for (std::size_t i = head_; i < next_; ++i)
-    if (entries_[i].id == id && entries_[i].step != Step::done) return &entries_[i];
+    if (entries_[i].id == id) return &entries_[i];
   return nullptr;
 }
 
 void Outbox::finish(Entry& entry) {
-  entry.step = Step::done;
-  --in_flight_;
-  --unfinished_;
-  drop_finished();
-}
-
-void Outbox::drop_finished() {
-  while (head_ < next_ && entries_[head_].step == Step::done) ++head_;
+  live_ -= entry.size;
+  const auto begin = entries_.begin() + head_;
+  const auto at = entries_.begin() + (&entry - entries_.data());
+  std::move_backward(begin, at, at + 1);  // at most a window, and mostly nothing
+  ++head_;
   compact();
 }
 
@@ -146,13 +145,21 @@ void Outbox::compact() {
       arena_.clear();
     return;
   }
-  if (head_ < 16 || head_ < entries_.size() / 2) return;
-  const std::uint32_t gone = entries_[head_].from;
-  arena_.erase(arena_.begin(), arena_.begin() + gone);
-  entries_.erase(entries_.begin(), entries_.begin() + head_);
-  for (Entry& entry : entries_) entry.from -= gone;
-  next_ -= head_;
-  head_ = 0;
+  if (head_ >= 16 && head_ >= entries_.size() / 2) {
+    entries_.erase(entries_.begin(), entries_.begin() + head_);
+    next_ -= head_;
+    head_ = 0;
+  }
+  if (arena_.size() > 2 * warm_bytes && live_ < arena_.size() / 2) {
+    std::uint32_t to = 0;
+    for (std::size_t i = head_; i < entries_.size(); ++i) {
+      Entry& entry = entries_[i];
+      std::memmove(arena_.data() + to, arena_.data() + entry.from, entry.size);
+      entry.from = to;
+      to += entry.size;
+    }
+    arena_.resize(to);
+  }
 }
 
 void Outbox::begin_again() {
@@ -160,18 +167,13 @@ void Outbox::begin_again() {
     entry.step = Step::waiting;
     arena_[entry.from] &= static_cast<std::uint8_t>(~dup_bit);
   });
-  // Those that are done but not dropped lie between: move them out of the way.
-  std::erase_if(entries_, [](const Entry& entry) { return entry.step == Step::done; });
-  head_ = next_ = in_flight_ = 0;
+  next_ = head_;
 }
 
 void Outbox::forget_sent() {
-  each_sent(true, [&](Entry& entry) {
-    entry.step = Step::done;
-    --in_flight_;
-    --unfinished_;
-  });
-  drop_finished();
+  each_sent(true, [&](Entry& entry) { live_ -= entry.size; });
+  head_ = next_;
+  compact();
 }
 
 }  // namespace hubproof::model

@@ -12,10 +12,9 @@ namespace hubproof::model {
 class Outbox {
  public:
   enum class Step : std::uint8_t {
-    waiting,   // not sent yet
-    sent,      // PUBLISH sent, neither PUBACK nor PUBREC seen
-    released,  // QoS 2: PUBREC seen, PUBREL sent [mqtt311:4.3.3-1]
-    done
+    waiting,  // not sent yet
+    sent,     // PUBLISH sent, neither PUBACK nor PUBREC seen
+    released  // QoS 2: PUBREC seen, PUBREL sent [mqtt311:4.3.3-1]
   };
   struct Entry {
     MessageKey key{};
@@ -36,8 +35,8 @@ class Outbox {
   const Entry* put_packet(View packet, MessageKey key, std::uint64_t digest, std::uint8_t qos,
                           std::uint64_t serial);
 
-  std::size_t size() const { return unfinished_; }
-  bool in_flight() const { return in_flight_ > 0; }
+  std::size_t size() const { return entries_.size() - head_; }  // unfinished
+  bool in_flight() const { return next_ > head_; }
   View packet(const Entry& entry) const { return View{arena_}.subspan(entry.from, entry.size); }
 
   // The first message that waits, if the window has room; it counts as sent from now on. With QoS 1
@@ -57,27 +56,25 @@ class Outbox {
   template <class F>
   void each_sent(bool in_order, F&& visit) {
     for (std::size_t i = head_; i < next_; ++i) {
-      Entry& entry = entries_[in_order ? i : next_ - 1 - (i - head_)];
-      if (entry.step != Step::done) visit(entry);
+      visit(entries_[in_order ? i : next_ - 1 - (i - head_)]);
     }
   }
   template <class F>
   void each(F&& visit) const {
-    for (std::size_t i = head_; i < entries_.size(); ++i)
-      if (entries_[i].step != Step::done) visit(entries_[i]);
+    for (std::size_t i = head_; i < entries_.size(); ++i) visit(entries_[i]);
   }
 
  private:
   Entry& append(MessageKey key, std::uint64_t digest, std::uint8_t qos, std::uint64_t serial);
-  void drop_finished();
   void compact();
 
-  std::vector<Entry> entries_;  // [head_, next_) sent or finished, [next_, end) waiting
-  Bytes arena_;                 // their packets, in order
+  // Entries [head_, next_) are sent and not finished, [next_, end) wait; those before head_ are
+  // gone.
+  std::vector<Entry> entries_;
+  Bytes arena_;  // the packets, in the order of entries, with gaps
   std::uint32_t head_ = 0;
   std::uint32_t next_ = 0;
-  std::uint32_t in_flight_ = 0;  // of [head_, next_), not done
-  std::uint32_t unfinished_ = 0;
+  std::uint32_t live_ = 0;  // bytes of the arena that are in a packet
 };
 
 }  // namespace hubproof::model
