@@ -77,20 +77,25 @@ void AsioPort<Net>::adopt(const Shared& connection, model::ConnectionId id) {
   Net::settle(connection->stream);
 }
 
+// There is one read at a time, to the very end of the stream. What comes after the owner has closed
+// is read and dropped: to close with unread bytes would cut the peer off from what it was sent.
 template <Network Net>
 void AsioPort<Net>::read(const Shared& connection) {
-  if (paused_) {
+  if (connection->reading) return;
+  if (paused_ && connection->ours) {
     held_back_.push_back(connection);
     return;
   }
+  connection->reading = true;
   connection->stream.async_read_some(
       boost::asio::buffer(connection->incoming), [this, connection](Error error, std::size_t size) {
-        if (!connection->ours) return;
-        if (size > 0)
+        connection->reading = false;
+        if (connection->ours && size > 0)
           user_.received(connection->id, model::View{connection->incoming}.first(size));
-        if (!connection->ours) return;
-        if (error) return end(connection, ended_by(error));
-        read(connection);
+        if (!error) return read(connection);
+        connection->read_all = true;
+        if (connection->ours) return end(connection, ended_by(error));
+        if (connection->said_all) finish(connection);
       });
 }
 
@@ -126,7 +131,7 @@ void AsioPort<Net>::write(const Shared& connection) {
                              if (!error) return write(connection);
                              connection->queued.clear();
                              if (connection->ours) return end(connection, ended_by(error));
-                             Net::reset(connection->stream);
+                             cut(connection);
                            });
 }
 
@@ -136,18 +141,20 @@ template <Network Net>
 void AsioPort<Net>::end(const Shared& connection, model::EndedBy by) {
   take(connection->id);
   if (by == model::EndedBy::peer) {
-    connection->ending = true;
-    if (!connection->writing) write(connection);
+    finish_soon(connection);
   } else {
-    Net::reset(connection->stream);
+    cut(connection);
   }
   user_.ended(connection->id, by);
 }
 
 template <Network Net>
 void AsioPort<Net>::close(model::ConnectionId id) {
-  const Shared connection = take(id);
-  if (!connection) return;
+  if (const Shared connection = take(id)) finish_soon(connection);
+}
+
+template <Network Net>
+void AsioPort<Net>::finish_soon(const Shared& connection) {
   connection->ending = true;
   connection->patience.expires_after(limits_.farewell);
   connection->patience.async_wait([connection](Error error) {
@@ -158,7 +165,13 @@ void AsioPort<Net>::close(model::ConnectionId id) {
 
 template <Network Net>
 void AsioPort<Net>::abort(model::ConnectionId id) {
-  if (const Shared connection = take(id)) Net::reset(connection->stream);
+  if (const Shared connection = take(id)) cut(connection);
+}
+
+template <Network Net>
+void AsioPort<Net>::cut(const Shared& connection) {
+  connection->patience.cancel();
+  Net::reset(connection->stream);
 }
 
 template <Network Net>
@@ -171,29 +184,22 @@ typename AsioPort<Net>::Shared AsioPort<Net>::take(model::ConnectionId id) {
   return connection;
 }
 
-// All is sent. Closing a socket with unread bytes would cut the peer off from the last of them, so
-// say the end and read until the peer has said its own.
+// All is sent: say so, and wait a while for the peer to say the same.
 template <Network Net>
 void AsioPort<Net>::leave(const Shared& connection) {
   Error error;
   connection->stream.shutdown(Net::Stream::shutdown_send, error);
-  if (error) return Net::reset(connection->stream);
-  connection->patience.expires_after(limits_.farewell);
-  connection->patience.async_wait([connection](Error waited) {
-    if (!waited) Net::reset(connection->stream);
-  });
-  drain(connection);
+  if (error) return cut(connection);
+  connection->said_all = true;
+  if (connection->read_all) return finish(connection);
+  read(connection);
 }
 
 template <Network Net>
-void AsioPort<Net>::drain(const Shared& connection) {
-  connection->stream.async_read_some(boost::asio::buffer(connection->incoming),
-                                     [this, connection](Error error, std::size_t) {
-                                       if (!error) return drain(connection);
-                                       connection->patience.cancel();
-                                       Error ignored;
-                                       connection->stream.close(ignored);
-                                     });
+void AsioPort<Net>::finish(const Shared& connection) {
+  connection->patience.cancel();
+  Error ignored;
+  connection->stream.close(ignored);
 }
 
 template <Network Net>

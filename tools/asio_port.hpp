@@ -70,8 +70,11 @@ class AsioPort {
     typename Net::Timer patience;
     model::ConnectionId id{};
     bool ours = true;       // the owner may still hear of it
+    bool reading = false;
     bool writing = false;
     bool ending = false;    // what is queued goes out, then the stream ends
+    bool said_all = false;  // and the peer was told so
+    bool read_all = false;  // the peer has said all
     model::Bytes queued;
     model::Bytes leaving;
     std::array<std::uint8_t, 4096> incoming;
@@ -83,8 +86,10 @@ class AsioPort {
   void read(const Shared& connection);
   void write(const Shared& connection);
   void end(const Shared& connection, model::EndedBy by);
+  void cut(const Shared& connection);
+  void finish_soon(const Shared& connection);
   void leave(const Shared& connection);
-  void drain(const Shared& connection);
+  void finish(const Shared& connection);
   Shared take(model::ConnectionId id);
 
   typename Net::Context& context_;

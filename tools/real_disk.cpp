@@ -336,6 +336,8 @@ void RealDisk::flush() { parts_->hand_over(); }
 
 std::size_t RealDisk::backlog() const { return parts_->handed + parts_->collected.arena.size(); }
 
+bool RealDisk::idle() const { return !parts_->busy && parts_->collected.list.empty(); }
+
 const std::string& RealDisk::problem() const { return parts_->problem; }
 
 }  // namespace hubproof::tools

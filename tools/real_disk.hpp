@@ -42,6 +42,7 @@ class RealDisk {
   void flush();  // call when a burst of the above is complete
 
   std::size_t backlog() const;         // bytes asked for and not yet written
+  bool idle() const;                   // all that was flushed is done, and told
   const std::string& problem() const;  // the first failure in words; from then on every sync fails
 
  private:

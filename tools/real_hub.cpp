@@ -220,7 +220,9 @@ bool RealHub::open(std::string& problem) {
   parts_->server.recover(RealNet::now(), files, parts_->effects);
   parts_->done();
   allow_many_descriptors();
-  return true;
+  run([this] { return parts_->disk->idle(); });  // readers see only what is durable
+  problem = parts_->problem;
+  return !parts_->halted;
 }
 
 void RealHub::request(const model::Request& request, model::Server::Answer answer) {

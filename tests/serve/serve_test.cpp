@@ -1,0 +1,200 @@
+// `hubproof serve` from outside: what it prints, what mosquitto's clients get from it, what it
+// keeps, and how it refuses.
+#include <gtest/gtest.h>
+
+#include "tests/serve/served.hpp"
+
+namespace hubproof::tests {
+namespace {
+
+const std::vector<std::string> any_doors{"--listen", "mqtt=127.0.0.1:0", "--control",
+                                         "127.0.0.1:0"};
+
+std::vector<std::string> doors_and(std::vector<std::string> more) {
+  more.insert(more.begin(), any_doors.begin(), any_doors.end());
+  return more;
+}
+
+TEST(Serve, PrintsItsDoorsAndConnectionStrings) {
+  const Folder folder;
+  Served hub{folder / "hub", doors_and({"--devices", "dev1,dev2"})};
+  const std::string port = std::to_string(hub.mqtt());
+  const std::string out = hub.process().out();
+  EXPECT_NE(out.find("listening mqtt=127.0.0.1:" + port + "\n"), std::string::npos) << out;
+  for (const std::string id : {"dev1", "dev2"})
+    EXPECT_NE(out.find("device HostName=127.0.0.1:" + port + ";DeviceId=" + id +
+                       ";SharedAccessKey="),
+              std::string::npos)
+        << out;
+  EXPECT_TRUE(eventually([&] {
+    return hub.process().err().find("passwords are not looked at") != std::string::npos &&
+           hub.process().err().find("kept in memory") != std::string::npos;
+  })) << hub.process().err();
+  hub.process().signal(SIGTERM);
+  EXPECT_EQ(hub.process().wait(), 0);
+}
+
+TEST(Serve, TelemetryArrivesWithItsProperties) {
+  const Folder folder;
+  Served hub{folder / "hub", doors_and({"--devices", "dev1"})};
+  Process pub{mosquitto("mosquitto_pub", "dev1", hub.mqtt(),
+                        {"-t",
+                         "devices/dev1/messages/events/"
+                         "temperature=21%2E5&%24.mid=m%2F1&%24.ct=text%2Fplain&empty=&null",
+                         "-m", "hello"}),
+              folder / "pub"};
+  ASSERT_EQ(pub.wait(), 0) << pub.err();
+  const std::vector<Json> log = hub.telemetry();
+  ASSERT_EQ(log.size(), 1U);
+  EXPECT_EQ(log[0]["device"], "dev1");
+  EXPECT_EQ(log[0]["sequence"], 1);
+  EXPECT_EQ(log[0]["message"], Json::parse(R"({
+    "messageId": "m/1", "contentType": "text/plain", "body": "hello",
+    "properties": {"temperature": "21.5", "empty": "", "null": null}})"));
+}
+
+TEST(Serve, CommandsReachASubscriberAndFeedbackComesBack) {
+  const Folder folder;
+  Served hub{folder / "hub", doors_and({"--devices", "dev1"})};
+  Process sub{mosquitto("mosquitto_sub", "dev1", hub.mqtt(),
+                        {"-t", "devices/dev1/messages/devicebound/#", "-v", "-C", "1"}),
+              folder / "sub"};
+  const HttpAnswer sent = hub.ask("POST", "/devices/dev1/commands",
+                                  R"({"body": "open", "messageId": "c-1", "ack": "full",
+                                      "ttl": "90s", "properties": {"valve": "7 b"}})");
+  EXPECT_EQ(sent.status, 201) << sent.text;
+  EXPECT_EQ(sent.json()["sequence"], 1);
+  ASSERT_EQ(sub.wait(), 0) << sub.err();
+  const std::string got = sub.out();
+  EXPECT_TRUE(got.starts_with("devices/dev1/messages/devicebound/")) << got;
+  EXPECT_NE(got.find("%24.mid=c-1"), std::string::npos) << got;
+  EXPECT_NE(got.find("valve=7%20b"), std::string::npos) << got;
+  EXPECT_TRUE(got.ends_with(" open\n")) << got;
+
+  const Json feedback = hub.ask("GET", "/feedback?wait=10s").json();
+  ASSERT_EQ(feedback["records"].size(), 1U) << feedback.dump();
+  EXPECT_EQ(feedback["records"][0]["originalMessageId"], "c-1");
+  EXPECT_EQ(feedback["records"][0]["statusCode"], "Success");
+  const std::string token = feedback["token"];
+  EXPECT_EQ(hub.ask("DELETE", "/feedback/" + token).status, 200);
+  EXPECT_EQ(hub.ask("DELETE", "/feedback/" + token).status, 412);
+  EXPECT_EQ(hub.ask("GET", "/feedback").status, 204);
+}
+
+TEST(Serve, UnknownDevicesAreRefused) {
+  const Folder folder;
+  Served hub{folder / "hub", doors_and({"--devices", "dev1"})};
+  Process pub{mosquitto("mosquitto_pub", "dev2", hub.mqtt(),
+                        {"-t", "devices/dev2/messages/events/", "-m", "hello"}),
+              folder / "pub"};
+  EXPECT_EQ(pub.wait(), 5) << pub.err();
+}
+
+TEST(Serve, TheStoreOutlivesTheProcess) {
+  const Folder folder;
+  const std::vector<std::string> options =
+      doors_and({"--store", folder / "store", "--devices", "dev1"});
+  {
+    Served hub{folder / "hub", options};
+    Process pub{mosquitto("mosquitto_pub", "dev1", hub.mqtt(),
+                          {"-t", "devices/dev1/messages/events/", "-m", "kept"}),
+                folder / "pub"};
+    ASSERT_EQ(pub.wait(), 0) << pub.err();
+    EXPECT_EQ(hub.ask("POST", "/devices/dev1/commands", R"({"body": "waits"})").status, 201);
+    hub.process().signal(SIGINT);
+    EXPECT_EQ(hub.process().wait(), 0);
+  }
+  Served hub{folder / "again", options};  // --devices finds the registration and leaves it
+  const std::vector<Json> log = hub.telemetry();
+  ASSERT_EQ(log.size(), 1U);
+  EXPECT_EQ(log[0]["message"]["body"], "kept");
+  EXPECT_EQ(hub.ask("GET", "/devices/dev1/commands").json()["message"]["body"], "waits");
+}
+
+// Refusals. Each says what is wrong, where, and what to do.
+
+void expect_refusal(const std::vector<std::string>& options, int code,
+                    const std::vector<std::string>& words) {
+  const Folder folder;
+  Process process{Served::command(options), folder / "serve"};
+  EXPECT_EQ(process.wait(), code) << process.err();
+  EXPECT_EQ(process.out(), "");
+  for (const std::string& word : words)
+    EXPECT_NE(process.err().find(word), std::string::npos) << "no '" << word << "' in "
+                                                           << process.err();
+}
+
+TEST(ServeRefuses, APortInUse) {
+  const TakenPort taken{true};
+  const std::string where = "127.0.0.1:" + std::to_string(taken.port());
+  expect_refusal({"--listen", "mqtt=" + where}, 69, {where, "in use", "choose another"});
+  expect_refusal({"--listen", "mqtt=127.0.0.1:0", "--control", where}, 69, {"control", where});
+}
+
+TEST(ServeRefuses, AStoreThatCannotBeUsed) {
+  const Folder folder;
+  write_file(folder / "file", "not a directory");
+  expect_refusal({"--listen", "mqtt=127.0.0.1:0", "--store", folder / "file"}, 73,
+                 {folder / "file", "--store"});
+  expect_refusal({"--listen", "mqtt=127.0.0.1:0", "--store", "/proc/hubproof"}, 73,
+                 {"/proc/hubproof", "--store"});
+}
+
+TEST(ServeRefuses, AStoreThatAnotherProcessUses) {
+  const Folder folder;
+  const Served hub{folder / "hub", doors_and({"--store", folder / "store"})};
+  expect_refusal({"--listen", "mqtt=127.0.0.1:0", "--store", folder / "store"}, 73,
+                 {folder / "store", "in use"});
+}
+
+TEST(ServeRefuses, DoorsThatItCannotOpen) {
+  expect_refusal({"--listen", "127.0.0.1:1883"}, 64, {"SCHEME=HOST:PORT"});
+  expect_refusal({"--listen", "mqtt=127.0.0.1"}, 64, {"HOST:PORT"});
+  expect_refusal({"--listen", "mqtt=127.0.0.1:70000"}, 64, {"HOST:PORT"});
+  expect_refusal({"--listen", "mqtt=127.0.0.1:x"}, 64, {"HOST:PORT"});
+  expect_refusal({"--listen", "coap=127.0.0.1:0"}, 64, {"coap", "mqtt"});
+  expect_refusal({"--listen", "mqtts=127.0.0.1:0"}, 64, {"mqtts", "later version"});
+  expect_refusal({"--listen", "mqtt=127.0.0.1:0,amqps=127.0.0.1:0"}, 64, {"amqps", "later"});
+  expect_refusal({"--listen", "mqtt=0.0.0.0:0"}, 64, {"0.0.0.0", "loopback"});
+  expect_refusal({"--listen", "mqtt=127.0.0.1:0", "--control", "0.0.0.0:0"}, 64, {"loopback"});
+  expect_refusal({"--listen", "mqtt=127.0.0.1:0", "--control", "8080"}, 64, {"HOST:PORT"});
+}
+
+// A file that may not grow stands for a full disk: the write fails in the same place.
+TEST(ServeRefuses, ToGoOnWhenTheDiskIsFull) {
+  const Folder folder;
+  const std::string store = folder / "store";
+  std::string lines;
+  for (int i = 0; i < 2000; ++i) lines += std::to_string(i) + std::string(500, '.') + "\n";
+  write_file(folder / "lines", lines);
+  std::vector<std::string> limited{"sh", "-c", "ulimit -f 256; exec \"$@\"", "sh"};
+  const std::vector<std::string> serve =
+      Served::command(doors_and({"--store", store, "--devices", "dev1"}));
+  limited.insert(limited.end(), serve.begin(), serve.end());
+  std::size_t acknowledged = 0;
+  {
+    Process hub{limited, folder / "hub"};
+    ASSERT_TRUE(
+        eventually([&] { return hub.out().find("listening control") != std::string::npos; }))
+        << hub.err();
+    const std::string out = hub.out();
+    const auto port = static_cast<std::uint16_t>(
+        std::atoi(out.c_str() + out.find("mqtt=127.0.0.1:") + std::string{"mqtt=127.0.0.1:"}.size()));
+    Process pub{mosquitto("mosquitto_pub", "dev1", port,
+                          {"-t", "devices/dev1/messages/events/", "-l", "-d"}),
+                folder / "pub", folder / "lines"};
+    EXPECT_EQ(hub.wait(), 73) << hub.err();
+    for (const std::string word : {"cannot write", store.c_str(), "make room"})
+      EXPECT_NE(hub.err().find(word), std::string::npos) << hub.err();
+    const std::string log = pub.out();
+    for (std::size_t at = 0; (at = log.find("received PUBACK", at)) != std::string::npos; ++at)
+      ++acknowledged;
+  }
+  EXPECT_GT(acknowledged, 10U);
+  EXPECT_LT(acknowledged, 2000U);
+  Served again{folder / "again", doors_and({"--store", store})};  // there is room again
+  EXPECT_GE(again.telemetry().size(), acknowledged);
+}
+
+}  // namespace
+}  // namespace hubproof::tests
