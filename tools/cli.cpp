@@ -1,0 +1,276 @@
+#include "tools/cli.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+#include <thread>
+
+#include "model/mutants/mutant.hpp"
+#include "model/rules.hpp"
+#include "tools/problem.hpp"
+#include "tools/quantity.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+constexpr const char* later = "comes with a later version of hubproof";
+
+// A text of an option as a value; what is wrong with it goes to CLI11, which names the option.
+template <class T, class Read>
+CLI::Option* value_option(CLI::App& app, const std::string& name, T& value, const char* metavar,
+                          const std::string& about, Read read) {
+  return app.add_option_function<std::string>(name, [&value, name, read](const std::string& text) {
+        const std::string wrong = read(text, value);
+        if (!wrong.empty()) throw CLI::ValidationError(name, wrong);
+      }, about)->type_name(metavar);
+}
+
+std::string read_seed(const std::string& text, std::uint64_t& seed) {
+  const auto read = read_whole(text);
+  if (!read) return "expected a whole number, found \"" + text + "\"";
+  seed = *read;
+  return {};
+}
+
+std::string read_seeds(const std::string& text, std::pair<std::uint64_t, std::uint64_t>& seeds) {
+  const std::size_t dots = text.find("..");
+  const auto first = dots == std::string::npos ? std::optional<std::uint64_t>{0}
+                                               : read_whole(text.substr(0, dots));
+  const auto last = read_whole(dots == std::string::npos ? text : text.substr(dots + 2));
+  if (!first || !last) return "expected N or A..B, found \"" + text + "\"";
+  if (dots == std::string::npos && *last == 0) return "no seeds at all";
+  seeds = {*first, dots == std::string::npos ? *last - 1 : *last};
+  if (seeds.first > seeds.second) return "the first seed is above the last in \"" + text + "\"";
+  return {};
+}
+
+std::string read_time(const std::string& text, std::optional<sim::Duration>& value) {
+  const auto read = read_duration(text);
+  if (!read || read->count() <= 0)
+    return "expected a duration such as 90s or 1h30m, found \"" + text + "\"";
+  value = *read;
+  return {};
+}
+
+std::string read_jobs(const std::string& text, unsigned& jobs) {
+  const auto read = read_whole(text);
+  if (!read || *read < 1 || *read > 1024) return "expected a number from 1 to 1024, found \"" + text + "\"";
+  jobs = static_cast<unsigned>(*read);
+  return {};
+}
+
+void format_option(CLI::App& app, Format& format, bool junit) {
+  value_option(app, "--format", format, junit ? "text|json|junit" : "text|json",
+               "how the result is written (default: text)",
+               [junit](const std::string& text, Format& chosen) -> std::string {
+                 if (text == "text") return chosen = Format::text, "";
+                 if (text == "json") return chosen = Format::json, "";
+                 if (text == "junit" && junit) return chosen = Format::junit, "";
+                 return "expected " + std::string{junit ? "text, json or junit" : "text or json"} +
+                        ", found \"" + text + "\"";
+               });
+}
+
+CLI::App* verb(CLI::App& app, const char* name, const char* sentence, const std::string& examples) {
+  CLI::App* verb = app.add_subcommand(name, sentence);
+  verb->footer("\nExamples:\n" + examples);
+  return verb;
+}
+
+// Options that the contract knows and this version does not.
+void refuse(CLI::App& app, const char* name, const char* metavar) {
+  app.add_option_function<std::string>(name, [name](const std::string&) {
+       throw CLI::ValidationError(name, later);
+     })->type_name(metavar)->group("");
+}
+
+void profile_option(CLI::App& app, std::string& profile, const char* about) {
+  value_option(app, "--profile", profile, "P", about, [](const std::string& text, std::string& name) {
+    if (model::profile(text) != nullptr) return name = text, std::string{};
+    return "there is no profile \"" + text + "\"; there are iot-hub-2026, iot-hub-2017 and mqtt-3.1.1";
+  });
+}
+
+void mutant_option(CLI::App& app, std::string& mutant, const char* about) {
+  value_option(app, "--mutant", mutant, "NAME", about, [](const std::string& text, std::string& name) {
+    if (model::find_mutant(text) != nullptr) return name = text, std::string{};
+    std::vector<std::string_view> known;
+    for (const model::Mutant& each : model::mutants()) known.emplace_back(each.name);
+    return "there is no mutant \"" + text + "\"" + did_you_mean(text, known) +
+           " (hubproof list mutants names them)";
+  });
+}
+
+unsigned cores() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+void run_options(CLI::App& app, RunArguments& run, std::pair<std::uint64_t, std::uint64_t>& seeds,
+                 bool& endless) {
+  app.add_option("SCENARIO", run.scenarios,
+                 "files, folders or names of scenarios (default: all of scenarios/smoke)");
+  CLI::Option* range = value_option(app, "--seeds", seeds, "N|A..B",
+                                    "seeds 0 to N-1, or A to B (default: 10)", read_seeds);
+  CLI::Option* one = value_option(app, "--seed", seeds, "S", "this seed only",
+                                  [](const std::string& text, auto& both) {
+                                    std::uint64_t seed = 0;
+                                    const std::string wrong = read_seed(text, seed);
+                                    both = {seed, seed};
+                                    return wrong;
+                                  });
+  one->excludes(range);
+  value_option(app, "--jobs", run.jobs, "J", "worker processes (default: one for each core)", read_jobs);
+  value_option(app, "--budget", run.budget, "TIME",
+               "begin no run after this time; without seeds, run as many as fit", read_time);
+  profile_option(app, run.profile, "what the hub promises, whatever the scenario says");
+  mutant_option(app, run.mutant, "a wrong hub or device (see: hubproof list mutants)");
+  app.add_flag("--first", run.first, "stop at the first failure");
+  app.add_flag("--verify", run.verify, "run each seed twice, in two processes, and compare");
+  app.add_option("--out", run.out, "write the result there too, in every format")->type_name("DIR");
+  format_option(app, run.format, true);
+  app.final_callback([&run, &endless, range, one] {
+    endless = run.budget && range->count() == 0 && one->count() == 0;
+  });
+
+  // For tests: accidents in the run of one seed, and a process that is told apart by its address.
+  const auto accident = [&app](const char* name, std::optional<std::uint64_t>& seed) {
+    value_option(app, name, seed, "SEED", "", [](const std::string& text, auto& into) {
+      std::uint64_t read = 0;
+      const std::string wrong = read_seed(text, read);
+      into = read;
+      return wrong;
+    })->group("");
+  };
+  accident("--test-crash", run.accidents.crash);
+  accident("--test-hang", run.accidents.hang);
+  accident("--test-memory", run.accidents.hoard);
+  app.add_flag("--test-nondeterminism", run.accidents.nondeterminism)->group("");
+  value_option(app, "--test-cpu-limit", run.cpu_limit, "TIME", "", read_time)->group("");
+}
+
+}  // namespace
+
+Command read_command_line(int argc, const char* const* argv) {
+  CLI::App app{"Proves, or breaks, the delivery promises of an IoT hub and of its devices.", "hubproof"};
+  app.set_version_flag("--version", std::string{"hubproof "} + version);
+  app.set_help_flag("-h,--help", "this text");
+  app.get_formatter()->column_width(32);
+  app.require_subcommand(1);
+  app.footer("\nExamples:\n"
+             "  hubproof run                           all of scenarios/smoke, 10 seeds each\n"
+             "  hubproof run lossy-cellular --seed 7   one run\n"
+             "  hubproof run --help                    options of a verb\n");
+
+  RunArguments run;
+  run.jobs = cores();
+  std::pair<std::uint64_t, std::uint64_t> seeds{0, 9};
+  bool endless = false;
+  CLI::App* run_verb = verb(app, "run", "simulate and judge",
+                            "  hubproof run --seeds 100\n"
+                            "  hubproof run scenarios/smoke/lossy-cellular.json --seed 4711\n"
+                            "  hubproof run --budget 60s --format json > result.json\n"
+                            "  hubproof run --mutant ack-before-durable --first\n");
+  run_options(*run_verb, run, seeds, endless);
+
+  ReplayArguments replay;
+  CLI::App* replay_verb = verb(app, "replay", "one run again, with its history and trace",
+                               "  hubproof replay lossy-cellular --seed 7 --history h.jsonl --trace t.txt\n");
+  replay_verb->add_option("SCENARIO", replay.scenario, "file or name of a scenario")->required();
+  CLI::Option* replay_seed =
+      value_option(*replay_verb, "--seed", replay.seed, "S", "which run", read_seed);
+  profile_option(*replay_verb, replay.profile, "as for run");
+  mutant_option(*replay_verb, replay.mutant, "as for run");
+  replay_verb->add_option("--history", replay.history, "write what participants asked and saw, as JSON lines")
+      ->type_name("FILE");
+  replay_verb->add_option("--trace", replay.trace, "write all that the simulator did, line by line")
+      ->type_name("FILE");
+  value_option(*replay_verb, "--until", replay.until, "TIME", "stop there, in simulated time", read_time);
+  format_option(*replay_verb, replay.format, false);
+  refuse(*replay_verb, "--pcap", "FILE");
+  refuse(*replay_verb, "--html", "FILE");
+
+  JudgeArguments judge;
+  CLI::App* judge_verb = verb(app, "judge", "judge a history from anywhere",
+                              "  hubproof judge history.jsonl\n"
+                              "  hubproof judge history.jsonl --profile iot-hub-2017 --format json\n");
+  judge_verb->add_option("HISTORY", judge.history, "JSON lines, as `replay --history` writes them")
+      ->required();
+  profile_option(*judge_verb, judge.profile, "what was promised, whatever the history says");
+  format_option(*judge_verb, judge.format, true);
+
+  ListArguments list;
+  CLI::App* list_verb = verb(app, "list", "what there is",
+                             "  hubproof list mutants\n  hubproof list checks --format json\n");
+  list_verb->add_option("WHAT", list.what, "scenarios, clauses, checks, faults, mutants or cases")
+      ->required()
+      ->check(CLI::IsMember({"scenarios", "clauses", "checks", "faults", "mutants", "cases"}));
+  format_option(*list_verb, list.format, false);
+
+  ServeArguments serve;
+  CLI::App* serve_verb = verb(app, "serve", "be the hub, on real sockets",
+                              "  hubproof serve --listen mqtt=127.0.0.1:1883 --store /tmp/hub --devices d0,d1\n");
+  serve_verb->add_option("--listen", serve.listen, "doors (default: mqtt=127.0.0.1:1883)")
+      ->type_name("SCHEME=HOST:PORT,...")
+      ->delimiter(',');
+  serve_verb->add_option("--store", serve.store, "where the hub keeps what it must not forget")
+      ->type_name("DIR");
+  profile_option(*serve_verb, serve.profile, "what the hub promises");
+  mutant_option(*serve_verb, serve.mutant, "a wrong hub");
+  serve_verb->add_option("--devices", serve.devices, "devices that exist from the start")
+      ->type_name("NAME,...")
+      ->delimiter(',');
+  serve_verb->add_option("--control", serve.control, "HTTP and JSON: what a back end does")
+      ->type_name("HOST:PORT");
+  serve_verb->add_option("--history", serve.history, "write what the hub saw, as JSON lines")
+      ->type_name("FILE");
+  refuse(*serve_verb, "--faults", "FILE");
+  refuse(*serve_verb, "--seed", "S");
+
+  ZooArguments zoo;
+  zoo.jobs = cores();
+  CLI::App* zoo_verb = verb(app, "zoo", "mutants against checks: the kill matrix",
+                            "  hubproof zoo --seeds 200 > reports/kill-matrix.md\n");
+  zoo_verb->group("");
+  zoo_verb->add_option("SCENARIO", zoo.scenarios, "as for run");
+  value_option(*zoo_verb, "--seeds", zoo.seeds, "N", "of each scenario, at most (default: 200)", read_seed);
+  value_option(*zoo_verb, "--jobs", zoo.jobs, "J", "processes", read_jobs);
+  zoo_verb->add_option("--mutant", zoo.mutants, "only these")->type_name("NAME");
+
+  for (const char* name : {"shrink", "conform"}) {
+    CLI::App* future = app.add_subcommand(name, later)->group("");
+    future->allow_extras();
+    future->parse_complete_callback([name] {
+      throw CLI::ValidationError(std::string{"hubproof "} + name, later);
+    });
+  }
+
+  try {
+    app.parse(argc, argv);
+    if (*replay_verb && replay_seed->count() == 0)
+      throw CLI::RequiredError("--seed S (bundles, which hold their seed, come with a later version)");
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      app.exit(error);  // help, or the version
+      return Done{exit_pass};
+    }
+    const CLI::App* asked = &app;
+    for (const CLI::App* each : app.get_subcommands()) asked = each;
+    const std::string path = asked == &app ? "hubproof" : "hubproof " + asked->get_name();
+    std::string what = error.what();
+    if (argc > 1 && asked == &app && argv[1][0] != '-') {
+      std::vector<std::string_view> known{"run", "replay", "shrink", "conform", "serve", "judge", "list"};
+      what = "there is no verb \"" + std::string{argv[1]} + "\"" + did_you_mean(argv[1], known);
+    }
+    std::fprintf(stderr, "%s: %s\nTry: %s --help\n", path.c_str(), what.c_str(), path.c_str());
+    return Done{exit_usage};
+  }
+
+  run.first_seed = seeds.first;
+  run.last_seed = endless ? ~std::uint64_t{0} - 1 : seeds.second;
+  if (*run_verb) return run;
+  if (*replay_verb) return replay;
+  if (*judge_verb) return judge;
+  if (*list_verb) return list;
+  if (*serve_verb) return serve;
+  return zoo;
+}
+
+}  // namespace hubproof::tools

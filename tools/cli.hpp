@@ -1,0 +1,93 @@
+// The command line: its verbs, options, help and exit codes. CLI11 stays behind cli.cpp; a verb gets
+// what was asked as plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "sim/time.hpp"
+#include "tools/render/render.hpp"
+
+namespace hubproof::tools {
+
+// The contract's exit codes.
+enum Exit : int {
+  exit_pass = 0,
+  exit_fail = 1,
+  exit_inconclusive = 2,
+  exit_usage = 64,
+  exit_bad_input = 65,
+  exit_unreachable = 69,
+  exit_broken = 70,
+  exit_cannot_write = 73
+};
+
+struct RunArguments {
+  std::vector<std::string> scenarios;        // files, folders, names; empty: all of scenarios/smoke
+  std::uint64_t first_seed = 0;
+  std::uint64_t last_seed = 9;
+  std::optional<sim::Duration> budget;       // of real time
+  unsigned jobs = 1;
+  std::string profile;
+  std::string mutant;
+  bool first = false;
+  bool verify = false;
+  std::string out;
+  Format format = Format::text;
+  Accidents accidents;                       // hidden: for tests
+  std::optional<sim::Duration> cpu_limit;    // hidden: for tests
+};
+
+struct ReplayArguments {
+  std::string scenario;
+  std::uint64_t seed = 0;
+  std::string profile;
+  std::string mutant;
+  std::string history;
+  std::string trace;
+  std::optional<sim::Duration> until;
+  Format format = Format::text;
+};
+
+struct JudgeArguments {
+  std::string history;
+  std::string profile;
+  Format format = Format::text;
+};
+
+struct ListArguments {
+  std::string what;
+  Format format = Format::text;
+};
+
+struct ServeArguments {
+  std::vector<std::string> listen;
+  std::string store;
+  std::string profile;
+  std::string mutant;
+  std::vector<std::string> devices;
+  std::string control;
+  std::string history;
+};
+
+struct ZooArguments {                        // hidden: the kill matrix
+  std::vector<std::string> scenarios;
+  std::uint64_t seeds = 200;
+  unsigned jobs = 1;
+  std::vector<std::string> mutants;
+};
+
+struct Done {                                // help was shown, or the command line was wrong
+  int code = 0;
+};
+
+using Command = std::variant<Done, RunArguments, ReplayArguments, JudgeArguments, ListArguments,
+                             ServeArguments, ZooArguments>;
+
+// Help goes to standard output, what is wrong to standard error.
+Command read_command_line(int argc, const char* const* argv);
+
+}  // namespace hubproof::tools

@@ -1,0 +1,85 @@
+#include "tools/output.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "tools/render/render.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+volatile sig_atomic_t interruptions = 0;
+
+void interrupted(int) {
+  interruptions = interruptions + 1;
+  signal(SIGINT, SIG_DFL);
+}
+
+bool complain(const std::string& where) {
+  std::fprintf(stderr, "hubproof: cannot write %s: %s\n", where.c_str(), std::strerror(errno));
+  return false;
+}
+
+}  // namespace
+
+bool colour_wanted() {
+  const char* no = std::getenv("NO_COLOR");
+  return isatty(STDOUT_FILENO) == 1 && (no == nullptr || *no == '\0');
+}
+
+bool print(const std::string& text) {
+  errno = 0;
+  const bool good = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  return good || complain("standard output");
+}
+
+bool write_file(const std::string& path, const std::string& text) {
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  if (file == nullptr) return complain(path);
+  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  const bool good = std::fclose(file) == 0 && written;
+  return good || complain(path);
+}
+
+ProgressLine::ProgressLine() : terminal_{isatty(STDERR_FILENO) == 1} {}
+
+void ProgressLine::show(const Progress& progress) {
+  if (!terminal_ || progress.elapsed < std::chrono::seconds{1}) return;
+  std::fprintf(stderr, "\r\x1b[K%s", progress_text(progress).c_str());
+  std::fflush(stderr);
+  shown_ = true;
+}
+
+void ProgressLine::clear() {
+  if (shown_) std::fprintf(stderr, "\r\x1b[K");
+  shown_ = false;
+}
+
+std::string progress_text(const Progress& progress) {
+  const auto elapsed = static_cast<std::uint64_t>(std::max<std::int64_t>(1, progress.elapsed.count()));
+  const double seconds = static_cast<double>(elapsed) * 1e-9;
+  const double rate = static_cast<double>(progress.done) / seconds;
+  std::string text = count_text(progress.done);
+  if (progress.total > 0) text += " of " + count_text(progress.total);
+  text += " runs  " + count_text(static_cast<std::uint64_t>(rate)) + "/s";
+  if (progress.total > progress.done && progress.done > 0) {
+    const double left = static_cast<double>(progress.total - progress.done) / rate;
+    text += "  " + span_text(static_cast<std::int64_t>(left) * 1'000'000'000) + " left";
+  }
+  return text + "  " + count_text(progress.failures) + (progress.failures == 1 ? " run" : " runs") +
+         " with findings";
+}
+
+Interruption::Interruption() {
+  interruptions = 0;
+  signal(SIGINT, interrupted);
+}
+Interruption::~Interruption() { signal(SIGINT, SIG_DFL); }
+bool Interruption::asked() { return interruptions > 0; }
+
+}  // namespace hubproof::tools

@@ -1,0 +1,76 @@
+// A campaign's result for programs: the document of the command line's contract.
+#include "tools/document.hpp"
+#include "tools/render/render.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+Document number(std::uint64_t value) { return Document::number(std::to_string(value)); }
+Document text(std::string value) { return Document::string(std::move(value)); }
+
+Document object(std::vector<Document::Member> members) {
+  Document document = Document::object();
+  document.members = std::move(members);
+  return document;
+}
+
+Document messages(const conformance::MessageCounts& counts) {
+  return object({{"d2c_sent", number(counts.d2c_sent)},
+                 {"d2c_acked", number(counts.d2c_acked)},
+                 {"d2c_read", number(counts.d2c_read)},
+                 {"c2d_sent", number(counts.c2d_sent)},
+                 {"c2d_received", number(counts.c2d_received)},
+                 {"c2d_settled", number(counts.c2d_settled)},
+                 {"feedback", number(counts.feedback)}});
+}
+
+Document clauses(const std::vector<ClauseCounts>& counts) {
+  Document document = Document::object();
+  for (std::size_t check = 0; check < counts.size(); ++check) {
+    const ClauseCounts& one = counts[check];
+    document.members.emplace_back(std::string{all_checks()[check].id},
+                                  object({{"pass", number(one.pass)},
+                                          {"not_exercised", number(one.not_exercised)},
+                                          {"inconclusive", number(one.inconclusive)},
+                                          {"fail", number(one.fail)}}));
+  }
+  return document;
+}
+
+Document failures(const std::vector<Failure>& list) {
+  Document document = Document::list();
+  for (const Failure& failure : list)
+    document.items.push_back(
+        object({{"seed", number(failure.seed)},
+                {"clause", text(std::string{all_checks()[failure.check].id})},
+                {"at_s", failure.event ? Document::number(seconds_text(failure.at)) : Document{}},
+                {"what", text(failure.what)},
+                {"bundle", Document{}}}));
+  return document;
+}
+
+}  // namespace
+
+std::string render_json(const CampaignResult& result, bool machine) {
+  Document scenarios = Document::list();
+  for (const ScenarioResult& one : result.scenarios)
+    scenarios.items.push_back(
+        object({{"name", text(one.name)},
+                {"file", machine ? text(one.file) : Document{}},
+                {"runs", number(one.runs)},
+                {"verdict", text(conformance::verdict_text(verdict_of(one.clauses)))},
+                {"digest", text(hex_text(one.digest))},
+                {"events", number(one.events)},
+                {"messages", messages(one.messages)},
+                {"simulated_s", Document::number(seconds_text(one.simulated))},
+                {"cpu_s", machine ? Document::number(rounded_seconds(one.cpu)) : Document{}},
+                {"clauses", clauses(one.clauses)},
+                {"failures", failures(one.failures)}}));
+  return write(object({{"hubproof", text(version)},
+                       {"seeds", text(std::to_string(result.first_seed) + ".." +
+                                      std::to_string(result.last_seed))},
+                       {"verdict", text(conformance::verdict_text(result.verdict()))},
+                       {"scenarios", std::move(scenarios)}}));
+}
+
+}  // namespace hubproof::tools

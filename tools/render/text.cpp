@@ -1,0 +1,152 @@
+// A campaign's result for people: scenarios, clauses, failures, and the verdict in the last line.
+#include <map>
+
+#include "tools/render/render.hpp"
+#include "tools/render/table.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+using conformance::Verdict;
+using Align = Table::Align;
+
+constexpr std::size_t shown_failures = 3;  // of one clause in one scenario
+
+std::string level_of(std::size_t check) { return conformance::level_text(all_checks()[check].level); }
+
+std::string word(Verdict verdict) {
+  return verdict == Verdict::not_exercised ? "not exercised" : conformance::verdict_text(verdict);
+}
+
+std::string coloured(const std::string& text, Verdict verdict, bool colour) {
+  if (!colour) return text;
+  const char* code = verdict == Verdict::fail ? "31" : verdict == Verdict::pass ? "32" : "33";
+  return "\x1b[" + std::string{code} + "m" + text + "\x1b[0m";
+}
+
+std::string scenario_table(const CampaignResult& result, bool machine) {
+  std::vector<Align> columns{Align::left, Align::right, Align::left,  Align::right, Align::right,
+                             Align::right, Align::right, Align::right, Align::right};
+  std::vector<std::string> head{"scenario", "runs", "verdict", "telemetry", "commands",
+                                "feedback", "simulated"};
+  if (machine) head.push_back("CPU ms/run");
+  head.push_back("digest");
+  Table table{columns};
+  table.row(head);
+  for (const ScenarioResult& one : result.scenarios) {
+    std::vector<std::string> row{one.name,
+                                 count_text(one.runs),
+                                 word(verdict_of(one.clauses)),
+                                 count_text(one.messages.d2c_sent),
+                                 count_text(one.messages.c2d_sent),
+                                 count_text(one.messages.feedback),
+                                 span_text(one.simulated)};
+    if (machine) {
+      const std::uint64_t tenths =
+          one.runs == 0 ? 0 : static_cast<std::uint64_t>(one.cpu) / one.runs / 100'000;
+      row.push_back(std::to_string(tenths / 10) + "." + std::to_string(tenths % 10));
+    }
+    row.push_back(hex_text(one.digest));
+    table.row(row);
+  }
+  return table.text();
+}
+
+std::string clause_table(const std::vector<ClauseCounts>& clauses) {
+  Table table{{Align::left, Align::left, Align::left, Align::right, Align::right, Align::right,
+               Align::right, Align::left}};
+  table.row({"clause", "level", "verdict", "pass", "not exercised", "inconclusive", "fail", ""});
+  for (std::size_t check = 0; check < clauses.size(); ++check) {
+    const ClauseCounts& counts = clauses[check];
+    table.row({std::string{all_checks()[check].id}, level_of(check), word(counts.verdict()),
+               count_text(counts.pass), count_text(counts.not_exercised),
+               count_text(counts.inconclusive), count_text(counts.fail),
+               std::string{all_checks()[check].sentence}});
+  }
+  return table.text();
+}
+
+std::string failure_text(const ScenarioResult& scenario, const Failure& failure, const Rendering& how) {
+  const conformance::About& about = all_checks()[failure.check];
+  const bool warning = about.level == conformance::Level::should;
+  std::string text = coloured(warning ? "WARN" : "FAIL", warning ? Verdict::inconclusive : Verdict::fail,
+                              how.colour) +
+                     "  " + std::string{about.id} + " [" + level_of(failure.check) + "]  " +
+                     std::string{about.sentence};
+  if (failure.event)
+    text += "    t=" + seconds_text(failure.at) + "s  event " + std::to_string(*failure.event);
+  text += "\n      " + failure.what + "\n";
+  if (how.machine) {
+    Scenario named;
+    named.name = scenario.name;
+    named.file = scenario.file;
+    text += "      reproduce: " + reproduce_line(named, failure.seed, how.command) + "\n";
+  }
+  return text;
+}
+
+std::string failures_text(const CampaignResult& result, const Rendering& how) {
+  std::string text;
+  for (const ScenarioResult& scenario : result.scenarios) {
+    std::map<std::size_t, std::vector<const Failure*>> by_check;
+    for (const Failure& failure : scenario.failures) by_check[failure.check].push_back(&failure);
+    for (const auto& [check, failures] : by_check) {
+      for (std::size_t at = 0; at < failures.size() && at < shown_failures; ++at)
+        text += "\n" + failure_text(scenario, *failures[at], how);
+      if (failures.size() > shown_failures) {
+        text += "      and in " + count_text(failures.size() - shown_failures) + " more runs of " +
+                scenario.name + ", with seeds";
+        for (std::size_t at = shown_failures; at < failures.size() && at < shown_failures + 5; ++at)
+          text += " " + std::to_string(failures[at]->seed);
+        text += failures.size() > shown_failures + 5 ? " ...\n" : "\n";
+      }
+    }
+  }
+  return text;
+}
+
+// The verdict and what stands behind it, in one line.
+std::string last_line(const CampaignResult& result, const Rendering& how) {
+  const std::vector<ClauseCounts> clauses = result.clauses();
+  std::uint64_t runs = 0;
+  std::int64_t simulated = 0, cpu = 0;
+  for (const ScenarioResult& one : result.scenarios) {
+    runs += one.runs;
+    simulated += one.simulated;
+    cpu += one.cpu;
+  }
+  std::size_t exercised = 0;
+  std::string failing, undecided, warnings;
+  for (std::size_t check = 0; check < clauses.size(); ++check) {
+    const Verdict verdict = clauses[check].verdict();
+    if (verdict != Verdict::not_exercised) ++exercised;
+    const conformance::Level level = all_checks()[check].level;
+    const bool must = level == conformance::Level::must || level == conformance::Level::limit;
+    std::string& list = verdict == Verdict::fail ? (must ? failing : warnings) : undecided;
+    if (verdict == Verdict::fail || (verdict == Verdict::inconclusive && must))
+      list += " " + std::string{all_checks()[check].id};
+  }
+  const Verdict verdict = result.verdict();
+  std::string text = coloured(word(verdict), verdict, how.colour) + ": " + count_text(runs) +
+                     (runs == 1 ? " run" : " runs") + " of " +
+                     std::to_string(result.scenarios.size()) +
+                     (result.scenarios.size() == 1 ? " scenario, " : " scenarios, ") +
+                     std::to_string(exercised) + " of " + std::to_string(clauses.size()) +
+                     " checks exercised, " + span_text(simulated) + " simulated";
+  if (how.machine) text += " in " + span_text(cpu) + " of CPU time";
+  if (!failing.empty()) text += "; failing:" + failing;
+  if (!undecided.empty()) text += "; undecided:" + undecided;
+  if (!warnings.empty()) text += "; warnings:" + warnings;
+  if (result.interrupted) text += "; interrupted, so this is what ran until then";
+  if (result.out_of_time) text += "; the time was over";
+  return text + "\n";
+}
+
+}  // namespace
+
+std::string render_text(const CampaignResult& result, const Rendering& how) {
+  return scenario_table(result, how.machine) + "\n" + clause_table(result.clauses()) +
+         failures_text(result, how) + "\n" + last_line(result, how);
+}
+
+}  // namespace hubproof::tools

@@ -1,0 +1,173 @@
+// hubproof list: what there is, each with its one sentence.
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#if __has_include("conformance/clause.hpp")
+#include "conformance/clause.hpp"
+#endif
+#include "model/mutants/mutant.hpp"
+#include "sim/fault.hpp"
+#include "tools/document.hpp"
+#include "tools/find_scenarios.hpp"
+#include "tools/output.hpp"
+#include "tools/render/table.hpp"
+#include "tools/verbs/verbs.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+// In the order of sim::fault_names.
+constexpr std::array<std::string_view, sim::fault_names.size()> fault_sentences{
+    "packets are lost, alone or in bursts",
+    "packets take longer",
+    "packets arrive twice",
+    "packets are held back, so that others overtake them",
+    "packets change on the way; their checksum tells",
+    "packets share a line of limited speed with a queue in front",
+    "nothing passes between some nodes: in full, one way, or for a part of them",
+    "both ends of a connection get RST",
+    "a connection falls silent for ever and neither end is told",
+    "the hub's name is not found",
+    "connects are answered with RST",
+    "a node and its host go down, and come up later",
+    "a process goes down; its host lives and answers with RST",
+    "a node goes down whenever it has come up",
+    "a node goes down and comes up at once",
+    "a process does nothing for a while, and then goes on",
+    "a process takes its time for each thing it does",
+    "a wall clock starts wrong, such as in 1970",
+    "a wall clock jumps",
+    "both clocks of a node run fast or slow",
+    "a wall clock glides to another time",
+    "a crash leaves garbage in the block that was being written",
+    "syncs fail",
+    "a disk takes nothing more",
+    "syncs take longer",
+    "a bit of a file flips",
+    "syncs get no answer",
+    "a radio sleeps most of the time (PSM, eDRX)",
+    "a radio changes its cell"};
+
+struct Item {
+  std::string name;
+  std::string level;                       // of clauses and checks
+  std::string sentence;
+  std::vector<Document::Member> more;      // for programs
+};
+
+Document words(const std::vector<std::string>& list) {
+  Document document = Document::list();
+  for (const std::string& word : list) document.items.push_back(Document::string(word));
+  return document;
+}
+
+Document text(std::string_view value) { return Document::string(std::string{value}); }
+
+std::string level(conformance::Level level) { return conformance::level_text(level); }
+
+std::vector<Item> scenarios(std::string& wrong) {
+  std::vector<Item> items;
+  const FoundScenarios found = find_scenarios(scenario_files(), {});
+  wrong = found.wrong;
+  for (const Scenario& scenario : found.scenarios)
+    items.push_back({scenario.name, {}, scenario.reason, {{"file", text(scenario.file)}}});
+  return items;
+}
+
+std::vector<Item> checks() {
+  std::vector<Item> items;
+  for (const conformance::About& about : all_checks()) {
+    std::vector<std::string> rests_on{about.rests_on.begin(), about.rests_on.end()};
+    items.push_back({std::string{about.id}, level(about.level), std::string{about.sentence},
+                     {{"rests_on", words(rests_on)}}});
+  }
+  return items;
+}
+
+std::vector<Item> clauses() {
+  std::vector<Item> items;
+#if __has_include("conformance/clause.hpp")
+  for (const conformance::Clause& clause : conformance::clauses()) {
+    std::vector<std::string> judged_by;
+    for (const conformance::About& about : all_checks())
+      if (about.id == clause.id || std::ranges::count(about.rests_on, clause.id) > 0)
+        judged_by.emplace_back(about.id);
+    items.push_back({std::string{clause.id}, level(clause.level), std::string{clause.sentence},
+                     {{"cases", Document::list()}, {"checks", words(judged_by)}}});
+  }
+#endif
+  return items;
+}
+
+std::vector<Item> faults() {
+  std::vector<Item> items;
+  constexpr std::array<std::string_view, 5> families{"network", "process", "clock", "disk", "radio"};
+  for (std::size_t at = 0; at < sim::fault_names.size(); ++at) {
+    const auto family = static_cast<std::size_t>(sim::family(static_cast<sim::FaultKind>(at)));
+    items.push_back({std::string{sim::fault_names[at]}, {}, std::string{fault_sentences[at]},
+                     {{"family", text(families[family])}}});
+  }
+  // Those of the hub are what a service does to devices, and how devices behave.
+  const auto hub = [&](const char* name, const char* sentence) {
+    items.push_back({name, {}, sentence, {{"family", text("hub")}}});
+  };
+  hub("disable", "a device is disabled, and enabled later (a service's registry)");
+  hub("recreate", "a device is deleted and created again (a service's registry)");
+  hub("purge", "the queue of a device is purged (a service's registry)");
+  hub("takeover", "two devices with one id push each other out (a group's twin_of)");
+  return items;
+}
+
+std::vector<Item> mutants() {
+  std::vector<Item> items;
+  for (const model::Mutant& mutant : model::mutants()) {
+    Item item{mutant.name, {}, mutant.sentence, {{"found_by", text(mutant.found_by)}}};
+    if (mutant.meant_for != nullptr) item.more.emplace_back("meant_for", text(mutant.meant_for));
+    if (mutant.issue != nullptr) item.more.emplace_back("issue", text(mutant.issue));
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+}  // namespace
+
+int list_verb(const ListArguments& arguments) {
+  std::vector<Item> items;
+  std::string wrong;
+  if (arguments.what == "scenarios") items = scenarios(wrong);
+  if (arguments.what == "clauses") items = clauses();
+  if (arguments.what == "checks") items = checks();
+  if (arguments.what == "faults") items = faults();
+  if (arguments.what == "mutants") items = mutants();
+  if (!wrong.empty()) {
+    std::fprintf(stderr, "%s", wrong.c_str());
+    return exit_bad_input;
+  }
+  const bool ids = arguments.what == "clauses" || arguments.what == "checks";
+  if (arguments.format == Format::text) {
+    if (arguments.what == "cases")
+      std::fprintf(stderr, "hubproof list: cases for foreign systems come with a later version\n");
+    Table table{std::vector<Table::Align>(3, Table::Align::left)};
+    for (const Item& item : items) {
+      std::vector<std::string> row{item.name, item.sentence};
+      if (ids) row.insert(row.begin() + 1, item.level);
+      table.row(std::move(row));
+    }
+    return print(table.text()) ? exit_pass : exit_cannot_write;
+  }
+  Document list = Document::list();
+  for (Item& item : items) {
+    Document entry = Document::object();
+    entry.members.emplace_back(ids ? "id" : "name", text(item.name));
+    if (ids) entry.members.emplace_back("level", text(item.level));
+    entry.members.emplace_back("sentence", text(item.sentence));
+    for (Document::Member& member : item.more) entry.members.push_back(std::move(member));
+    list.items.push_back(std::move(entry));
+  }
+  Document document = Document::object();
+  document.members.emplace_back(arguments.what, std::move(list));
+  return print(write(document)) ? exit_pass : exit_cannot_write;
+}
+
+}  // namespace hubproof::tools

@@ -1,0 +1,93 @@
+// hubproof run: every scenario with every seed, and what the checks say.
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "model/mutants/mutant.hpp"
+#include "tools/find_scenarios.hpp"
+#include "tools/output.hpp"
+#include "tools/verbs/verbs.hpp"
+
+namespace hubproof::tools {
+
+int exit_code(conformance::Verdict verdict) {
+  switch (verdict) {
+    case conformance::Verdict::fail: return exit_fail;
+    case conformance::Verdict::inconclusive: return exit_inconclusive;
+    case conformance::Verdict::pass:
+    case conformance::Verdict::not_exercised: break;
+  }
+  return exit_pass;
+}
+
+namespace {
+
+std::string render(const CampaignResult& result, Format format, const Rendering& how) {
+  switch (format) {
+    case Format::text: break;
+    case Format::json: return render_json(result);
+    case Format::junit: return render_junit(result);
+  }
+  return render_text(result, how);
+}
+
+bool write_all(const std::string& folder, const CampaignResult& result, Rendering how) {
+  how.colour = false;
+  return write_file(folder + "/report.txt", render_text(result, how)) &&
+         write_file(folder + "/report.json", render_json(result)) &&
+         write_file(folder + "/report.xml", render_junit(result));
+}
+
+}  // namespace
+
+int run_verb(const RunArguments& arguments) {
+  const FoundScenarios found = find_scenarios(arguments.scenarios, arguments.profile);
+  if (!found.wrong.empty()) {
+    std::fprintf(stderr, "%s", found.wrong.c_str());
+    return exit_bad_input;
+  }
+  if (!arguments.out.empty()) {
+    std::error_code failed;
+    std::filesystem::create_directories(arguments.out, failed);
+    if (failed) {
+      std::fprintf(stderr, "hubproof run: cannot make the folder %s: %s\n", arguments.out.c_str(),
+                   failed.message().c_str());
+      return exit_cannot_write;
+    }
+  }
+
+  WorkerPlan plan;
+  plan.scenarios = &found.scenarios;
+  plan.mutant = arguments.mutant.empty() ? nullptr : model::find_mutant(arguments.mutant);
+  plan.accidents = arguments.accidents;
+  if (!arguments.profile.empty()) plan.command += " --profile " + arguments.profile;
+  if (!arguments.mutant.empty()) plan.command += " --mutant " + arguments.mutant;
+
+  ProgressLine line;
+  const Interruption interruption;
+  CampaignOptions options;
+  options.first_seed = arguments.first_seed;
+  options.last_seed = arguments.last_seed;
+  options.jobs = arguments.jobs;
+  options.budget = arguments.budget;
+  options.stop_at_first = arguments.first;
+  options.verify = arguments.verify;
+  if (arguments.cpu_limit) options.cpu_limit = *arguments.cpu_limit;
+  options.progress = [&line](const Progress& progress) { line.show(progress); };
+  options.interrupted = Interruption::asked;
+  const CampaignResult result = campaign(plan, options);
+  line.clear();
+
+  Rendering how;
+  how.colour = colour_wanted();
+  how.command = plan.command;
+  bool written = print(render(result, arguments.format, how));
+  if (!arguments.out.empty()) written = write_all(arguments.out, result, how) && written;
+  if (!result.broken.empty()) {
+    std::fprintf(stderr, "hubproof is at fault: %s\n", result.broken.c_str());
+    return exit_broken;
+  }
+  return written ? exit_code(result.verdict()) : static_cast<int>(exit_cannot_write);
+}
+
+}  // namespace hubproof::tools

@@ -1,0 +1,17 @@
+// The verbs of the command line, one file each. Each prints its result and gives the exit code.
+#pragma once
+
+#include "tools/cli.hpp"
+
+namespace hubproof::tools {
+
+int run_verb(const RunArguments& arguments);
+int replay_verb(const ReplayArguments& arguments);
+int judge_verb(const JudgeArguments& arguments);
+int list_verb(const ListArguments& arguments);
+int serve_verb(const ServeArguments& arguments);
+int zoo_verb(const ZooArguments& arguments);
+
+int exit_code(conformance::Verdict verdict);  // of a campaign or a history
+
+}  // namespace hubproof::tools
