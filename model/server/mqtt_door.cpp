@@ -74,7 +74,8 @@ bool MqttDoor::received(Now now, ConnectionId id, View bytes, Effects& effects) 
   Session& session = sessions_[slot];
   if (session.stage != Stage::greeting) session.heard = now.mono;  // any traffic counts [MQTT-14]
 
-  std::unique_ptr<mqtt::Decoder> own = std::move(session.partial);
+  std::unique_ptr<mqtt::Decoder> own;
+  if (session.begun) own = std::move(session.partial);
   mqtt::Decoder& decoder = own ? *own : decoder_;
   decoder.feed(bytes);
   bool alive = true;
@@ -93,12 +94,12 @@ bool MqttDoor::received(Now now, ConnectionId id, View bytes, Effects& effects) 
     return true;
   }
   decoder.keep();
-  const bool partial = decoder.held() > 0;
-  if (own && partial) {
+  session.begun = decoder.held() > 0;
+  if (own && session.begun) {
     session.partial = std::move(own);
   } else if (own) {
     if (spare_.size() < most_spares) spare_.push_back(std::move(own));
-  } else if (partial) {
+  } else if (session.begun) {
     if (spare_.empty()) spare_.push_back(std::make_unique<mqtt::Decoder>(fresh_decoder(*rules_)));
     session.partial = std::move(spare_.back());
     spare_.pop_back();
