@@ -72,6 +72,7 @@ void Network::attach(Process& process) {
   ensure(static_cast<std::size_t>(process.id()) == hosts_.size());
   hosts_.emplace_back();
   hosts_.back().process = &process;
+  ++hosts_silent_;
 }
 
 void Network::everywhere(const PathSettings& settings) {
@@ -189,7 +190,17 @@ void Network::told(Socket socket) {
   if (const Found found = find(socket)) bury(*found.connection, found.side);
 }
 
+void Network::started(NodeId node) {
+  Host& home = host(node);
+  if (!home.up) --hosts_silent_;
+  home.up = true;
+}
+
 void Network::crashed(NodeId node, bool host_too) {
+  if (host_too && host(node).up) {
+    host(node).up = false;
+    ++hosts_silent_;
+  }
   host(node).ports.clear();
   for (const Socket socket : sockets(node)) {
     const Found found = find(socket);
@@ -457,16 +468,16 @@ void Network::reconsider(Connection& connection) {
 // The quick way.
 
 bool Network::touched(NodeId from, NodeId to) const {
-  return rules_held_ != 0 &&
-         (!rules_everywhere_.empty() || !hosts_[static_cast<std::size_t>(from)].rules_out.empty() ||
+  return (!rules_everywhere_.empty() || !hosts_[static_cast<std::size_t>(from)].rules_out.empty() ||
           !hosts_[static_cast<std::size_t>(to)].rules_in.empty());
 }
 
 bool Network::quiet(const Connection& connection, Side side) const {
   const End& from = connection.ends[side];
   const End& to = connection.ends[side ^ 1U];
-  return settings_[from.settings].quiet && !connection.black_holed && to.process->host_up() &&
-         !touched(from.process->id(), to.process->id());
+  return settings_[from.settings].quiet && !connection.black_holed &&
+         (hosts_silent_ == 0 || to.process->host_up()) &&
+         (rules_held_ == 0 || !touched(from.process->id(), to.process->id()));
 }
 
 bool Network::quick(const Connection& connection, Side side, std::size_t size) const {

@@ -77,6 +77,7 @@ class Network {
 
   // What processes tell.
   void attach(Process& process);  // in the order of ids
+  void started(NodeId node);
   void crashed(NodeId node, bool host_too);
   void taken(Socket socket, std::size_t bytes);  // bytes that waited reached the program
   void told(Socket socket);                      // of the end of the stream: the socket is dead
@@ -88,6 +89,7 @@ class Network {
  private:
   struct Host {
     Process* process = nullptr;
+    bool up = false;
     std::vector<std::uint16_t> ports;
     std::vector<std::uint32_t> rules_out, rules_in;  // each rule is kept at its shorter list
     Place* first = nullptr;                          // of this host's connections
@@ -196,6 +198,7 @@ class Network {
   std::vector<std::uint32_t> rules_spare_;
   std::vector<std::uint32_t> rules_everywhere_;
   std::size_t rules_held_ = 0;
+  std::size_t hosts_silent_ = 0;  // while none is, a write need not look at its peer's host
   std::vector<std::unique_ptr<Connection[]>> blocks_;
   std::vector<std::uint32_t> free_;
   std::uint32_t slots_ = 0;

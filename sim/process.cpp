@@ -17,6 +17,7 @@ void Process::start() {
   if (up_) return;
   up_ = true;
   host_up_ = true;
+  network_.started(id_);
   ++incarnation_;
   trace_.note(id_, Kind::started, incarnation_);
   free_at_ = scheduler_.now();

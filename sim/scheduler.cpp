@@ -29,6 +29,7 @@ void Scheduler::deal() {
       const auto* more = reinterpret_cast<const char*>(event.task.b);
       __builtin_prefetch(more);
       __builtin_prefetch(more + 64);
+      __builtin_prefetch(more + 128);
     }
   for (const Event& event : from) push(event);
   from.clear();
