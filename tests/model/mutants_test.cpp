@@ -9,7 +9,9 @@
 #include "model/mutants/mutant.hpp"
 #include "tests/model/server_driver.hpp"
 
-namespace hubproof::model {
+namespace hubproof::server_tests {
+
+using namespace model;
 namespace {
 
 // What a story shows, as text.
@@ -431,4 +433,4 @@ TEST(Mutants, ThereIsOneForEachCheck) {
 }
 
 }  // namespace
-}  // namespace hubproof::model
+}  // namespace hubproof::server_tests

@@ -16,7 +16,9 @@
 #include "model/mqtt/codec.hpp"
 #include "model/server.hpp"
 
-namespace hubproof::model {
+namespace hubproof::server_tests {
+
+using namespace model;
 
 // A packet that the hub sent, with its own copies.
 struct Got {
@@ -334,4 +336,4 @@ inline void subscribe(Driver& driver, ConnectionId id, const std::vector<std::st
   driver.feed(id, subscribe);
 }
 
-}  // namespace hubproof::model
+}  // namespace hubproof::server_tests

@@ -3,7 +3,9 @@
 
 #include "tests/model/server_driver.hpp"
 
-namespace hubproof::model {
+namespace hubproof::server_tests {
+
+using namespace model;
 namespace {
 
 using Kinds = std::vector<Packet>;
@@ -644,4 +646,4 @@ TEST(Link, AFeedbackReaderIsWokenByTheBatch) {
 }
 
 }  // namespace
-}  // namespace hubproof::model
+}  // namespace hubproof::server_tests

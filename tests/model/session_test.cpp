@@ -4,7 +4,9 @@
 
 #include "tests/model/server_driver.hpp"
 
-namespace hubproof::model {
+namespace hubproof::server_tests {
+
+using namespace model;
 namespace {
 
 constexpr std::uint8_t failed = 0x80;
@@ -539,4 +541,4 @@ TEST(Stream, HalfAPacketWaitsInOneConnectionWithoutHarmToOthers) {
 }
 
 }  // namespace
-}  // namespace hubproof::model
+}  // namespace hubproof::server_tests
