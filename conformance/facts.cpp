@@ -478,7 +478,8 @@ void Facts::take_connection(const Event& event) {
       if (!end.session_continues) end.subscribed = Subscribed::no;
       else if (end.subscribed == Subscribed::no) end.subscribed = Subscribed::unknown;
       if (end.clean) end.in_flight.clear();
-      if (valid(event.device)) holders[number(event.device)] = {number(event.observer), event.at};
+      if (valid(event.device)) 
+        holders[number(event.device)] = {number(event.observer), end.opened_at, event.at};
       break;
     case What::refused:
       end.connected = false;

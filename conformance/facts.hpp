@@ -377,6 +377,7 @@ class Facts {
   std::vector<DeviceEnd> device_ends;         // by observing node
   struct Holder {                             // who was accepted last as this device, at its own end
     std::uint32_t node = ~std::uint32_t{0};
+    std::int64_t asked_at = long_ago;         // its CONNECT left; the answer may have been long on its way
     std::int64_t at = long_ago;
   };
   std::vector<Holder> holders;                // by device

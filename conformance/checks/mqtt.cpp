@@ -68,7 +68,9 @@ void OneConnection::at_device(const Seen& seen) {
   const auto whom = static_cast<std::size_t>(event.device);
   if (whom >= seen.facts.holders.size()) return;
   const Facts::Holder& holder = seen.facts.holders[whom];
-  if (holder.node == static_cast<std::uint32_t>(event.observer) || holder.at <= end.accepted_at) return;
+  if (holder.node == static_cast<std::uint32_t>(event.observer)) return;
+  // The holder's connection is the newer one for certain if it was asked for after ours was accepted.
+  if (holder.asked_at <= end.accepted_at) return;
   if (event.what == What::ended) {
     if (!seen.facts.terms.hub_observed && end.connected && event.by != EndedBy::local) pass();
     return;
