@@ -355,8 +355,10 @@ class Take {
   }
   template <class T>
   void get(std::vector<T>& field) {
-    for (std::uint32_t left = reader_.u32(); left > 0 && reader_.left() > 0; --left)
-      get(field.emplace_back());
+    for (std::uint32_t left = reader_.u32(); left > 0 && reader_.ok(); --left) {
+      if (reader_.left() == 0) reader_.u8();  // too few: nothing is made of them
+      else get(field.emplace_back());
+    }
   }
 
   Reader reader_;

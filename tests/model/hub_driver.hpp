@@ -36,6 +36,7 @@ class HubDriver {
     std::vector<StoredFile> stored;
     for (const auto& [id, bytes] : files) stored.push_back({id, bytes});
     halted = false;
+    effects.clear();
     syncs.clear();
     hub->recover(now, stored, effects);
     perform();
@@ -123,6 +124,7 @@ class HubDriver {
   // Sequence numbers of everything that a reader can see in the partition of the device.
   std::vector<std::uint64_t> sequences(std::string_view id) {
     std::vector<std::uint64_t> numbers;
+    if (hub->find(id) == DeviceIndex::none) return numbers;
     for (std::uint64_t from = 1;;) {
       const Telemetry part = read(hub->partition(hub->find(id)), from);
       if (part.events.empty()) return numbers;
