@@ -94,7 +94,9 @@ void Facts::take(const Event& event, std::uint64_t index, Telemetry* telemetry, 
   if (valid(event.observer)) {
     Node& observer = nodes[number(event.observer)];
     observer.observed = true;
-    if (observer.role == Role::hub && event.at - hub_marks_[hub_mark_] >= second / 4)
+    // What is told about the run, even by the hub's recorder, is no sign that the hub did something.
+    const bool acted = event.what < What::started;
+    if (observer.role == Role::hub && acted && event.at - hub_marks_[hub_mark_] >= second / 4)
       hub_marks_[hub_mark_ = (hub_mark_ + 1) % marks] = event.at;
   }
   switch (event.what) {
