@@ -31,7 +31,9 @@ bool FullIsAnswered::owed(const Facts& facts, const Command& command) const {
   std::int64_t outcome = std::max(command.expiry - facts.hub_clock.low, facts.hub_clock_changed_at);
   if (command.end != End::none) outcome = std::min(outcome, command.end_at);
   outcome = std::max({outcome, facts.healed_at, facts.hub_started_at});
-  if (facts.now < outcome + facts.terms.feedback_batch_ns + facts.terms.settle_ns) return false;
+  // Its batch forms, waits out the lock of a reader that was lost, and travels.
+  const std::int64_t way = facts.terms.feedback_batch_ns + facts.terms.feedback_lock_ns + 60 * second;
+  if (facts.now < outcome + way) return false;
   const std::int64_t earliest = command.invoked_at + facts.hub_clock.floor;
   if (facts.hub_clock.maybe_was_past(earliest + facts.terms.feedback_ttl_ns, facts.now)) return false;
   if (facts.terms.count_every_return && facts.hub_epoch >= facts.terms.feedback_max_delivery_count / 2)

@@ -83,8 +83,8 @@ void DeviceQueue::move_all(StepOf&& step_of, Changes& changes) {
 }
 
 bool DeviceQueue::deliverable() const {
-  return std::ranges::any_of(entries_, [&](const Entry& entry) {
-    return !rules_->lock_hides || std::holds_alternative<Enqueued>(entry.state);
+  return std::ranges::any_of(entries_, [](const Entry& entry) {
+    return std::holds_alternative<Enqueued>(entry.state);
   });
 }
 
@@ -97,7 +97,8 @@ void DeviceQueue::add(Entry entry) { entries_.push_back(std::move(entry)); }
 
 const DeviceQueue::Entry* DeviceQueue::deliver(LockToken token, Holder holder, Instant until) {
   for (Entry& entry : entries_) {  // first by sequence number, also after a return [OPEN-03]
-    if (rules_->lock_hides && !std::holds_alternative<Enqueued>(entry.state)) continue;
+    const bool hidden = rules_->lock_hides || holder != Holder::link;
+    if (hidden && !std::holds_alternative<Enqueued>(entry.state)) continue;
     entry.state = next(Enqueued{}, Deliver{token, holder, until});
     entry.token_before = std::exchange(entry.token, token);
     return &entry;

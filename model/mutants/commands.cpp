@@ -25,7 +25,7 @@ constexpr Mutant zoo[] = {
        rules.hub.expiry_scan = 10s;
      }},
     {"expiry-off-by-one-tick", "a message lives for one tick of the clock beyond its expiry",
-     "search", nullptr, "INV-10",
+     "run", nullptr, "INV-10",
      [](Rules& rules) {
        rules.hub.expired = [](Date now, Date expiry) { return now > expiry + 1ms; };
      }},

@@ -18,7 +18,7 @@ constexpr Mutant zoo[] = {
      }},
     {"torn-record-accepted",
      "recovery takes a record whose checksum is wrong, half of it never written", "run", nullptr,
-     "INV-02", [](Rules& rules) { rules.hub.checks_crc = false; }},
+     "INV-25", [](Rules& rules) { rules.hub.checks_crc = false; }},
     {"duplicate-forgotten-on-takeover",
      "after a takeover a PUBLISH with DUP is taken for one that the older connection had stored, "
      "and "
