@@ -407,7 +407,8 @@ std::vector<Fault> draw(Choices& choices, const NemesisSpec& spec) {
     for (std::uint32_t i = 0; i < menu.at_most && begins < spec.until; ++i) {
       Fault fault = one_of(menu, pick);
       fault.from = begins;
-      const Duration length = std::max<Duration>(pick.time(menu.length), Duration{1});
+      // Without a length it lasts until heal, like any fault that ends where it begins.
+      const Duration length = std::max<Duration>(pick.time(menu.length), Duration{0});
       fault.until = std::min(begins + length, spec.until);
       begins = fault.until + std::max<Duration>(pick.time(menu.gap), Duration{1});
       const auto place =

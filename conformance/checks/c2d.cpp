@@ -179,6 +179,8 @@ bool OneFinalState::expired_late(const Seen& seen) const {
   const std::int64_t due = expiry - facts.hub_clock.low;          // the latest true time of it
   const std::int64_t done = event.date - facts.hub_clock.high;    // the earliest
   if (facts.hub_disturbed_at >= expiry - facts.hub_clock.high) return false;
+  // A clock that was set meanwhile may have shown the expiry long before, and stamped the outcome so.
+  if (facts.hub_clock_changed_at >= seen.command->invoked_at) return false;
   return facts.faults == 0 || facts.hub_was_awake(due + second / 2, done - second / 2);
 }
 
