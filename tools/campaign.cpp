@@ -309,7 +309,7 @@ Verdict verdict_of(const std::vector<ClauseCounts>& clauses) {
 }
 
 std::vector<ClauseCounts> CampaignResult::clauses() const {
-  std::vector<ClauseCounts> sum(all_checks().size());
+  std::vector<ClauseCounts> sum(scenarios.empty() ? 0 : scenarios.front().clauses.size());
   for (const ScenarioResult& scenario : scenarios)
     for (std::size_t check = 0; check < sum.size(); ++check) sum[check] += scenario.clauses[check];
   return sum;

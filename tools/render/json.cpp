@@ -37,15 +37,20 @@ Document clauses(const std::vector<ClauseCounts>& counts) {
   return document;
 }
 
+std::vector<Document::Member> evidence(const Failure& failure) {
+  return {{"clause", text(std::string{all_checks()[failure.check].id})},
+          {"at_s", failure.event ? Document::number(seconds_text(failure.at)) : Document{}},
+          {"what", text(failure.what)}};
+}
+
 Document failures(const std::vector<Failure>& list) {
   Document document = Document::list();
-  for (const Failure& failure : list)
-    document.items.push_back(
-        object({{"seed", number(failure.seed)},
-                {"clause", text(std::string{all_checks()[failure.check].id})},
-                {"at_s", failure.event ? Document::number(seconds_text(failure.at)) : Document{}},
-                {"what", text(failure.what)},
-                {"bundle", Document{}}}));
+  for (const Failure& failure : list) {
+    Document one = object(evidence(failure));
+    one.members.insert(one.members.begin(), {"seed", number(failure.seed)});
+    one.members.emplace_back("bundle", Document{});
+    document.items.push_back(std::move(one));
+  }
   return document;
 }
 
@@ -71,6 +76,23 @@ std::string render_json(const CampaignResult& result, bool machine) {
                                       std::to_string(result.last_seed))},
                        {"verdict", text(conformance::verdict_text(result.verdict()))},
                        {"scenarios", std::move(scenarios)}}));
+}
+
+std::string render_judged_json(const CampaignResult& result, const std::string& profile) {
+  const ScenarioResult& one = result.scenarios.front();
+  Document list = Document::list();
+  for (const Failure& failure : one.failures) {
+    list.items.push_back(object(evidence(failure)));
+    if (failure.event) list.items.back().members.emplace_back("event", number(*failure.event));
+  }
+  return write(object({{"hubproof", text(version)},
+                       {"history", text(one.file)},
+                       {"profile", text(profile)},
+                       {"verdict", text(conformance::verdict_text(result.verdict()))},
+                       {"events", number(one.events)},
+                       {"messages", messages(one.messages)},
+                       {"clauses", clauses(one.clauses)},
+                       {"failures", std::move(list)}}));
 }
 
 }  // namespace hubproof::tools

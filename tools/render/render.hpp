@@ -15,6 +15,7 @@ enum class Format : std::uint8_t { text, json, junit };
 
 struct Rendering {
   bool machine = true;       // CPU time and paths may be told; a replay tells none
+  bool history = false;      // it is a history that was judged: no runs, no seeds
   bool colour = false;
   std::string command;       // options that a reproduce line needs besides the seed
 };
@@ -22,6 +23,9 @@ struct Rendering {
 std::string render_text(const CampaignResult& result, const Rendering& how);
 std::string render_json(const CampaignResult& result, bool machine = true);
 std::string render_junit(const CampaignResult& result);
+
+// One history that was judged, as a result of one run; `profile` is what it was judged by.
+std::string render_judged_json(const CampaignResult& result, const std::string& profile);
 
 std::string seconds_text(std::int64_t nanoseconds);        // "93.214", exact
 std::string rounded_seconds(std::int64_t nanoseconds);     // "12.3": for people

@@ -24,6 +24,14 @@ std::string coloured(const std::string& text, Verdict verdict, bool colour) {
   return "\x1b[" + std::string{code} + "m" + text + "\x1b[0m";
 }
 
+std::string messages_line(const ScenarioResult& one) {
+  const conformance::MessageCounts& m = one.messages;
+  return one.name + ": " + count_text(one.events) + " events; telemetry: " + count_text(m.d2c_sent) +
+         " sent, " + count_text(m.d2c_acked) + " acknowledged, " + count_text(m.d2c_read) +
+         " read; commands: " + count_text(m.c2d_sent) + " sent, " + count_text(m.c2d_received) +
+         " received, " + count_text(m.c2d_settled) + " settled; feedback: " + count_text(m.feedback) + "\n";
+}
+
 std::string scenario_table(const CampaignResult& result, bool machine) {
   std::vector<Align> columns{Align::left, Align::right, Align::left,  Align::right, Align::right,
                              Align::right, Align::right, Align::right, Align::right};
@@ -127,12 +135,13 @@ std::string last_line(const CampaignResult& result, const Rendering& how) {
       list += " " + std::string{all_checks()[check].id};
   }
   const Verdict verdict = result.verdict();
-  std::string text = coloured(word(verdict), verdict, how.colour) + ": " + count_text(runs) +
-                     (runs == 1 ? " run" : " runs") + " of " +
-                     std::to_string(result.scenarios.size()) +
-                     (result.scenarios.size() == 1 ? " scenario, " : " scenarios, ") +
-                     std::to_string(exercised) + " of " + std::to_string(clauses.size()) +
-                     " checks exercised, " + span_text(simulated) + " simulated";
+  std::string text = coloured(word(verdict), verdict, how.colour) + ": ";
+  if (!how.history)
+    text += count_text(runs) + (runs == 1 ? " run" : " runs") + " of " +
+            std::to_string(result.scenarios.size()) +
+            (result.scenarios.size() == 1 ? " scenario, " : " scenarios, ");
+  text += std::to_string(exercised) + " of " + std::to_string(clauses.size()) + " checks exercised";
+  if (!how.history) text += ", " + span_text(simulated) + " simulated";
   if (how.machine) text += " in " + span_text(cpu) + " of CPU time";
   if (!failing.empty()) text += "; failing:" + failing;
   if (!undecided.empty()) text += "; undecided:" + undecided;
@@ -145,7 +154,9 @@ std::string last_line(const CampaignResult& result, const Rendering& how) {
 }  // namespace
 
 std::string render_text(const CampaignResult& result, const Rendering& how) {
-  return scenario_table(result, how.machine) + "\n" + clause_table(result.clauses()) +
+  const std::string head = how.history ? messages_line(result.scenarios.front())
+                                       : scenario_table(result, how.machine);
+  return head + "\n" + clause_table(result.clauses()) +
          failures_text(result, how) + "\n" + last_line(result, how);
 }
 

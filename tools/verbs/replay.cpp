@@ -4,9 +4,7 @@
 #include <cstring>
 #include <memory>
 
-#if __has_include("conformance/history_json.hpp")
 #include "conformance/history_json.hpp"
-#endif
 #include "model/mutants/mutant.hpp"
 #include "tools/find_scenarios.hpp"
 #include "tools/output.hpp"
@@ -25,14 +23,12 @@ class Scribe final : public Observer, public sim::TraceSink {
   void attach(RunOptions& options) override {
     if (trace_ != nullptr) options.trace = this;
     if (history_ == nullptr) return;
-#if __has_include("conformance/history_json.hpp")
     options.on_header = [this](const model::History& header) {
       put(history_, conformance::write_header(header));
     };
     options.on_event = [this](const model::History& header, const model::Event& event) {
       put(history_, conformance::write_event(header, event));
     };
-#endif
   }
   bool finish() override {
     for (std::FILE* file : {history_, trace_})
