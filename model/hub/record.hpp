@@ -3,6 +3,7 @@
 // file's when read.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -345,7 +346,10 @@ class Take {
   void get(std::uint16_t& field) { field = reader_.u16(); }
   void get(std::uint32_t& field) { field = reader_.u32(); }
   void get(std::uint64_t& field) { field = reader_.u64(); }
-  void get(Date& field) { field = Date{Duration{reader_.i64()}}; }
+  void get(Date& field) {  // a torn one that is taken for whole must not overflow what is reckoned with it
+    constexpr std::int64_t farthest = 4'000'000'000'000'000'000;
+    field = Date{Duration{std::clamp(reader_.i64(), -farthest, farthest)}};
+  }
   void get(std::string_view& field) { field = reader_.string16(); }
   void get(View& field) { field = reader_.bytes32(); }
   template <class T>
