@@ -40,6 +40,7 @@ std::string span_text(std::int64_t nanoseconds) {
   };
   constexpr std::array<Unit, 4> units{{{"d", 86'400}, {"h", 3'600}, {"m", 60}, {"s", 1}}};
   const std::int64_t seconds = nanoseconds / 1'000'000'000;
+  if (seconds < 1) return std::to_string(nanoseconds / 1'000'000) + "ms";
   if (seconds < 60) return rounded_seconds(nanoseconds / 100'000'000 * 100'000'000) + "s";
   for (std::size_t at = 0; at + 1 < units.size(); ++at) {
     if (seconds < units[at].seconds) continue;
