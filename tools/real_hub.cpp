@@ -13,6 +13,7 @@
 
 #include "tools/asio_port.hpp"
 #include "tools/control.hpp"
+#include "tools/control_history.hpp"
 #include "tools/endpoint.hpp"
 #include "tools/real_disk.hpp"
 
@@ -25,6 +26,11 @@ using boost::asio::ip::tcp;
 constexpr std::size_t most_backlog = 16u << 20;
 // How soon after somebody set the wall clock the machine looks at it again.
 constexpr model::Duration longest_sleep = std::chrono::seconds{1};
+// The system's clock may be slewed by so much before the history tells of it.
+constexpr model::Duration clock_noise = std::chrono::milliseconds{5};
+// Participants of the history; devices follow.
+constexpr model::NodeIndex hub_node{0};
+constexpr model::NodeIndex service_node{1};
 // For what was said last to reach the peers.
 constexpr std::chrono::seconds last_words{1};
 
@@ -79,7 +85,7 @@ struct RealHub::Parts final : PortUser {
         port{context, *this},
         control{{RealNet::now,
                  [this](const model::Request& request, Control::Answer answer) {
-                   ask(request, std::move(answer));
+                   ask_as_service(request, std::move(answer));
                  },
                  [this](model::ConnectionId to, model::View bytes) { port.send(to, bytes); },
                  [this](model::ConnectionId ended_one) {
@@ -90,7 +96,7 @@ struct RealHub::Parts final : PortUser {
         signals{context},
         began{RealNet::now().mono} {
     history.terms = model::terms(which);
-    history.participants.push_back({"hub", model::Role::hub});
+    history.participants = {{"hub", model::Role::hub}, {"control", model::Role::service}};
     server.name_devices([this](std::string_view id) { return index_of(id); });
   }
 
@@ -121,6 +127,7 @@ struct RealHub::Parts final : PortUser {
   void woken() override {
     next_look = RealNet::now().mono + longest_sleep;
     control.woken();
+    if (clock_was_set()) tell_clock();
     server.woken(RealNet::now(), effects);
     done();
   }
@@ -133,16 +140,57 @@ struct RealHub::Parts final : PortUser {
     done();
   }
 
-  // Port.
-  void record(std::vector<model::Event>& events) {
-    if (!settings.on_event) return;
+  // The control door's caller is a service, and tells what a service tells.
+  void ask_as_service(const model::Request& request, Control::Answer answer) {
+    if (!settings.on_event) return ask(request, std::move(answer));
+    const auto name = [this](std::string_view id) { return index_of(id); };
+    record(service_node, events_of(request, name));
+    ask(request, [this, name, request, answer = std::move(answer)](const model::Response& response) {
+      record(service_node, events_of(request, response, name));
+      answer(response);
+    });
+  }
+
+  // History.
+  void record(model::NodeIndex observer, std::vector<model::Event> events) {
     const model::Now now = RealNet::now();
     for (model::Event& event : events) {
       event.at = (now.mono - began).count();
       event.local = now.wall.time_since_epoch().count();
-      event.observer = model::NodeIndex{0};
+      event.observer = observer;
       settings.on_event(history, event);
     }
+  }
+  void tell(model::NodeIndex node, model::What what) {
+    if (!settings.on_event) return;
+    model::Event event;
+    event.what = what;
+    event.device = node;
+    record(node, {event});
+  }
+  // Hub and service read the system's clock: its date, less true time, until somebody sets it.
+  void tell_clock() {
+    const model::Now now = RealNet::now();
+    clock_offset = now.wall.time_since_epoch() - (now.mono - began);
+    if (!settings.on_event) return;
+    for (const model::NodeIndex node : {hub_node, service_node}) {
+      model::Event event;
+      event.what = model::What::clock;
+      event.device = node;
+      event.offset_low = (clock_offset - clock_noise).count();
+      event.offset_high = (clock_offset + clock_noise).count();
+      record(node, {event});
+    }
+  }
+  bool clock_was_set() const {
+    const model::Now now = RealNet::now();
+    const auto moved = now.wall.time_since_epoch() - (now.mono - began) - clock_offset;
+    return moved > clock_noise || moved < -clock_noise;
+  }
+
+  // Port.
+  void record(std::vector<model::Event>& events) {
+    if (settings.on_event) record(hub_node, std::move(events));
   }
   void send(model::ConnectionId connection, model::View bytes) { port.send(connection, bytes); }
   void close(model::ConnectionId connection) { port.close(connection); }
@@ -186,6 +234,7 @@ struct RealHub::Parts final : PortUser {
   boost::asio::signal_set signals;
   model::Instant began;
   model::Instant next_look{};
+  model::Duration clock_offset{};
   model::History history;
   std::map<std::string, model::NodeIndex, std::less<>> participants;
   std::unordered_set<model::ConnectionId> controls;
@@ -214,8 +263,9 @@ bool RealHub::open(std::string& problem) {
   std::vector<model::StoredFile> files;
   for (const RealDisk::File& file : held)
     files.push_back({static_cast<model::FileId>(file.name), file.bytes});
-  std::vector<model::Event> started{{.what = model::What::started, .device = model::NodeIndex{0}}};
-  parts_->record(started);
+  for (const model::NodeIndex node : {hub_node, service_node})
+    parts_->tell(node, model::What::started);
+  parts_->tell_clock();
   parts_->next_look = RealNet::now().mono + longest_sleep;
   parts_->server.recover(RealNet::now(), files, parts_->effects);
   parts_->done();
@@ -266,6 +316,7 @@ RealHub::End RealHub::run(const std::function<bool()>& until) {
   if (parts_->stopping && !parts_->halted) {
     parts_->signals.cancel();
     parts_->port.stop();
+    parts_->tell(hub_node, model::What::finished);
     parts_->context.run_for(last_words);
   }
   return parts_->halted ? End::halted : End::stopped;
@@ -273,6 +324,13 @@ RealHub::End RealHub::run(const std::function<bool()>& until) {
 
 void RealHub::stop() {
   boost::asio::post(parts_->context, [parts = parts_.get()] { parts->stopping = true; });
+}
+
+void RealHub::post_request(const model::Request& request, model::Server::Answer answer) {
+  boost::asio::post(parts_->context,
+                    [parts = parts_.get(), request, answer = std::move(answer)]() mutable {
+                      parts->ask(request, std::move(answer));
+                    });
 }
 
 const std::string& RealHub::problem() const { return parts_->problem; }

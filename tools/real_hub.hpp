@@ -40,7 +40,10 @@ class RealHub {
 
   void on_signals();                          // SIGINT and SIGTERM stop it
   End run(const std::function<bool()>& until = {});  // until stopped, halted, or `until` says so
-  void stop();                                // from any thread
+  // From any thread, while it runs.
+  void stop();
+  void post_request(const model::Request& request, model::Server::Answer answer);
+
   const std::string& problem() const;         // why it halted
 
  private:

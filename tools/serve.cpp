@@ -2,8 +2,10 @@
 
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <string_view>
 
+#include "tools/history_file.hpp"
 #include "tools/real_hub.hpp"
 
 namespace hubproof::tools {
@@ -114,9 +116,21 @@ int serve(const ServeOptions& options) {
   }
 
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a full disk, and said so
-  RealHub hub{options.rules, {options.store, {}}};
-  hub.on_signals();
   std::string problem;
+  std::unique_ptr<HistoryFile> history;
+  RealHub::Settings settings{options.store, {}};
+  if (!options.history.empty()) {
+    history = HistoryFile::open(options.history, problem);
+    if (!history) return refuse(cannot_write, "--history: " + problem);
+    settings.on_event = [&history](const model::History& header, const model::Event& event) {
+      const bool failed_before = history->failed();
+      history->write(header, event);
+      if (history->failed() && !failed_before)
+        remark("the history cannot be written any more: it ends here");
+    };
+  }
+  RealHub hub{options.rules, std::move(settings)};
+  hub.on_signals();
   std::string lines;
   std::string host;
   std::string service;
