@@ -128,7 +128,7 @@ struct HubRules {
   // Does settling need a lock that still lives? [C2D-14, INV-12]
   bool settle_needs_live_lock = true;
   // Does a completed message leave the queue? [C2D-20]
-  bool completed_is_final = true;
+  bool (*completed_is_final)(std::uint64_t token) = [](std::uint64_t) { return true; };
   // Has a message been returned too often to stay? [C2D-18, OPEN-02: n deliveries]
   bool (*count_exceeded)(std::uint32_t count, std::uint32_t max) = [](std::uint32_t count,
                                                                       std::uint32_t max) {

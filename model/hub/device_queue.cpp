@@ -62,7 +62,9 @@ void move(const HubRules& rules, DeviceQueue::Entry& entry, const Step& step,
     change.final = final->status;
     if (entry.ack != Ack::none)
       change.message_id = MessageView{entry.flat}.system(System::message_id).value_or("");
-    if (final->status == Status::success && !rules.completed_is_final) entry.state = Enqueued{};
+    if (final->status == Status::success &&
+        !rules.completed_is_final(static_cast<std::uint64_t>(entry.token)))
+      entry.state = Enqueued{};
   } else if (!std::holds_alternative<Enqueued>(entry.state)) {
     return;
   }

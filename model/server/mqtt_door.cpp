@@ -521,16 +521,9 @@ void MqttDoor::deliver(Now now, DeviceIndex device, Effects& effects) {
 void MqttDoor::deliver(Now now, Session& session, Effects& effects) {
   if (session.stage != Stage::live || !session.inbox) return;
   Inbox& inbox = *session.inbox;
-  // A message whose lock has run out is the hub's again; a late PUBACK for it finds nothing.
-  // Without resends on a living connection its place and its packet id stay taken until then
-  // [H-23].
-  if (rules_->resend_while_connected)
-    std::erase_if(inbox.flights,
-                  [&](const Flight& flight) { return rules_->lock_ended(now.mono, flight.until); });
   while (inbox.open && inbox.qos != Inbox::nothing && hub_->deliverable(session.device)) {
-    if (inbox.flights.size() >= rules_->c2d_window) {
-      const Instant first = std::ranges::min_element(inbox.flights, {}, &Flight::until)->until;
-      if (inbox.retry != first && first > now.mono) alarm(inbox.retry = first, session.id);
+    if (const auto until = full_until(now, inbox)) {
+      if (inbox.retry != *until && *until > now.mono) alarm(inbox.retry = *until, session.id);
       return;
     }
     const auto delivery = hub_->deliver(now, session.device, holder(session.id), effects);
@@ -539,12 +532,33 @@ void MqttDoor::deliver(Now now, Session& session, Effects& effects) {
   }
 }
 
+// A message whose lock has run out is the hub's again and takes no place in the window. Its packet
+// id stays taken and known, for the late PUBACK whose token is dead [C2D-14], as long as there is
+// room. Without resends on a living connection it is under way until that PUBACK [H-23]. When the
+// window is full: the instant at which a lock makes room; else nothing.
+std::optional<Instant> MqttDoor::full_until(Now now, Inbox& inbox) const {
+  const auto over = [&](const Flight& flight) {
+    return rules_->resend_while_connected && rules_->lock_ended(now.mono, flight.until);
+  };
+  std::size_t under_way = 0;
+  Instant first = Instant::max();
+  for (const Flight& flight : inbox.flights) {
+    if (over(flight)) continue;
+    ++under_way;
+    first = std::min(first, flight.until);
+  }
+  if (under_way >= rules_->c2d_window) return first;
+  if (inbox.flights.size() >= 4 * std::size_t{rules_->c2d_window})
+    inbox.flights.erase(std::ranges::find_if(inbox.flights, over));
+  return std::nullopt;
+}
+
 void MqttDoor::push(Now now, Session& session, const Delivery& delivery, Effects& effects) {
   Inbox& inbox = *session.inbox;
-  if (const auto held = std::ranges::find(inbox.flights, delivery.sequence, &Flight::sequence);
-      held !=
-      inbox.flights.end()) {  // not resent on a living connection: its lock is renewed [H-23]
-    held->token = delivery.token;
+  const auto held = std::ranges::find(inbox.flights, delivery.sequence, &Flight::sequence);
+  if (held != inbox.flights.end() && !rules_->resend_while_connected) {
+    held->token =
+        delivery.token;  // not sent again on a living connection: its lock is renewed [H-23]
     held->until = now.mono + rules_->lock;
     return;
   }

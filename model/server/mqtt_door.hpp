@@ -44,7 +44,7 @@ class MqttDoor {
  private:
   enum class Stage : std::uint8_t { greeting, accepting, live };
 
-  // A QoS 1 delivery that the device has not acknowledged.
+  // A QoS 1 delivery that the device has not acknowledged, also one whose lock has run out.
   struct Flight {
     mqtt::PacketId id = 0;
     LockToken token{};
@@ -135,6 +135,7 @@ class MqttDoor {
   Ticket append(Now now, Session& session, Effects& effects);
   Ticket store(Now now, const Session& session, Effects& effects);
   void deliver(Now now, Session& session, Effects& effects);
+  std::optional<Instant> full_until(Now now, Inbox& inbox) const;
   void push(Now now, Session& session, const Delivery& delivery, Effects& effects);
   mqtt::PacketId fresh_id(Inbox& inbox) const;
 

@@ -138,7 +138,7 @@ TEST_F(DeviceQueues, EachWrongRuleBreaksItsOwnPromise) {
   EXPECT_TRUE(queue.settle(LockToken{7}, Settle::abandon, changes));
   EXPECT_FALSE(queue.settle(LockToken{8}, Settle::complete, changes));
   rules.settle_needs_live_lock = false;
-  rules.completed_is_final = false;
+  rules.completed_is_final = [](std::uint64_t) { return false; };
   EXPECT_TRUE(queue.settle(LockToken{8}, Settle::complete, changes));
   EXPECT_EQ(changes.back().final, Status::success);
   EXPECT_TRUE(queue.deliverable());

@@ -215,16 +215,16 @@ const std::map<std::string, Story>& stories() {
        }},
       {"delivery-after-completion",
        [](Driver& d, Tale& t) {
-         command(d, 1);
-         t << settle(d, token(receive(d)));
+         command(d, 12);
+         for (int i = 0; i < 12; ++i) t << settle(d, token(receive(d)));
          d.pass(61s);
          t << word(receive(d));
        }},
       {"lock-does-not-hide",
        [](Driver& d, Tale& t) {
-         command(d, 1);
-         receive(d);
-         t << word(receive(d));
+         d.command("d1", "m1", "one");
+         d.command("d1", "m2", "two");
+         t << word(receive(d)) << word(receive(d));
        }},
       {"lock-half-as-long",
        [](Driver& d, Tale& t) {
