@@ -289,7 +289,7 @@ TEST(Clauses, ThatTheCodeCitesExist) {
   ASSERT_FALSE(known.empty()) << "no clause in conformance/*.json";
 
   for (const string& file : sources()) {
-    if (file == "tests/tidy_test.cpp") continue;
+    if (file.starts_with("tests/")) continue;  // tests cite what does not exist, too
     each_line(read(root / file), [&](int number, const string& line) {
       if (line.find('-') == string::npos) return;
       for (const string& id : ids_in(line))

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "model/hub/record.hpp"
-#include "model/server.hpp"
+#include "model/effects.hpp"
 
 namespace hubproof::model {
 
