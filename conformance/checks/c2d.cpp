@@ -204,8 +204,10 @@ bool NoDeliveryAfterEnd::after_expiry(const Seen& seen) {
   const Facts& facts = seen.facts;
   const std::int64_t expiry = event.expiry != model::no_date ? event.expiry : seen.command->expiry;
   if (expiry == model::no_date) return false;
-  // The hub itself decides to the tick; only who cannot see it must leave it one.
-  const std::int64_t last = facts.terms.hub_observed ? expiry : expiry + facts.terms.tick_ns;
+  // The hub's dates are whole ticks: it sees the expiry at the first tick that is not before it.
+  const std::int64_t tick = std::max<std::int64_t>(facts.terms.tick_ns, 1);
+  const std::int64_t over = (expiry % tick + tick) % tick;
+  const std::int64_t last = over == 0 ? expiry : expiry + (tick - over);
   const std::string what = id(seen.command->key) + " was handed over ";
   if (!facts.terms.hub_observed) {
     // The transit is not seen; no transit to a reader that is there takes so long.

@@ -1,0 +1,214 @@
+#include "tests/support/history_builder.hpp"
+
+namespace hubproof::tests {
+namespace {
+
+using model::Status;
+
+Story completed(Ack ack = Ack::full) {
+  Story story;
+  story.at(100s).command_waits(1, 1h, ack);
+  story.at(101s).delivers(1, 10);
+  story.settled(What::complete, Phase::ok, 1, 10);
+  return story;
+}
+
+// ---- FBK-04
+
+TEST(FullIsAnswered, ARecordPasses) {
+  Story story = completed();
+  story.at(102s).reported(1, Status::success);
+  EXPECT_EQ(story.verdict("FBK-04"), Verdict::pass);
+}
+
+TEST(FullIsAnswered, ARecordThatNeverComesFails) {
+  Story story = completed();
+  story.at(103s).healed();
+  story.at(120s).batch(Story::date(104s), 1, 7);  // of something else
+  story.record(99, Status::success, Story::date(104s), 7);
+  story.at(500s).finished();
+  EXPECT_EQ(story.verdict("FBK-04"), Verdict::fail);
+}
+
+TEST(FullIsAnswered, WhereNobodyReadsFeedbackItIsNotExercised) {
+  Story story = completed();
+  story.at(103s).healed();
+  story.at(500s).finished();
+  EXPECT_EQ(story.verdict("FBK-04"), Verdict::not_exercised);
+}
+
+TEST(FullIsAnswered, AReaderThatWasDownExcuses) {
+  Story story = completed();
+  story.at(103s).healed();
+  story.at(120s).batch(Story::date(104s), 1, 7);
+  story.record(99, Status::success, Story::date(104s), 7);
+  story.at(121s).crashed(Story::s1);
+  story.at(500s).finished();
+  EXPECT_EQ(story.verdict("FBK-04"), Verdict::inconclusive);
+}
+
+TEST(FullIsAnswered, ARecordOutlivesOnlyItsTimeToLive) {
+  Story story = completed();
+  story.history.terms.feedback_ttl_ns = Story::ns(60s);
+  story.at(103s).healed();
+  story.at(120s).batch(Story::date(104s), 1, 7);
+  story.record(99, Status::success, Story::date(104s), 7);
+  story.at(500s).finished();
+  EXPECT_EQ(story.alarm(), "");
+}
+
+TEST(FullIsAnswered, ADeletedDeviceTakesItsFeedbackWithIt) {
+  Story story = completed();
+  story.at(102s).registry(What::delete_device, Phase::invoke);
+  story.registry(What::delete_device, Phase::ok);
+  story.at(103s).healed();
+  story.at(120s).batch(Story::date(104s), 1, 7);
+  story.record(99, Status::success, Story::date(104s), 7);
+  story.at(500s).finished();
+  EXPECT_EQ(story.alarm(), "");
+}
+
+// ---- INV-14
+
+TEST(OneTrueRecord, ATrueRecordPasses) {
+  Story story = completed();
+  story.at(102s).reported(1, Status::success);
+  EXPECT_EQ(story.verdict("INV-14"), Verdict::pass);
+}
+
+TEST(OneTrueRecord, ARecordNobodyAskedForFails) {
+  for (const Ack ack : {Ack::none, Ack::negative}) {
+    Story story = completed(ack);
+    story.at(102s).reported(1, Status::success);
+    EXPECT_EQ(story.verdict("INV-14"), Verdict::fail);
+  }
+}
+
+TEST(OneTrueRecord, TwoRecordsFail) {
+  Story story = completed();
+  story.at(102s).reported(1, Status::success);
+  story.at(103s).reported(1, Status::expired);
+  EXPECT_EQ(story.verdict("INV-14"), Verdict::fail);
+}
+
+TEST(OneTrueRecord, TheSameRecordTwiceInABatchFails) {
+  Story story = completed();
+  story.at(102s).batch(Story::date(102s), 2, 7);
+  story.record(1, Status::success, Story::date(101s), 7);
+  story.record(1, Status::success, Story::date(101s), 7);
+  EXPECT_EQ(story.verdict("INV-14"), Verdict::fail);
+}
+
+TEST(OneTrueRecord, ABatchThatComesAgainIsNoAlarm) {
+  Story story = completed();
+  for (const std::uint64_t token : {7U, 8U, 9U}) {
+    story.at(std::chrono::seconds{100 + token}).batch(Story::date(102s), 1, token);
+    story.record(1, Status::success, Story::date(101s), token);
+  }
+  EXPECT_EQ(story.alarm(), "");
+}
+
+TEST(OneTrueRecord, SuccessThatNobodyCompletedFails) {
+  Story story;
+  story.command_waits(1);
+  story.at(101s).reported(1, Status::success);
+  EXPECT_EQ(story.verdict("INV-14"), Verdict::fail);
+  story = {};
+  story.command_waits(1);
+  story.at(101s).delivers(1, 10);
+  story.at(102s).reported(1, Status::success);
+  EXPECT_EQ(story.verdict("INV-14"), Verdict::fail);
+}
+
+TEST(OneTrueRecord, AtQos0TheWriteCompletes) {
+  Story story;
+  story.hub_accepts(5);
+  story.subscribes(5);
+  story.command_waits(1);
+  story.at(101s).hub_publishes(1, 5, 0, 0);
+  story.at(102s).reported(1, Status::success);
+  EXPECT_EQ(story.alarm(), "");
+}
+
+TEST(OneTrueRecord, ExpiredBeforeItsTimeFails) {
+  Story story;
+  story.at(100s).command_waits(1, 60s);
+  story.at(130s).reported(1, Status::expired);
+  EXPECT_EQ(story.verdict("INV-14"), Verdict::fail);
+}
+
+TEST(OneTrueRecord, RejectedPurgedOrDeliveredTooOftenNeedTheirCause) {
+  for (const Status status : {Status::rejected, Status::purged, Status::delivery_count_exceeded}) {
+    Story story;
+    story.command_waits(1);
+    story.at(101s).delivers(1, 10);
+    story.at(102s).reported(1, status);
+    EXPECT_EQ(story.verdict("INV-14"), Verdict::fail);
+  }
+}
+
+TEST(OneTrueRecord, ARefusedCommandHasNone) {
+  Story story;
+  story.asks(1);
+  story.refused(1, model::Error::disabled);
+  story.at(102s).reported(1, Status::expired);
+  EXPECT_EQ(story.verdict("INV-14"), Verdict::fail);
+}
+
+TEST(OneTrueRecord, NoRecordIsNotExercised) {
+  EXPECT_EQ(completed().verdict("INV-14"), Verdict::not_exercised);
+}
+
+// ---- INV-15
+
+TEST(BatchesAreSmallAndSoon, OneWithinFifteenSecondsPasses) {
+  Story story = completed();
+  story.at(114s).batch(Story::date(114s), 1, 7);
+  story.record(1, Status::success, Story::date(101s), 7);
+  EXPECT_EQ(story.verdict("INV-15"), Verdict::pass);
+}
+
+TEST(BatchesAreSmallAndSoon, OneAfterThirtySecondsFails) {
+  Story story = completed();
+  story.at(140s).batch(Story::date(140s), 1, 7);
+  story.record(1, Status::success, Story::date(101s), 7);
+  story.at(141s).finished();
+  EXPECT_EQ(story.verdict("INV-15"), Verdict::fail);
+}
+
+TEST(BatchesAreSmallAndSoon, FullBatchesBeforeItMayExplainALateOne) {
+  Story story = completed();
+  story.at(140s).batch(Story::date(140s), 1, 8);
+  story.record(1, Status::success, Story::date(101s), 8);
+  story.at(200s).batch(Story::date(126s), 2, 9);  // it was lost on its way at first
+  story.record(2, Status::success, Story::date(125s), 9);
+  story.record(3, Status::success, Story::date(125s), 9);
+  story.at(201s).finished();
+  EXPECT_NE(story.verdict("INV-15"), Verdict::fail);
+}
+
+TEST(BatchesAreSmallAndSoon, TooManyOrNoneFail) {
+  for (const std::uint32_t records : {0U, 65U}) {
+    Story story;
+    story.at(101s).batch(Story::date(101s), records, 7);
+    EXPECT_EQ(story.verdict("INV-15"), Verdict::fail);
+  }
+}
+
+TEST(BatchesAreSmallAndSoon, AHubThatCrashedMeanwhileMayBeLate) {
+  Story story = completed();
+  story.at(105s).fault();
+  story.crashed(Story::hub);
+  story.at(135s).started(Story::hub);
+  story.at(140s).batch(Story::date(140s), 1, 7);
+  story.record(1, Status::success, Story::date(101s), 7);
+  story.at(141s).finished();
+  EXPECT_EQ(story.verdict("INV-15"), Verdict::inconclusive);
+}
+
+TEST(BatchesAreSmallAndSoon, NoBatchIsNotExercised) {
+  EXPECT_EQ(completed().verdict("INV-15"), Verdict::not_exercised);
+}
+
+}  // namespace
+}  // namespace hubproof::tests

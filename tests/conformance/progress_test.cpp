@@ -1,0 +1,219 @@
+// Registrations and liveness: INV-21, INV-23, INV-24.
+#include "tests/support/history_builder.hpp"
+
+namespace hubproof::tests {
+namespace {
+
+using model::Packet;
+using model::Status;
+
+void recreate(Story& story, std::uint32_t generation) {
+  for (const Phase phase : {Phase::invoke, Phase::ok}) story.registry(What::delete_device, phase);
+  story.registry(What::create_device, Phase::invoke);
+  story.registry(What::create_device, Phase::ok, generation);
+}
+
+Story first_generation() {
+  Story story;
+  story.registry(What::create_device, Phase::ok, 1);
+  story.at(1s).command_waits(1);
+  return story;
+}
+
+// ---- INV-21
+
+TEST(GenerationsApart, ACommandForTheNewDevicePasses) {
+  Story story = first_generation();
+  story.at(2s);
+  recreate(story, 2);
+  story.at(3s).command_waits(2);
+  story.at(4s).delivers(2, 10);
+  EXPECT_EQ(story.alarm(), "");
+  EXPECT_EQ(story.verdict("INV-21"), Verdict::pass);
+}
+
+TEST(GenerationsApart, ACommandOfTheDeletedDeviceFails) {
+  Story story = first_generation();
+  story.at(2s);
+  recreate(story, 2);
+  story.at(4s).delivers(1, 10);
+  EXPECT_EQ(story.verdict("INV-21"), Verdict::fail);
+}
+
+TEST(GenerationsApart, ACommandThatRacedTheDeletionIsNoAlarm) {
+  Story story;
+  story.registry(What::create_device, Phase::ok, 1);
+  story.at(1s).asks(1);
+  story.at(2s);
+  recreate(story, 2);
+  story.at(3s).accepted(1);
+  story.at(4s).delivers(1, 10);
+  EXPECT_EQ(story.alarm(), "");
+}
+
+TEST(GenerationsApart, ARecordThatNamesAnotherGenerationFails) {
+  Story story = first_generation();
+  story.delivers(1, 10);
+  story.settled(What::complete, Phase::ok, 1, 10);
+  story.at(2s);
+  recreate(story, 2);
+  story.at(4s).reported(1, Status::success).generation = 2;
+  EXPECT_EQ(story.verdict("INV-21"), Verdict::fail);
+}
+
+TEST(GenerationsApart, TelemetryWithTheStampOfADeadGenerationFails) {
+  Story story = first_generation();
+  story.at(2s);
+  recreate(story, 2);
+  story.at(3s).sends(Story::d1, 1);
+  story.at(4s).reads(Story::d1, 1, 1).generation = 1;
+  EXPECT_EQ(story.verdict("INV-21"), Verdict::fail);
+}
+
+TEST(GenerationsApart, OneRegistrationIsNotExercised) {
+  Story story = first_generation();
+  story.delivers(1, 10);
+  EXPECT_EQ(story.verdict("INV-21"), Verdict::not_exercised);
+}
+
+// ---- INV-23
+
+Story connected_device() {
+  Story story;
+  story.at(1s).hub_accepts(1);
+  story.subscribes(1);
+  story.device_accepted(1);
+  return story;
+}
+
+TEST(QueuesEmpty, AnEmptiedQueuePasses) {
+  Story story = connected_device();
+  story.command_waits(1);
+  story.hub_publishes(1, 1, 1);
+  story.device_completes(1, 1, 1);
+  story.hub_hears(Packet::puback, 1, 1);
+  story.at(2s).healed();
+  story.at(300s).finished();
+  EXPECT_EQ(story.verdict("INV-23"), Verdict::pass);
+}
+
+TEST(QueuesEmpty, ACommandThatIsNeverHandedOverFails) {
+  Story story = connected_device();
+  story.command_waits(1);
+  story.at(2s).healed();
+  story.at(3s).hub_hears(Packet::pingreq, 1);
+  story.at(300s).finished();
+  EXPECT_EQ(story.verdict("INV-23"), Verdict::fail);
+}
+
+TEST(QueuesEmpty, AnUnsettledDeliveryIsTheDevicesOwnDoing) {
+  Story story = connected_device();
+  story.command_waits(1);
+  story.hub_publishes(1, 1, 1);
+  story.delivered(1, 1 << 16 | 1).flags = 0;
+  story.command_waits(2);
+  story.at(2s).healed();
+  story.at(300s).finished();
+  EXPECT_NE(story.verdict("INV-23"), Verdict::fail);
+}
+
+TEST(QueuesEmpty, ADeviceThatIsAwayIsOwedNothing) {
+  Story story;
+  story.command_waits(1);
+  story.at(2s).healed();
+  story.at(300s).finished();
+  EXPECT_EQ(story.verdict("INV-23"), Verdict::not_exercised);
+}
+
+TEST(QueuesEmpty, ADeviceThatHasJustComeBackIsOwedNothingYet) {
+  Story story;
+  story.command_waits(1);
+  story.at(2s).healed();
+  story.at(250s).hub_accepts(1);
+  story.subscribes(1);
+  story.device_accepted(1);
+  story.at(300s).finished();
+  EXPECT_NE(story.verdict("INV-23"), Verdict::fail);
+}
+
+// ---- INV-24
+
+TEST(SendersEnd, AnAnswerPasses) {
+  Story story;
+  story.device_accepted(1);
+  story.at(1s).sends(Story::d1, 1);
+  story.at(2s).acked(Story::d1, 1);
+  story.healed();
+  story.at(300s).finished();
+  EXPECT_EQ(story.verdict("INV-24"), Verdict::pass);
+}
+
+TEST(SendersEnd, NoneFails) {
+  Story story;
+  story.device_accepted(1);
+  story.at(1s).sends(Story::d1, 1);
+  story.at(2s).healed();
+  story.at(300s).finished();
+  EXPECT_EQ(story.verdict("INV-24"), Verdict::fail);
+}
+
+TEST(SendersEnd, ADeviceThatNoLongerTriesToConnectFails) {
+  Story story;
+  story.device_accepted(1);
+  story.at(1s).sends(Story::d1, 1);
+  story.device_ends(1);
+  story.at(2s).healed();
+  story.at(300s).finished();
+  EXPECT_EQ(story.verdict("INV-24"), Verdict::fail);
+}
+
+TEST(SendersEnd, ADeviceThatSleepsIsOwedNothing) {
+  Story story;
+  story.device_accepted(1);
+  story.at(1s).sends(Story::d1, 1);
+  story.packet(Story::d1, Packet::disconnect, model::flag_sent, 1);
+  story.device_ends(1, model::EndedBy::local).why = model::Why::disconnect;
+  story.at(2s).healed();
+  story.at(300s).finished();
+  EXPECT_NE(story.verdict("INV-24"), Verdict::fail);
+}
+
+TEST(SendersEnd, WhatACrashForgotIsNotOpen) {
+  Story story;
+  story.device_accepted(1);
+  story.at(1s).sends(Story::d1, 1);
+  story.crashed(Story::d1);
+  story.started(Story::d1);
+  story.device_accepted(2);
+  story.at(2s).healed();
+  story.at(300s).finished();
+  EXPECT_NE(story.verdict("INV-24"), Verdict::fail);
+}
+
+TEST(SendersEnd, ALongBacklogThatMovesIsNotStuck) {
+  Story story;
+  story.device_accepted(1);
+  for (std::uint32_t n = 1; n <= 100; ++n) story.sends(Story::d1, n);
+  story.at(2s).healed();
+  for (std::uint32_t n = 1; n <= 99; ++n) story.at(std::chrono::seconds{3 * n}).acked(Story::d1, n);
+  story.at(300s).finished();
+  EXPECT_NE(story.verdict("INV-24"), Verdict::fail);
+}
+
+TEST(SendersEnd, NothingSentIsNotExercised) {
+  Story story;
+  story.at(2s).healed();
+  story.at(300s).finished();
+  EXPECT_EQ(story.verdict("INV-24"), Verdict::not_exercised);
+}
+
+TEST(SendersEnd, ACommandWithoutAnyEndFails) {
+  Story story;
+  story.asks(1);
+  story.at(2s).healed();
+  story.at(300s).finished();
+  EXPECT_EQ(story.verdict("INV-24"), Verdict::fail);
+}
+
+}  // namespace
+}  // namespace hubproof::tests
