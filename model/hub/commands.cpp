@@ -6,7 +6,7 @@ namespace hubproof::model {
 Outcome Hub::Parts::enqueue(Now now, std::string_view id, View flat) {
   const DeviceIndex index = registry.find(id);
   if (index == DeviceIndex::none) return refused(Error::device_not_found);  // [C2D-07]
-  Device& device = registry.at(index);
+  Registration& device = registry.at(index);
   if (!device.info.enabled) return refused(Error::disabled);                // [C2D-08]
   const MessageView message{flat};
   if (message.counted_size() > rules.c2d_size_limit) return refused(Error::too_large);  // [C2D-05]
@@ -49,14 +49,14 @@ Outcome Hub::Parts::enqueue(Now now, std::string_view id, View flat) {
 }
 
 bool Hub::Parts::deliverable(DeviceIndex index) const {
-  const Device& device = registry.at(index);
+  const Registration& device = registry.at(index);
   return device.info.enabled && device.queue && device.queue->deliverable();  // [C2D-35]
 }
 
 std::optional<Delivery> Hub::Parts::deliver(Now now, DeviceIndex index, Holder holder) {
   if (rules.checks_expiry_on_delivery) pass_time(now, index);  // [INV-10]
   if (!deliverable(index)) return std::nullopt;
-  Device& device = registry.at(index);
+  Registration& device = registry.at(index);
   Ticket ticket = token_ticket();
   const LockToken lock = next_token();
   const Instant until = now.mono + rules.lock;  // from the hand-over on [TIME-10]
@@ -78,7 +78,7 @@ std::optional<Delivery> Hub::Parts::deliver(Now now, DeviceIndex index, Holder h
 
 Outcome Hub::Parts::settle(Now now, DeviceIndex index, LockToken lock, Settle how) {
   pass_time(now, index);
-  Device& device = registry.at(index);
+  Registration& device = registry.at(index);
   changes.clear();
   if (!device.queue || !device.queue->settle(lock, how, changes)) return refused(Error::lock_lost);
   record(now, index, changes);
@@ -88,7 +88,7 @@ Outcome Hub::Parts::settle(Now now, DeviceIndex index, LockToken lock, Settle ho
 void Hub::Parts::release(Now now, DeviceIndex index, Holder holder) {
   if (holder == Holder::link) return;  // only time ends these
   pass_time(now, index);
-  Device& device = registry.at(index);
+  Registration& device = registry.at(index);
   if (!device.queue) return;
   changes.clear();
   device.queue->release(holder, changes);
@@ -100,7 +100,7 @@ Outcome Hub::Parts::purge(Now now, std::string_view id) {
   if (index == DeviceIndex::none) return refused(Error::device_not_found);
   pass_time(now, index);
   Done done;
-  if (Device& device = registry.at(index); device.queue) {
+  if (Registration& device = registry.at(index); device.queue) {
     changes.clear();
     done.count = device.queue->purge(changes);
     record(now, index, changes);
@@ -109,7 +109,7 @@ Outcome Hub::Parts::purge(Now now, std::string_view id) {
 }
 
 void Hub::Parts::pass_time(Now now, DeviceIndex index) {
-  Device& device = registry.at(index);
+  Registration& device = registry.at(index);
   if (!device.queue) return;
   changes.clear();
   device.queue->expire(now, changes);
@@ -141,7 +141,7 @@ void Hub::Parts::ring(Now now) {
 
 void Hub::Parts::record(Now now, DeviceIndex index, DeviceQueue::Changes& moved) {
   if (moved.empty()) return;
-  Device& device = registry.at(index);
+  Registration& device = registry.at(index);
   const std::uint32_t generation = device.info.generation;
   for (const DeviceQueue::Change& change : moved) {
     if (change.final) {
@@ -157,7 +157,7 @@ void Hub::Parts::record(Now now, DeviceIndex index, DeviceQueue::Changes& moved)
 }
 
 void Hub::Parts::became_ready(DeviceIndex index) {
-  Device& device = registry.at(index);
+  Registration& device = registry.at(index);
   if (device.listed_ready || !deliverable(index)) return;
   device.listed_ready = true;
   ready.push_back(index);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/fetch.hpp"
 #include "model/hub/parts.hpp"
 
 namespace hubproof::model {
@@ -87,6 +88,10 @@ DeviceIndex Hub::find(std::string_view id) const { return parts_->registry.find(
 
 const DeviceInfo& Hub::device(DeviceIndex index) const { return parts_->registry.at(index).info; }
 
+void Hub::soon(DeviceIndex index) const {
+  fetch(&parts_->registry.at(index), sizeof(Registration));
+}
+
 std::size_t Hub::devices() const { return parts_->registry.size(); }
 
 void Hub::name_devices(std::function<NodeIndex(std::string_view)> index_of) {
@@ -105,7 +110,7 @@ Outcome Hub::create(Now now, std::string_view id, Effects&) {
     p.registry.revive(index);
     p.became_ready(index);
   }
-  const Device& device = p.registry.at(index);
+  const Registration& device = p.registry.at(index);
   const Ticket ticket = p.journal.append(
       DeviceRecord{device.info.generation, true, device.next_command, device.info.id});
   return p.accepted(ticket, {device.info.generation, 0, 0, no_date, no_date});
@@ -117,7 +122,7 @@ Outcome Hub::remove(Now now, std::string_view id, Effects&) {
   const DeviceIndex index = p.registry.find(id);
   if (index == DeviceIndex::none) return p.refused(Error::device_not_found);
   p.registry.remove(index);
-  Device& device = p.registry.at(index);
+  Registration& device = p.registry.at(index);
   device.session.reset();
   if (p.rules.deletion_ends_queue) device.queue.reset();  // [C2D-36]
   p.feedback.forget(device.info.generation);
@@ -143,7 +148,7 @@ Ticket Hub::store_session(Now now, DeviceIndex index, std::optional<StoredSessio
                           Effects&) {
   Parts& p = *parts_;
   p.see(now);
-  Device& device = p.registry.at(index);
+  Registration& device = p.registry.at(index);
   if (!device.info.exists || (!session && !device.session)) return p.journal.newest();
   const std::uint32_t generation = device.info.generation;
   const Ticket ticket = p.journal.append(session ? Parts::session_record(generation, *session)
@@ -153,14 +158,14 @@ Ticket Hub::store_session(Now now, DeviceIndex index, std::optional<StoredSessio
 }
 
 std::uint32_t Hub::partition(DeviceIndex index) const {
-  const Device& device = parts_->registry.at(index);
+  const Registration& device = parts_->registry.at(index);
   return parts_->rules.partition_of(device.id_hash, parts_->log.partitions(), device.sent);
 }
 
 Ticket Hub::append_telemetry(Now now, DeviceIndex index, View flat, bool will, Effects&) {
   Parts& p = *parts_;
   p.see(now);
-  Device& device = p.registry.at(index);
+  Registration& device = p.registry.at(index);
   ++device.sent;
   const std::uint32_t partition = this->partition(index);
   if (p.rules.alters_telemetry_every > 0 &&

@@ -75,6 +75,7 @@ class Hub {
   // Registry. find() knows existing devices only.
   DeviceIndex find(std::string_view id) const;
   const DeviceInfo& device(DeviceIndex index) const;
+  void soon(DeviceIndex index) const;         // a hint: it may fetch what it knows of the device
   std::size_t devices() const;                // indices run from 0 to devices() - 1
   void name_devices(std::function<NodeIndex(std::string_view)> index_of);
   Outcome create(Now now, std::string_view id, Effects& effects);

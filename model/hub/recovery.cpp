@@ -79,7 +79,7 @@ class Hub::Parts::Replay {
     } else {
       return;
     }
-    Device& device = p_.registry.at(index);
+    Registration& device = p_.registry.at(index);
     device.info.enabled = r.enabled;
     device.next_command = std::max(device.next_command, r.next_command);
   }
@@ -92,10 +92,10 @@ class Hub::Parts::Replay {
     p_.feedback.forget(r.generation);
   }
   void apply(const DeviceEnabled& r) {
-    if (Device* device = existing(r.generation)) device->info.enabled = r.enabled;
+    if (Registration* device = existing(r.generation)) device->info.enabled = r.enabled;
   }
   void apply(const SessionRecord& r) {
-    Device* device = existing(r.generation);
+    Registration* device = existing(r.generation);
     if (device == nullptr) return;
     device->session.reset();
     if (!r.kept) return;
@@ -108,7 +108,7 @@ class Hub::Parts::Replay {
     p_.checkpoints[{std::string{r.group}, r.partition}] = r.sequence;
   }
   void apply(const CommandRecord& r) {
-    Device* device = existing(r.generation);
+    Registration* device = existing(r.generation);
     if (device == nullptr) return;
     if (!device->queue) device->queue = std::make_unique<DeviceQueue>(p_.rules);
     const auto& before = device->queue->entries();
@@ -167,7 +167,7 @@ class Hub::Parts::Replay {
     const auto found = indices_.find(generation);
     return found == indices_.end() ? DeviceIndex::none : found->second;
   }
-  Device* existing(std::uint32_t generation) {
+  Registration* existing(std::uint32_t generation) {
     const DeviceIndex index = find(generation);
     if (index == DeviceIndex::none || !p_.registry.at(index).info.exists) return nullptr;
     return &p_.registry.at(index);
@@ -253,7 +253,7 @@ void Hub::Parts::wake_up(Now now) {
   feedback.recovered(now, stored);
   for (std::uint32_t i = 0; i < registry.size(); ++i) {
     const DeviceIndex index{i};
-    Device& device = registry.at(index);
+    Registration& device = registry.at(index);
     if (!device.queue) continue;
     changes.clear();
     device.queue->recovered(stored, changes);
@@ -286,7 +286,7 @@ void Hub::Parts::write_state() {
   journal.append(CountersRecord{next_generation, tokens_below, feedback.next_batch(),
                                 feedback.last_batch(), log.counters()});
   for (std::uint32_t i = 0; i < registry.size(); ++i) {
-    const Device& device = registry.at(DeviceIndex{i});
+    const Registration& device = registry.at(DeviceIndex{i});
     const DeviceInfo& info = device.info;
     if (!info.exists) continue;
     journal.append(DeviceRecord{info.generation, info.enabled, device.next_command, info.id});

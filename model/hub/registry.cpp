@@ -9,7 +9,7 @@ DeviceIndex Registry::find(std::string_view id) const {
 
 DeviceIndex Registry::add(std::string_view id, std::uint32_t generation, bool exists) {
   const DeviceIndex index{static_cast<std::uint32_t>(devices_.size())};
-  Device& device = devices_.emplace_back();
+  Registration& device = devices_.emplace_back();
   device.info.id = id;
   device.info.generation = generation;
   device.info.exists = exists;
@@ -20,13 +20,13 @@ DeviceIndex Registry::add(std::string_view id, std::uint32_t generation, bool ex
 }
 
 void Registry::remove(DeviceIndex index) {
-  Device& device = at(index);
+  Registration& device = at(index);
   if (find(device.info.id) == index) names_.erase(device.info.id);
   device.info.exists = false;
 }
 
 void Registry::revive(DeviceIndex index) {
-  Device& device = at(index);
+  Registration& device = at(index);
   device.info.exists = true;
   device.info.enabled = true;
   names_.insert_or_assign(device.info.id, index);
@@ -41,7 +41,7 @@ DeviceIndex Registry::find_removed(std::string_view id) const {
 
 void Registry::name_nodes(std::function<NodeIndex(std::string_view)> node_of) {
   node_of_ = std::move(node_of);
-  for (Device& device : devices_) device.info.node = node_of_(device.info.id);
+  for (Registration& device : devices_) device.info.node = node_of_(device.info.id);
 }
 
 }  // namespace hubproof::model

@@ -14,7 +14,7 @@
 
 namespace hubproof::model {
 
-struct Device {
+struct Registration {
   DeviceInfo info;
   std::uint64_t id_hash = 0;
   std::uint64_t sent = 0;                // telemetry messages since the process started
@@ -27,8 +27,8 @@ struct Device {
 class Registry {
  public:
   DeviceIndex find(std::string_view id) const;  // of existing devices
-  Device& at(DeviceIndex index) { return devices_[static_cast<std::size_t>(index)]; }
-  const Device& at(DeviceIndex index) const { return devices_[static_cast<std::size_t>(index)]; }
+  Registration& at(DeviceIndex index) { return devices_[static_cast<std::size_t>(index)]; }
+  const Registration& at(DeviceIndex index) const { return devices_[static_cast<std::size_t>(index)]; }
   std::size_t size() const { return devices_.size(); }
 
   DeviceIndex add(std::string_view id, std::uint32_t generation, bool exists);
@@ -44,7 +44,7 @@ class Registry {
     }
   };
 
-  std::deque<Device> devices_;  // ids stay where they are, as names_ refers to them
+  std::deque<Registration> devices_;  // ids stay where they are, as names_ refers to them
   std::unordered_map<std::string_view, DeviceIndex, Hash> names_;
   std::function<NodeIndex(std::string_view)> node_of_;
 };

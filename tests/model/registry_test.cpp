@@ -38,7 +38,7 @@ TEST(Registry, KeepsManyIdsApart) {
   }
 }
 
-TEST(Registry, AnIdleDeviceIsSmall) { EXPECT_LE(sizeof(Device), 128u); }
+TEST(Registry, AnIdleDeviceIsSmall) { EXPECT_LE(sizeof(Registration), 128u); }
 
 TEST(Registry, NodesAreKnownWhetherNamedBeforeOrAfter) {
   Registry registry;
