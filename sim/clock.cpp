@@ -17,13 +17,6 @@ std::int64_t parts(std::int64_t span, std::int64_t ppm) {
   return (span / million) * ppm + down;
 }
 
-// The least span with span + parts(span, ppm) >= need.
-std::int64_t span_for(std::int64_t need, std::int64_t ppm) {
-  if (need <= 0) return 0;
-  const std::int64_t speed = million + ppm;
-  return (need / speed) * million + ((need % speed) * million + speed - 1) / speed;
-}
-
 }  // namespace
 
 std::int64_t Clock::glided(std::int64_t passed) const {
@@ -33,24 +26,19 @@ std::int64_t Clock::glided(std::int64_t passed) const {
   return slew_left_ < 0 ? -so_far : so_far;
 }
 
-std::int64_t Clock::wall(Instant now) const {
-  const std::int64_t passed = now.time_since_epoch().count() - base_;
-  return wall_ + passed + parts(passed, drift_) + glided(passed);
-}
+std::int64_t Clock::bend(std::int64_t passed) const { return parts(passed, drift_); }
 
-std::int64_t Clock::monotonic(Instant now) const {
-  const std::int64_t passed = now.time_since_epoch().count() - base_;
-  return monotonic_ + passed + parts(passed, drift_);
-}
-
-Instant Clock::when_monotonic(std::int64_t value) const {
-  return Instant{Duration{base_ + span_for(value - monotonic_, drift_)}};
+// The least span with span + bend(span) >= need.
+std::int64_t Clock::span_for(std::int64_t need) const {
+  if (need <= 0) return 0;
+  const std::int64_t speed = million + drift_;
+  return (need / speed) * million + ((need % speed) * million + speed - 1) / speed;
 }
 
 Instant Clock::when_wall(std::int64_t value) const {
   // The slew makes two straight pieces; a search over the monotone sum is exact in both.
   const std::int64_t most = slew_left_ < 0 ? -slew_left_ : slew_left_;
-  std::int64_t high = span_for(std::max<std::int64_t>(value - wall_, 0) + most, drift_);
+  std::int64_t high = span_for(std::max<std::int64_t>(value - wall_, 0) + most);
   std::int64_t low = 0;
   while (low < high) {
     const std::int64_t middle = low + (high - low) / 2;

@@ -3,6 +3,7 @@
 // and never goes back. Drift bends both; offset, step and slew touch the wall clock only.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "sim/time.hpp"
@@ -14,11 +15,20 @@ class Clock {
   // What the wall clock of a right node shows when a run starts: 2026-01-01T00:00:00Z.
   static constexpr std::int64_t epoch = 1'767'225'600'000'000'000;
 
-  std::int64_t wall(Instant now) const;       // nanoseconds since 1970
-  std::int64_t monotonic(Instant now) const;  // nanoseconds since the start of the run
+  std::int64_t wall(Instant now) const {  // nanoseconds since 1970
+    const std::int64_t passed = now.time_since_epoch().count() - base_;
+    return wall_ + passed + (bent() ? bend(passed) + glided(passed) : 0);
+  }
+  std::int64_t monotonic(Instant now) const {  // nanoseconds since the start of the run
+    const std::int64_t passed = now.time_since_epoch().count() - base_;
+    return monotonic_ + passed + (bent() ? bend(passed) : 0);
+  }
 
   // The earliest true time at which the clock shows the value or more, if nobody touches it.
-  Instant when_monotonic(std::int64_t value) const;
+  Instant when_monotonic(std::int64_t value) const {
+    const std::int64_t need = value - monotonic_;
+    return Instant{Duration{base_ + (bent() ? span_for(need) : std::max<std::int64_t>(need, 0))}};
+  }
   Instant when_wall(std::int64_t value) const;
 
   void step(Instant now, Duration amount);    // the wall clock jumps
@@ -32,6 +42,9 @@ class Clock {
 
  private:
   void rebase(Instant now);
+  bool bent() const { return drift_ != 0 || slew_left_ != 0; }  // most clocks never are
+  std::int64_t bend(std::int64_t passed) const;     // what drift has added after so long
+  std::int64_t span_for(std::int64_t need) const;   // how long until drift and time make so much
   std::int64_t glided(std::int64_t passed) const;  // what the slew has added after so long
 
   std::int64_t base_ = 0;  // true time of the last change; what both clocks showed then

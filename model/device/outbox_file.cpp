@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "model/crc32.hpp"
+#include "model/checksum.hpp"
 
 namespace hubproof::model {
 namespace {
@@ -20,7 +20,7 @@ View record_at(View bytes) {
   const std::uint32_t crc = reader.u32();
   if (!reader.ok() || length < serial_size || length > reader.left()) return {};
   const View record = reader.bytes(length);
-  return crc32(record) == crc ? record : View{};
+  return crc32c(record) == crc ? record : View{};
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ void OutboxFile::append(Effects& effects, std::uint64_t serial, View packet) {
   writer.u32(0);
   writer.u64(serial);
   writer.bytes(packet);
-  writer.patch_u32(from + 4, crc32(View{out}.subspan(from + header)));
+  writer.patch_u32(from + 4, crc32c(View{out}.subspan(from + header)));
   written_ += out.size() - from;
   effects.appended();
 }

@@ -37,6 +37,8 @@ class FeedbackStream {
 
   explicit FeedbackStream(const HubRules& rules) : rules_{rules} {}
 
+  bool empty() const { return records_.empty() && batches_.empty(); }
+
   // Records.
   void add(FeedbackRecord record) { records_.push_back(std::move(record)); }
   void forget(std::uint32_t generation);  // its device was deleted [C2D-36]

@@ -1,6 +1,6 @@
 #include "model/hub/record.hpp"
 
-#include "model/hub/checksum.hpp"
+#include "model/checksum.hpp"
 
 namespace hubproof::model {
 

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "model/crc32.hpp"
 #include "tests/support/device_bench.hpp"
 
 namespace hubproof::workbench {
@@ -28,11 +27,6 @@ std::vector<int> sent(DeviceBench& bench) {
 
 void finish_syncs(DeviceBench& bench) {
   while (!bench.tickets.empty()) bench.stored(true);
-}
-
-TEST(Crc32, IsTheWellKnownOne) {
-  EXPECT_EQ(crc32(view("123456789")), 0xcbf43926u);
-  EXPECT_EQ(crc32({}), 0u);
 }
 
 TEST(DurableOutbox, PublishesAtOnceAndSyncsBesides) {

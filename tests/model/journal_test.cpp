@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "model/hub/checksum.hpp"
+#include "model/checksum.hpp"
 #include "model/hub/segments.hpp"
 #include "tests/model/hub_driver.hpp"
 
@@ -23,6 +23,7 @@ RC_GTEST_PROP(Checksum, GoesOnWhereItStopped, (Bytes bytes)) {
   const auto cut = *rc::gen::inRange<std::size_t>(0, bytes.size() + 1);
   const View all{bytes};
   RC_ASSERT(crc32c(all.subspan(cut), crc32c(all.first(cut))) == crc32c(all));
+  RC_ASSERT(crc32c_by_tables(all.subspan(cut), crc32c(all.first(cut))) == crc32c(all));
 }
 
 TEST(Records, EveryFieldComesBack) {

@@ -1,4 +1,4 @@
-#include "model/hub/checksum.hpp"
+#include "model/checksum.hpp"
 
 #include <array>
 #include <bit>
@@ -45,9 +45,28 @@ std::uint32_t step(std::uint64_t word) {
   return crc;
 }
 
+#if defined(__x86_64__)
+// The processor's own instruction takes eight bytes at a time.
+[[gnu::target("sse4.2")]] std::uint32_t by_instruction(View bytes, std::uint32_t before) {
+  std::uint64_t crc = ~before;
+  const std::uint8_t* at = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= 8; left -= 8, at += 8) crc = __builtin_ia32_crc32di(crc, little(at));
+  for (; left > 0; --left, ++at)
+    crc = __builtin_ia32_crc32qi(static_cast<std::uint32_t>(crc), *at);
+  return ~static_cast<std::uint32_t>(crc);
+}
+
+const auto best = __builtin_cpu_supports("sse4.2") ? by_instruction : crc32c_by_tables;
+#else
+constexpr auto best = crc32c_by_tables;
+#endif
+
 }  // namespace
 
-std::uint32_t crc32c(View bytes, std::uint32_t before) {
+std::uint32_t crc32c(View bytes, std::uint32_t before) { return best(bytes, before); }
+
+std::uint32_t crc32c_by_tables(View bytes, std::uint32_t before) {
   std::uint32_t crc = ~before;
   const std::uint8_t* at = bytes.data();
   std::size_t left = bytes.size();
