@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "model/fetch.hpp"
+
 namespace hubproof::conformance {
 
 using model::Event;
@@ -139,6 +141,24 @@ void Facts::take(const Event& event, std::uint64_t index, Telemetry* telemetry, 
     case What::finished: break;
   }
   retire_ended();
+}
+
+void Facts::soon(NodeIndex observer, NodeIndex device, bool again) const {
+  if (!valid(observer) || !valid(device)) return;
+  const std::uint32_t at = number(device);
+  if (is(observer, Role::hub)) {
+    if (!again) model::fetch(&hub_ends[at], sizeof(HubEnd));
+  } else if (!again) {
+    model::fetch(&nodes[at], sizeof(Node));
+    model::fetch(&streams[at], sizeof(Stream));
+    model::fetch(&device_ends[at], sizeof(DeviceEnd));
+    model::fetch(&queues[at], sizeof(Queue));
+    model::fetch(&holders[at], sizeof(Holder));
+  } else {
+    const std::vector<InFlight>& in_flight = device_ends[at].in_flight;
+    model::fetch(in_flight.data(), in_flight.empty() ? 0 : sizeof(InFlight));
+    if (!in_flight.empty()) messages.fetch(in_flight.front().message);
+  }
 }
 
 bool Facts::hub_was_awake(std::int64_t after, std::int64_t before) const {

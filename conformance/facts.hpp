@@ -333,6 +333,9 @@ class Facts {
   // Takes the event in, after the checks have seen it.
   void take(const model::Event& event, std::uint64_t index, Telemetry* telemetry, Command* command);
 
+  // See Judge::soon.
+  void soon(model::NodeIndex observer, model::NodeIndex device, bool again) const;
+
   const model::Terms& terms;
 
   // Participants.

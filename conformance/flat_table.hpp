@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/bytes.hpp"
+#include "model/fetch.hpp"
 #include "model/message.hpp"
 
 namespace hubproof::conformance {
@@ -27,6 +28,7 @@ class FlatTable {
       if (places_[at].key == model::MessageKey::none) return nullptr;
     }
   }
+  void fetch(model::MessageKey key) const { model::fetch(&places_[home(key)], sizeof(Value)); }
   const Value* find(model::MessageKey key) const { return const_cast<FlatTable*>(this)->find(key); }
 
   // The value of the key, new when there was none.

@@ -175,6 +175,10 @@ void Judge::saw(const Event& event) {
   facts.take(event, seen.index, telemetry, command);
 }
 
+void Judge::soon(model::NodeIndex observer, model::NodeIndex device, bool again) const {
+  parts_->facts.soon(observer, device, again);
+}
+
 Report Judge::finish() {
   Report report;
   report.messages = parts_->counts;

@@ -4,6 +4,7 @@
 
 #include "model/device/link_device.hpp"
 #include "model/device/mqtt_device.hpp"
+#include "model/fetch.hpp"
 
 namespace hubproof::model {
 
@@ -78,6 +79,11 @@ void Device::sleep(Now now, Effects& effects) {
 
 void Device::resume(Now now, Effects& effects) {
   parts_->ask([&](auto& machine) { machine.resume(now, effects); });
+}
+
+void Device::soon(bool again) const {
+  if (!again) return fetch(parts_.get(), sizeof(Parts));
+  if (const auto* mqtt = std::get_if<MqttDevice>(&parts_->machine)) mqtt->soon();
 }
 
 std::size_t Device::unacknowledged() const {

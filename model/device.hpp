@@ -69,6 +69,9 @@ class Device {
   void sleep(Now now, Effects& effects);
   void resume(Now now, Effects& effects);
 
+  // A hint that a call is near: what it needs may be fetched. Told twice.
+  void soon(bool again) const;
+
   std::size_t unacknowledged() const;  // submitted, not yet acknowledged
 
  private:

@@ -114,6 +114,10 @@ std::optional<Instant> Server::deadline() const {
   return first;
 }
 
+void Server::soon(ConnectionId connection, bool again) const {
+  parts_->mqtt.soon(connection, again);
+}
+
 void Server::request(Now now, const Request& request, Answer answer, Effects& effects) {
   if (parts_->halted) return;
   parts_->desk.ask(now, request, {ConnectionId::none, 0, std::move(answer)}, effects);

@@ -35,6 +35,8 @@ class Server {
   void stored(Now now, Ticket ticket, bool ok, Effects& effects);
   void woken(Now now, Effects& effects);
   std::optional<Instant> deadline() const;
+  // A hint that bytes of this connection are near: what they need may be fetched. Told twice.
+  void soon(ConnectionId connection, bool again) const;
 
   // An operation by other means than a connection (set-up of a run, the control door). The answer
   // comes by `answer`, at once or later (durability, waiting reads), from a later call.

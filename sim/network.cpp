@@ -4,11 +4,14 @@
 #include <cstring>
 
 #include "sim/ensure.hpp"
+#include "sim/fetch.hpp"
 
 namespace hubproof::sim {
 
 Network::Network(Scheduler& scheduler, Choices& choices, Trace& trace)
-    : scheduler_{scheduler}, choices_{choices}, trace_{trace}, settings_(1) {}
+    : scheduler_{scheduler}, choices_{choices}, trace_{trace}, settings_(1) {
+  scheduler_.foresee(&Network::arrive_quick, &Network::foresee_quick);
+}
 
 Network::~Network() = default;
 
@@ -355,6 +358,11 @@ bool Network::alive(Socket socket) const {
   return state != End::State::dead && state != End::State::lingering;
 }
 
+void Network::soon(Socket socket) const {
+  const auto index = static_cast<std::uint32_t>(static_cast<std::uint64_t>(socket)) >> 1;
+  if (index < slots_) fetch(&slot(index), 3 * sizeof(End));
+}
+
 void Network::check_drained(Connection& connection, Side side) {
   End& me = connection.ends[side];
   if (!me.watched || me.state != End::State::open) return;
@@ -507,6 +515,20 @@ void Network::send_quick(Connection& connection, Side side, View bytes, Packet::
   scheduler_.at(me.last_arrival, {&Network::arrive_quick, &connection,
                                   static_cast<std::uint64_t>(socket_of(connection, side ^ 1U)),
                                   reinterpret_cast<std::uint64_t>(packet)});
+}
+
+void Network::foresee_quick(const Task& task, int stage) {
+  const auto* connection = static_cast<const Connection*>(task.self);
+  if (stage == 0) {
+    fetch(connection, 3 * sizeof(End));
+    fetch(reinterpret_cast<const Packet*>(task.b), 3 * 64);
+    return;
+  }
+  if (connection->generation != static_cast<std::uint32_t>(task.a >> 32)) return;
+  const auto side = static_cast<Side>(task.a & 1);
+  const Process* process = connection->ends[side].process;
+  if (stage == 1) fetch(process, sizeof(Process));
+  process->soon(static_cast<Socket>(task.a), connection->ends[side ^ 1U].process->id(), stage);
 }
 
 void Network::arrive_quick(void* self, std::uint64_t socket, std::uint64_t) {

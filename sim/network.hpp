@@ -66,6 +66,7 @@ class Network {
   NodeId peer(Socket socket) const;         // of a live socket
   std::uint16_t port(Socket socket) const;  // that the first connected to; of a live socket
   bool alive(Socket socket) const;          // the program may still hear of it
+  void soon(Socket socket) const;           // a hint: it will be written to
 
   // What faults do.
   RuleId impose(Rule rule);
@@ -140,6 +141,7 @@ class Network {
   bool quiet(const Connection& connection, Side side) const;
   bool quick(const Connection& connection, Side side, std::size_t size) const;
   void send_quick(Connection& connection, Side side, View bytes, Packet::Type type);
+  static void foresee_quick(const Task& task, int stage);
   static void arrive_quick(void* self, std::uint64_t socket, std::uint64_t packet);
   void arrived_quick(Connection& connection, Side side, Packet& packet);
   void reconsider(NodeId node);  // the paths of a node are no longer, or again, quiet

@@ -48,6 +48,10 @@ class Program {
   }                                                     // an own disk sync ended
   virtual void woken(std::uint64_t tag) { (void)tag; }  // a timer of World::wake_at
   virtual void clock_stepped() {}                       // the node's wall clock jumped
+
+  // A hint that a call is near, about this socket (or none), whose other end is `peer`: the program
+  // may fetch what it will touch, and no more. Told twice, `again` the second time.
+  virtual void soon(Socket, NodeId peer, bool again) const { (void)peer, (void)again; }
 };
 
 }  // namespace hubproof::sim

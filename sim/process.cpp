@@ -4,6 +4,7 @@
 
 #include "sim/disk.hpp"
 #include "sim/ensure.hpp"
+#include "sim/fetch.hpp"
 #include "sim/network.hpp"
 
 namespace hubproof::sim {
@@ -83,6 +84,22 @@ void Process::wake(void* self, std::uint64_t incarnation, std::uint64_t tag) {
   auto& process = *static_cast<Process*>(self);
   if (process.up_ && process.incarnation_ == incarnation)
     process.call(Kind::woken, Socket::none, tag);
+}
+
+void Process::soon(Socket socket, NodeId peer, int stage) const {
+  constexpr std::size_t size_of_a_program = 256;
+  if (stage == 1)
+    fetch(&program_, size_of_a_program);
+  else if (up_)
+    program_.soon(socket, peer, stage == 3);
+}
+
+void Process::foresee_wake(const Task& task, int stage) {
+  const auto* process = static_cast<const Process*>(task.self);
+  if (stage == 0)
+    fetch(process, sizeof(Process));
+  else
+    process->soon(Socket::none, process->id_, stage);
 }
 
 void Process::call(Kind kind, Socket socket, std::uint64_t word) {

@@ -52,6 +52,9 @@ class alignas(64) Process {
     call(Kind::synced, static_cast<Socket>(ok ? 1 : 0), ticket);
   }
   void clock_stepped() { call(Kind::clock_stepped, Socket::none, 0); }
+  // Hints (see Scheduler::foresee): what a call will touch.
+  void soon(Socket socket, NodeId peer, int stage) const;
+
   // True if the program has them; false: they wait, and the network hears of it by taken().
   bool received(Socket socket, View bytes);
 
@@ -64,6 +67,7 @@ class alignas(64) Process {
     std::vector<std::uint8_t> bytes;
   };
 
+  static void foresee_wake(const Task& task, int stage);
   static void wake(void* self, std::uint64_t incarnation, std::uint64_t tag);
   static void serve(void* self, std::uint64_t incarnation, std::uint64_t turn);
   void call(Kind kind, Socket socket, std::uint64_t word);

@@ -1,42 +1,75 @@
 #include "sim/scheduler.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "sim/ensure.hpp"
 
 namespace hubproof::sim {
 
 std::uint64_t Scheduler::next_due() const {
-  if (front_ < buckets_[0].size()) return last_;
+  if (next_ < front_.size()) return front_[next_].due;
   if (filled_ == 0) return never;
-  return earliest_[static_cast<std::size_t>(std::countr_zero(filled_)) + 1];
+  return earliest_[static_cast<std::size_t>(std::countr_zero(filled_))];
+}
+
+// Behind what is due with it or before. A front that has grown goes back to the buckets, so that a
+// burst of events does not pay for being sorted in one by one.
+void Scheduler::squeeze_in(const Event& event) {
+  if (front_.size() - next_ >= 2 * few) {
+    for (; next_ < front_.size(); ++next_) push(front_[next_]);
+    push(event);
+    return;
+  }
+  auto at = front_.end();
+  while (at != front_.begin() + static_cast<std::ptrdiff_t>(next_) && event.due < (at - 1)->due) --at;
+  front_.insert(at, event);
 }
 
 void Scheduler::deal() {
-  buckets_[0].clear();
-  front_ = 0;
-  const auto lowest = static_cast<std::size_t>(std::countr_zero(filled_)) + 1;
-  auto& from = buckets_[lowest];
-  filled_ &= filled_ - 1;
-  last_ = earliest_[lowest];
-  earliest_[lowest] = never;
-  // Few events are dealt out again soon, so what they will touch is fetched while there is time:
-  // the first lines of what they act on, and what their last word may point to.
-  if (from.size() <= 8)
-    for (const Event& event : from) {
-      const auto* self = static_cast<const char*>(event.task.self);
-      __builtin_prefetch(self);
-      __builtin_prefetch(self + 64);
-      __builtin_prefetch(self + 128);
-      const auto* more = reinterpret_cast<const char*>(event.task.b);
-      __builtin_prefetch(more);
-      __builtin_prefetch(more + 64);
-      __builtin_prefetch(more + 128);
+  front_.clear();
+  next_ = 0;
+  while (front_.empty()) {
+    const auto lowest = static_cast<std::size_t>(std::countr_zero(filled_));
+    auto& from = buckets_[lowest];
+    filled_ &= filled_ - 1;
+    last_ = std::exchange(earliest_[lowest], never);
+    if (pending_ >= very_many && from.size() <= 4 * few) {
+      const int stage = from.size() > 2 * few ? 0 : from.size() > few ? 1 : 2;
+      for (const Event& event : from) announce(event.task, stage);
     }
-  for (const Event& event : from) push(event);
-  from.clear();
+    if (from.size() <= few || lowest == 0) {
+      make_front(from);
+    } else {
+      for (const Event& event : from) push(event);
+      from.clear();
+    }
+  }
+}
+
+void Scheduler::make_front(std::vector<Event>& few_events) {
+  front_.swap(few_events);
+  if (front_.size() > few) return;  // all are due at one time
+  for (std::size_t i = 1; i < front_.size(); ++i) {
+    if (front_[i - 1].due <= front_[i].due) continue;
+    const Event early = front_[i];
+    std::size_t at = i;
+    for (; at > 0 && early.due < front_[at - 1].due; --at) front_[at] = front_[at - 1];
+    front_[at] = early;
+  }
+  if (pending_ < very_many) return;
+  for (std::size_t i = 0; i < std::min(near, front_.size()); ++i) announce(front_[i].task, 3);
+}
+
+void Scheduler::announce(const Task& task, int stage) const {
+  for (const Seer& seer : seers_)
+    if (seer.run == task.run) return seer.hint(task, stage);
 }
 
 void Scheduler::run_front() {
-  const Event event = buckets_[0][front_++];  // a copy: the task may push into this very bucket
+  if (pending_ >= very_many && next_ + near < front_.size())
+    announce(front_[next_ + near].task, 3);
+  const Event event = front_[next_++];  // a copy: the task may push into the front
   now_ = event.due;
   ++ran_;
   --pending_;
@@ -45,7 +78,7 @@ void Scheduler::run_front() {
 
 bool Scheduler::step() {
   if (pending_ == 0) return false;
-  if (front_ >= buckets_[0].size()) deal();
+  if (next_ >= front_.size()) deal();
   run_front();
   return true;
 }
@@ -55,7 +88,7 @@ void Scheduler::run_until(Instant end) {
   if (limit < 0) return;
   const auto last_wanted = static_cast<std::uint64_t>(limit);
   while (next_due() <= last_wanted && pending_ != 0) {
-    if (front_ >= buckets_[0].size()) deal();
+    if (next_ >= front_.size()) deal();
     run_front();
   }
   if (last_wanted > now_) now_ = last_wanted;

@@ -2,9 +2,10 @@
 // they were asked for.
 //
 // It is a monotone radix heap: an event lies in the bucket of the highest bit in which its due time
-// differs from the time last run. When that time moves on, only the lowest bucket that is not empty
-// is dealt out again, in order, into buckets that are all empty; so equal times always share a
-// bucket and keep their order there, and no sequence number is needed.
+// differs from `last_`, a time not after the earliest event. When all before it has run, the lowest
+// bucket is dealt out again, in order, into buckets that are all empty; so equal times always share
+// a bucket and keep their order there, and no sequence number is needed. A bucket of few is sorted
+// instead and becomes the front, which runs from its beginning to its end.
 #pragma once
 
 #include <array>
@@ -30,11 +31,22 @@ class Scheduler {
     std::uint64_t key = asked < 0 ? 0 : static_cast<std::uint64_t>(asked);
     if (key < now_) key = now_;
     ++pending_;
-    push(Event{key, task});
+    if (next_ < front_.size() && key <= front_.back().due)
+      squeeze_in(Event{key, task});
+    else
+      push(Event{key, task});
   }
 
   bool step();                  // runs the earliest event; false when there is none
   void run_until(Instant end);  // runs all that is due before or at `end`; then it is `end`
+
+  // While very many events wait, memory is what they wait for. So `hint` hears of each coming task
+  // that will run this function, stage by stage as it comes nearer (some stages may be left out),
+  // and may fetch what the task will touch: at each stage what the one before made reachable.
+  using Run = void (*)(void* self, std::uint64_t a, std::uint64_t b);
+  using Hint = void (*)(const Task& task, int stage);
+  static constexpr int stages = 4;
+  void foresee(Run run, Hint hint) { seers_.push_back({run, hint}); }
 
  private:
   struct Event {
@@ -42,32 +54,42 @@ class Scheduler {
     Task task;
   };
   static_assert(sizeof(Event) == 40);
+  struct Seer {
+    Run run;
+    Hint hint;
+  };
 
   static constexpr std::uint64_t never = ~std::uint64_t{0};
+  static constexpr std::size_t few = 16;
+  static constexpr std::size_t very_many = 8192;
+  static constexpr std::size_t near = 4;  // events ahead of the one that runs
 
   void push(const Event& event) {
     const auto bucket = static_cast<std::size_t>(std::bit_width(event.due ^ last_));
     buckets_[bucket].push_back(event);
-    if (bucket != 0) {
-      filled_ |= std::uint64_t{1} << (bucket - 1);
-      if (event.due < earliest_[bucket]) earliest_[bucket] = event.due;
-    }
+    filled_ |= std::uint64_t{1} << bucket;
+    if (event.due < earliest_[bucket]) earliest_[bucket] = event.due;
   }
   std::uint64_t next_due() const;
-  void deal();  // moves the earliest events into bucket 0
+  void squeeze_in(const Event& event);
+  void deal();  // makes the earliest events the front
+  void make_front(std::vector<Event>& few_events);
   void run_front();
+  void announce(const Task& task, int stage) const;
 
-  std::array<std::vector<Event>, 65> buckets_;  // 0: due exactly at last_
-  std::array<std::uint64_t, 65> earliest_ = all_never();
-  std::uint64_t filled_ = 0;  // bit b: bucket b + 1 is not empty
-  std::size_t front_ = 0;     // of bucket 0: what already ran
+  std::vector<Event> front_;  // by due time, equal ones in the order asked for
+  std::size_t next_ = 0;      // of the front: what already ran
+  std::array<std::vector<Event>, 64> buckets_;  // later than all of the front
+  std::array<std::uint64_t, 64> earliest_ = all_never();
+  std::uint64_t filled_ = 0;  // bit b: bucket b is not empty
   std::uint64_t last_ = 0;    // never above now_, so nothing can be asked for below it
   std::uint64_t now_ = 0;
   std::uint64_t ran_ = 0;
   std::size_t pending_ = 0;
+  std::vector<Seer> seers_;
 
-  static constexpr std::array<std::uint64_t, 65> all_never() {
-    std::array<std::uint64_t, 65> all{};
+  static constexpr std::array<std::uint64_t, 64> all_never() {
+    std::array<std::uint64_t, 64> all{};
     all.fill(never);
     return all;
   }

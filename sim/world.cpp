@@ -5,7 +5,9 @@
 namespace hubproof::sim {
 
 World::World(std::uint64_t seed)
-    : choices_{seed}, trace_{scheduler_}, network_{scheduler_, choices_, trace_}, nemesis_{*this} {}
+    : choices_{seed}, trace_{scheduler_}, network_{scheduler_, choices_, trace_}, nemesis_{*this} {
+  scheduler_.foresee(&Process::wake, &Process::foresee_wake);
+}
 
 World::~World() = default;
 

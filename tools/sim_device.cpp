@@ -99,6 +99,13 @@ void SimDevice::clock_stepped() {
   done();
 }
 
+void SimDevice::soon(sim::Socket, sim::NodeId, bool again) const {
+  if (!device_) return;
+  device_->soon(again);
+  stage_.recorder.soon(node_, node_, again);
+  if (!again && socket_ != sim::Socket::none) stage_.world.network().soon(socket_);
+}
+
 // A device numbers its connections from 1 in each life; history numbers them over all lives.
 void SimDevice::record(std::vector<model::Event>& events) {
   for (model::Event& event : events) {

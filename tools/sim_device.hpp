@@ -30,6 +30,7 @@ class SimDevice final : public SimNode {
   void synced(std::uint64_t ticket, bool ok) override;
   void woken(std::uint64_t tag) override;
   void clock_stepped() override;
+  void soon(sim::Socket, sim::NodeId, bool again) const override;
 
   // Port.
   void record(std::vector<model::Event>& events);

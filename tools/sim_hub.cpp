@@ -98,6 +98,13 @@ void SimHub::clock_stepped() {
   done();
 }
 
+void SimHub::soon(sim::Socket socket, sim::NodeId peer, bool again) const {
+  if (!server_ || socket == sim::Socket::none) return;
+  const model::ConnectionId which = connection(socket);
+  if (which != model::ConnectionId::none) server_->soon(which, again);
+  stage_.recorder.soon(node_, peer, again);
+}
+
 void SimHub::close(model::ConnectionId connection) {
   world().network().close(socket(connection));
   sockets_[static_cast<std::size_t>(connection)] = sim::Socket::none;

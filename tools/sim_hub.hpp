@@ -29,6 +29,7 @@ class SimHub final : public SimNode {
   void synced(std::uint64_t ticket, bool ok) override;
   void woken(std::uint64_t tag) override;
   void clock_stepped() override;
+  void soon(sim::Socket socket, sim::NodeId peer, bool again) const override;
 
   // Port.
   void record(std::vector<model::Event>& events) { stage_.recorder.record(node_, events); }

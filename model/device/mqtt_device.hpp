@@ -36,6 +36,7 @@ class MqttDevice {
   std::optional<Instant> deadline() const;
   void sleep(Now now, Effects& effects);
   void resume(Now now, Effects& effects);
+  void soon() const { outbox_.soon(); }
   std::size_t unacknowledged() const { return outbox_.size(); }
 
  private:

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "model/fetch.hpp"
 #include "model/message.hpp"
 #include "model/mqtt/packet.hpp"
 
@@ -35,6 +36,10 @@ class Outbox {
   const Entry* put_packet(View packet, MessageKey key, std::uint64_t digest, std::uint8_t qos,
                           std::uint64_t serial);
 
+  void soon() const {  // a hint: it may fetch what it will touch
+    fetch(entries_.data(), entries_.empty() ? 64 : sizeof(Entry));
+    fetch(arena_.data(), 192);
+  }
   std::size_t size() const { return entries_.size() - head_; }  // unfinished
   bool in_flight() const { return next_ > head_; }
   View packet(const Entry& entry) const { return View{arena_}.subspan(entry.from, entry.size); }

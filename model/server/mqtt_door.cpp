@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/fetch.hpp"
 #include "model/mqtt/bag.hpp"
 #include "model/mqtt/names.hpp"
 
@@ -679,6 +680,16 @@ void MqttDoor::woken(Now now, Effects& effects) {
 std::optional<Instant> MqttDoor::deadline() const {
   if (alarms_.empty()) return std::nullopt;
   return alarms_.front().due;
+}
+
+void MqttDoor::soon(ConnectionId id, bool again) const {
+  const std::uint32_t slot = index_.find(id);
+  if (slot == no_slot) return;
+  const Session& session = sessions_[slot];
+  if (!again)
+    fetch(&session, sizeof session);
+  else if (session.device != DeviceIndex::none)
+    hub_->soon(session.device);
 }
 
 Event& MqttDoor::saw(Effects& effects, const Session& session, Packet packet,

@@ -33,6 +33,7 @@ class MqttDoor {
   bool ended(Now now, ConnectionId id, EndedBy by, Effects& effects);     // likewise
   void woken(Now now, Effects& effects);
   std::optional<Instant> deadline() const;
+  void soon(ConnectionId id, bool again) const;  // see Server
 
   void release(Now now, Effects& effects);                      // what is durable now may leave
   void deliver(Now now, DeviceIndex device, Effects& effects);  // its queue has something
