@@ -114,7 +114,7 @@ struct Layer {
 // "model/*": the values that all of model may know, model/NAME.hpp; but not the three where its
 // parts meet.
 const Names meeting_places = {"model/server.hpp", "model/device.hpp", "model/service.hpp"};
-const Names history_values = {"model/bytes.hpp", "model/history.hpp", "model/message.hpp",
+const Names history_values = {"model/bytes.hpp", "model/fetch.hpp", "model/history.hpp", "model/message.hpp",
                               "model/time.hpp"};
 
 Names operator+(Names left, const Names& right) {
