@@ -140,10 +140,10 @@ void Facts::take(const Event& event, std::uint64_t index, Telemetry* telemetry, 
     case What::fault_ends:
     case What::finished: break;
   }
-  retire_ended();
+  if (!ended_commands_.empty()) retire_ended();
 }
 
-void Facts::soon(NodeIndex observer, NodeIndex device, bool again) const {
+void Facts::soon(NodeIndex observer, NodeIndex device, MessageKey message, bool again) const {
   if (!valid(observer) || !valid(device)) return;
   const std::uint32_t at = number(device);
   if (is(observer, Role::hub)) {
@@ -156,8 +156,9 @@ void Facts::soon(NodeIndex observer, NodeIndex device, bool again) const {
     model::fetch(&holders[at], sizeof(Holder));
   } else {
     const std::vector<InFlight>& in_flight = device_ends[at].in_flight;
-    model::fetch(in_flight.data(), in_flight.empty() ? 0 : sizeof(InFlight));
-    if (!in_flight.empty()) messages.fetch(in_flight.front().message);
+    model::fetch(in_flight.data(), sizeof(InFlight));
+    if (message == MessageKey::none && !in_flight.empty()) message = in_flight.front().message;
+    if (message != MessageKey::none) messages.fetch(message);
   }
 }
 

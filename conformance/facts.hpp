@@ -334,7 +334,8 @@ class Facts {
   void take(const model::Event& event, std::uint64_t index, Telemetry* telemetry, Command* command);
 
   // See Judge::soon.
-  void soon(model::NodeIndex observer, model::NodeIndex device, bool again) const;
+  void soon(model::NodeIndex observer, model::NodeIndex device, model::MessageKey message,
+            bool again) const;
 
   const model::Terms& terms;
 

@@ -175,8 +175,9 @@ void Judge::saw(const Event& event) {
   facts.take(event, seen.index, telemetry, command);
 }
 
-void Judge::soon(model::NodeIndex observer, model::NodeIndex device, bool again) const {
-  parts_->facts.soon(observer, device, again);
+void Judge::soon(model::NodeIndex observer, model::NodeIndex device, model::MessageKey message,
+                 bool again) const {
+  parts_->facts.soon(observer, device, message, again);
 }
 
 Report Judge::finish() {

@@ -47,9 +47,10 @@ class Judge {
 
   // Events in the order of the history, `finished` last.
   void saw(const model::Event& event);
-  // A hint: an event of this observer and about this device is near. Told twice, `again` the second
-  // time; the judge may fetch what it will look at.
-  void soon(model::NodeIndex observer, model::NodeIndex device, bool again) const;
+  // A hint: an event of this observer and about this device, and perhaps this message, is near. Told
+  // twice, `again` the second time; the judge may fetch what it will look at.
+  void soon(model::NodeIndex observer, model::NodeIndex device, model::MessageKey message,
+            bool again) const;
   Report finish();
 
  private:

@@ -2,17 +2,7 @@
 
 #include <algorithm>
 
-#include "sim/wide.hpp"
-
 namespace hubproof::sim {
-
-std::uint64_t Choices::wide(Site site, NodeId who, std::uint64_t bound) {
-  Stream& stream = at(site, who);
-  const std::uint64_t bits = mix(stream.base + ++stream.drawn);
-  std::uint64_t value = high_product(bits, bound);
-  if (watched_) value = settle(site, who, stream.drawn, bound, value);
-  return value;
-}
 
 void Choices::give(Site site, NodeId who, std::uint64_t n, std::uint64_t value) {
   given_[{site, who, n}] = value;

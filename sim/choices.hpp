@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "sim/ensure.hpp"
+#include "sim/fetch.hpp"
 #include "sim/node.hpp"
+#include "sim/wide.hpp"
 
 namespace hubproof::sim {
 
@@ -66,13 +68,26 @@ class Choices {
     return value;
   }
 
-  std::uint64_t wide(Site site, NodeId who, std::uint64_t bound);  // the same, for any bound
+  std::uint64_t wide(Site site, NodeId who, std::uint64_t bound) {  // the same, for any bound
+    Stream& stream = at(site, who);
+    std::uint64_t value = high_product(mix(stream.base + ++stream.drawn), bound);
+    if (watched_) [[unlikely]]
+      value = settle(site, who, stream.drawn, bound, value);
+    return value;
+  }
 
   bool chance(Site site, NodeId who, Ratio odds) { return below(site, who, odds.den) < odds.num; }
 
   std::uint64_t bits(Site site, NodeId who) {
     Stream& stream = at(site, who);
     return mix(stream.base + ++stream.drawn);
+  }
+
+  // A hint: a draw is near.
+  void soon(Site site, NodeId who) const {
+    const auto s = static_cast<std::size_t>(site);
+    const auto n = static_cast<std::size_t>(who);
+    if (s < streams_.size() && n < streams_[s].size()) fetch(&streams_[s][n], sizeof(Stream));
   }
 
   // Replay and shrinking: this one choice is given, whatever the seed says (held below its bound).

@@ -34,8 +34,9 @@ void Scheduler::deal() {
     auto& from = buckets_[lowest];
     filled_ &= filled_ - 1;
     last_ = std::exchange(earliest_[lowest], never);
-    if (pending_ >= very_many && from.size() <= 4 * few) {
-      const int stage = from.size() > 2 * few ? 0 : from.size() > few ? 1 : 2;
+    // Each deal halves a bucket or more, so its size tells how near its events are.
+    if (pending_ >= very_many && from.size() <= 8 * few) {
+      const int stage = from.size() > 4 * few ? 0 : from.size() > 2 * few ? 1 : from.size() > few ? 2 : 3;
       for (const Event& event : from) announce(event.task, stage);
     }
     if (from.size() <= few || lowest == 0) {
@@ -57,8 +58,6 @@ void Scheduler::make_front(std::vector<Event>& few_events) {
     for (; at > 0 && early.due < front_[at - 1].due; --at) front_[at] = front_[at - 1];
     front_[at] = early;
   }
-  if (pending_ < very_many) return;
-  for (std::size_t i = 0; i < std::min(near, front_.size()); ++i) announce(front_[i].task, 3);
 }
 
 void Scheduler::announce(const Task& task, int stage) const {
@@ -67,8 +66,6 @@ void Scheduler::announce(const Task& task, int stage) const {
 }
 
 void Scheduler::run_front() {
-  if (pending_ >= very_many && next_ + near < front_.size())
-    announce(front_[next_ + near].task, 3);
   const Event event = front_[next_++];  // a copy: the task may push into the front
   now_ = event.due;
   ++ran_;

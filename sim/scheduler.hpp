@@ -41,11 +41,10 @@ class Scheduler {
   void run_until(Instant end);  // runs all that is due before or at `end`; then it is `end`
 
   // While very many events wait, memory is what they wait for. So `hint` hears of each coming task
-  // that will run this function, stage by stage as it comes nearer (some stages may be left out),
+  // that will run this function, in stages 0 to 3 as it comes nearer (some may be left out),
   // and may fetch what the task will touch: at each stage what the one before made reachable.
   using Run = void (*)(void* self, std::uint64_t a, std::uint64_t b);
   using Hint = void (*)(const Task& task, int stage);
-  static constexpr int stages = 4;
   void foresee(Run run, Hint hint) { seers_.push_back({run, hint}); }
 
  private:
@@ -62,7 +61,6 @@ class Scheduler {
   static constexpr std::uint64_t never = ~std::uint64_t{0};
   static constexpr std::size_t few = 16;
   static constexpr std::size_t very_many = 8192;
-  static constexpr std::size_t near = 4;  // events ahead of the one that runs
 
   void push(const Event& event) {
     const auto bucket = static_cast<std::size_t>(std::bit_width(event.due ^ last_));

@@ -30,9 +30,10 @@ class Recorder {
       if (on_event_) on_event_(header_, event);
     }
   }
-  // A hint: `observer` will see something about `device`.
-  void soon(sim::NodeId observer, sim::NodeId device, bool again) const {
-    judge_.soon(static_cast<model::NodeIndex>(observer), static_cast<model::NodeIndex>(device), again);
+  // A hint: `observer` will see something about `device`, perhaps about this message (see Judge).
+  void soon(sim::NodeId observer, sim::NodeId device, model::MessageKey message, bool again) const {
+    judge_.soon(static_cast<model::NodeIndex>(observer), static_cast<model::NodeIndex>(device),
+                message, again);
   }
   void record(sim::NodeId observer, model::Event event) {
     one_.assign(1, event);

@@ -99,11 +99,19 @@ void SimDevice::clock_stepped() {
   done();
 }
 
-void SimDevice::soon(sim::Socket, sim::NodeId, bool again) const {
+void SimDevice::soon(sim::Socket socket, sim::NodeId, bool again) const {
   if (!device_) return;
   device_->soon(again);
-  stage_.recorder.soon(node_, node_, again);
-  if (!again && socket_ != sim::Socket::none) stage_.world.network().soon(socket_);
+  model::MessageKey message{};
+  if (socket == sim::Socket::none) {  // a timer: telemetry, in the main
+    message = model::own_key('t', static_cast<std::uint32_t>(node_), number_ + 1);
+    if (!again) {
+      stage_.world.network().soon(socket_);
+      stage_.world.choices().soon(sim::Site::latency, node_);
+      stage_.world.choices().soon(site(DriverSite::telemetry_every), node_);
+    }
+  }
+  stage_.recorder.soon(node_, node_, message, again);
 }
 
 // A device numbers its connections from 1 in each life; history numbers them over all lives.

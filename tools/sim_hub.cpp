@@ -102,7 +102,7 @@ void SimHub::soon(sim::Socket socket, sim::NodeId peer, bool again) const {
   if (!server_ || socket == sim::Socket::none) return;
   const model::ConnectionId which = connection(socket);
   if (which != model::ConnectionId::none) server_->soon(which, again);
-  stage_.recorder.soon(node_, peer, again);
+  stage_.recorder.soon(node_, peer, model::MessageKey::none, again);
 }
 
 void SimHub::close(model::ConnectionId connection) {

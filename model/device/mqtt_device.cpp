@@ -225,17 +225,14 @@ std::optional<Instant> MqttDevice::deadline() const {
   if (const auto* greeting = std::get_if<Greeting>(&state_)) return greeting->patience;
   const auto* here = std::get_if<Online>(&state_);
   if (here == nullptr) return std::nullopt;
-  std::optional<Instant> first;
-  const auto at = [&](Instant due) {
-    if (!first || due < *first) first = due;
-  };
+  Instant first = Instant::max();
   const Duration ping = ping_after(settings_->keep_alive);
-  if (ping > Duration{0} && rules_->pings) at(here->said + ping);
-  if (here->pinged) at(*here->pinged + settings_->ack_patience);
-  if (here->asked) at(*here->asked + settings_->ack_patience);
-  if (outbox_.in_flight()) at(here->progress + settings_->ack_patience);
-  if (inbox_)
-    if (const auto due = inbox_->deadline()) at(*due);
+  if (ping > Duration{0} && rules_->pings) first = here->said + ping;
+  if (here->pinged) first = std::min(first, *here->pinged + settings_->ack_patience);
+  if (here->asked) first = std::min(first, *here->asked + settings_->ack_patience);
+  if (outbox_.in_flight()) first = std::min(first, here->progress + settings_->ack_patience);
+  if (inbox_) first = std::min(first, inbox_->deadline().value_or(Instant::max()));
+  if (first == Instant::max()) return std::nullopt;
   return first;
 }
 

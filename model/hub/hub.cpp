@@ -43,7 +43,7 @@ Ticket Hub::durable() const { return parts_->journal.durable(); }
 void Hub::flush(Now now, Effects& effects) {
   Parts& p = *parts_;
   if (p.halted) return;
-  p.pass_feedback_time(now);
+  if (!p.feedback.empty()) p.pass_feedback_time(now);
   if (p.journal.sync(now, effects)) p.log.syncing();
   if (!p.journal.wants_segment(now.mono)) return;
   p.begin_segment(now);
@@ -73,14 +73,15 @@ void Hub::woken(Now now, Effects& effects) {
 std::optional<Instant> Hub::deadline() const {
   const Parts& p = *parts_;
   if (p.halted) return std::nullopt;
-  std::optional<Instant> first = p.housekeeping;
+  Instant first = p.housekeeping.value_or(Instant::max());
   const auto sooner = [&](std::optional<Instant> other) {
-    if (other && (!first || *other < *first)) first = other;
+    if (other) first = std::min(first, *other);
   };
   sooner(p.journal.patience_ends());
   sooner(p.lock_alarms.earliest());
   if (const auto expiry = p.expiry_alarms.earliest()) sooner(p.when(*expiry));
-  sooner(p.feedback_deadline());
+  if (!p.feedback.empty()) sooner(p.feedback_deadline());
+  if (first == Instant::max()) return std::nullopt;
   return first;
 }
 

@@ -17,14 +17,13 @@ void Journal::end_record() {
   Pen{waiting_.data() + record_}(record_checksum(current_.number, record.subspan(4)));
 }
 
-bool Journal::sync(Now now, Effects& effects) {
-  if (syncing_ != 0 || (waiting_.empty() && recovered_files_.empty())) return false;
+void Journal::begin_sync(Now now, Effects& effects) {
   syncing_ = collecting_++;
   sync_began_ = now.mono;
   expected_ = recovered_files_.size();
   for (const FileId file : recovered_files_) effects.sync(file, Ticket{syncing_});
   recovered_files_.clear();
-  if (waiting_.empty()) return true;
+  if (waiting_.empty()) return;
   for (std::uint64_t copy = 0; copy < current_.copies; ++copy) {
     Writer{effects.appending(segment_file(current_.number, copy))}.bytes(waiting_);
     effects.appended();
@@ -34,7 +33,6 @@ bool Journal::sync(Now now, Effects& effects) {
   expected_ += current_.copies;
   current_.bytes += waiting_.size();
   waiting_.clear();
-  return true;
 }
 
 Journal::Stored Journal::stored(Ticket ticket, bool ok) {
@@ -44,18 +42,6 @@ Journal::Stored Journal::stored(Ticket ticket, bool ok) {
   durable_ = syncing_;
   syncing_ = 0;
   return Stored::durable;
-}
-
-std::optional<Instant> Journal::patience_ends() const {
-  if (syncing_ == 0) return std::nullopt;
-  return sync_began_ + rules_.sync_patience;
-}
-
-bool Journal::wants_segment(Instant now) const {
-  if (!waiting_.empty()) return false;
-  // By size, so that replay stays short; by age, so that whole files get past retention.
-  return current_.bytes > full_at_ ||
-         (current_.telemetry_bytes > 0 && now - current_.oldest >= rules_.retention / 8);
 }
 
 std::uint64_t Journal::worth_merging() const {

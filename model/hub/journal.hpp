@@ -62,13 +62,25 @@ class Journal {
   Ticket newest() const { return Ticket{waiting_.empty() ? collecting_ - 1 : collecting_}; }
 
   // Hands out what waits and asks for its sync, unless one is under way; true: it did.
-  bool sync(Now now, Effects& effects);
+  bool sync(Now now, Effects& effects) {
+    if (syncing_ != 0 || (waiting_.empty() && recovered_files_.empty())) return false;
+    begin_sync(now, effects);
+    return true;
+  }
   enum class Stored : std::uint8_t { not_yet, durable, failed };
   Stored stored(Ticket ticket, bool ok);
-  std::optional<Instant> patience_ends() const;  // a sync that takes longer has failed
+  std::optional<Instant> patience_ends() const {  // a sync that takes longer has failed
+    if (syncing_ == 0) return std::nullopt;
+    return sync_began_ + rules_.sync_patience;
+  }
 
-  // Should a new segment begin? It can while no record waits.
-  bool wants_segment(Instant now) const;
+  // Should a new segment begin? It can while no record waits. By size, so that replay stays short;
+  // by age, so that whole files get past retention.
+  bool wants_segment(Instant now) const {
+    return waiting_.empty() &&
+           (current_.bytes > full_at_ || (current_.telemetry_bytes > 0 &&
+                                          now - current_.oldest >= rules_.retention / 8));
+  }
   // The segments from this one on hold so little telemetry that the next one should take it over.
   std::uint64_t worth_merging() const;
   // After this the caller appends the snapshot: its state, and the telemetry of the segments that
@@ -89,6 +101,7 @@ class Journal {
  private:
   std::uint8_t* begin_record(RecordKind kind, std::size_t size);
   void end_record();
+  void begin_sync(Now now, Effects& effects);
 
   const HubRules& rules_;
   Bytes waiting_;                 // records of the current segment that were not handed out yet

@@ -15,7 +15,6 @@ std::uint32_t Hub::Parts::report(Now now, DeviceIndex index, const DeviceQueue::
 }
 
 void Hub::Parts::pass_feedback_time(Now now) {
-  if (feedback.empty()) return;
   while (const auto due = feedback.batch_due()) {  // [FBK-15]
     if (*due > now.mono) break;
     const std::size_t waiting = feedback.records().size();
@@ -36,7 +35,6 @@ void Hub::Parts::pass_feedback_time(Now now) {
 }
 
 std::optional<Instant> Hub::Parts::feedback_deadline() const {
-  if (feedback.empty()) return std::nullopt;
   std::optional<Instant> first = feedback.batch_due();
   const auto sooner = [&](Instant at) {
     at = std::max(at, feedback_quiet);
