@@ -33,8 +33,9 @@ void KeyRuns::add(MessageKey key) {
       return;
     }
     if (value >= first_ && value <= last_) return;
-    const auto place = std::ranges::lower_bound(older_, first_, {}, &Run::first);
-    older_.insert(place, {first_, last_});
+    if (!older_) older_ = std::make_unique<std::vector<Run>>();
+    const auto place = std::ranges::lower_bound(*older_, first_, {}, &Run::first);
+    older_->insert(place, {first_, last_});
   }
   first_ = last_ = value;
 }
@@ -42,8 +43,9 @@ void KeyRuns::add(MessageKey key) {
 bool KeyRuns::has(MessageKey key) const {
   const std::uint64_t value = number(key);
   if (value >= first_ && value <= last_) return true;
-  const auto after = std::ranges::upper_bound(older_, value, {}, &Run::first);
-  return after != older_.begin() && value <= std::prev(after)->last;
+  if (!older_) return false;
+  const auto after = std::ranges::upper_bound(*older_, value, {}, &Run::first);
+  return after != older_->begin() && value <= std::prev(after)->last;
 }
 
 std::uint64_t PartitionLog::lower_bound(std::uint64_t sequence) const {
@@ -74,10 +76,12 @@ Facts::Facts(const model::Terms& the_terms, const std::vector<model::Participant
       device_ends(the_participants.size()),
       holders(the_participants.size()),
       hub_ends(the_participants.size()),
-      queues(the_participants.size()) {
-  for (std::size_t i = 0; i < the_participants.size(); ++i) {
-    nodes[i].role = the_participants[i].role;
-    names_.push_back(the_participants[i].name);
+      queues(the_participants.size()),
+      observed_(the_participants.size()),
+      lives_(the_participants.size()) {
+  for (const model::Participant& one : the_participants) {
+    roles_.push_back(one.role);
+    names_.push_back(one.name);
   }
   hub_marks_.fill(long_ago);
 }
@@ -94,11 +98,10 @@ Telemetry* Facts::telemetry_of(const Event& event) {
 void Facts::take(const Event& event, std::uint64_t index, Telemetry* telemetry, Command* command) {
   now = event.at;
   if (valid(event.observer)) {
-    Node& observer = nodes[number(event.observer)];
-    observer.observed = true;
+    observed_[number(event.observer)] = 1;
     // What is told about the run, even by the hub's recorder, is no sign that the hub did something.
     const bool acted = event.what < What::started;
-    if (observer.role == Role::hub && acted && event.at - hub_marks_[hub_mark_] >= second / 4)
+    if (acted && is(event.observer, Role::hub) && event.at - hub_marks_[hub_mark_] >= second / 4)
       hub_marks_[hub_mark_ = (hub_mark_ + 1) % marks] = event.at;
   }
   switch (event.what) {
@@ -209,9 +212,9 @@ void Facts::take_life(const Event& event) {
   } else {
     node.up = false;
     node.crashed_at = event.at;
-    ++node.incarnation;
+    ++lives_[at];
   }
-  switch (node.role) {
+  switch (roles_[at]) {
     case Role::hub:
       hub_up = node.up;
       hub_disturbed_at = event.at;
@@ -228,6 +231,7 @@ void Facts::take_life(const Event& event) {
           end.asking = {};
           end.now = {};
           end.older = {};
+          end.others = false;
           end.window.clear();
           // What was not on its disk yet is undone, the end of a subscription too.
           if (end.subscribed != Subscribed::unknown && end.ever_subscribed)
@@ -242,7 +246,6 @@ void Facts::take_life(const Event& event) {
         end.asleep = false;
         end.ended_at = event.at;
         end.in_flight.clear();
-        streams[at].open = 0;
       }
       break;
     case Role::service:
@@ -295,16 +298,15 @@ bool Facts::must_have_been_read(std::uint32_t device, std::int64_t after, std::i
 void Facts::take_telemetry(const Event& event, std::uint64_t index, Telemetry* message) {
   if (!valid(event.observer)) return;
   if (event.message == MessageKey::none) {
-    if (valid(event.device)) streams[number(event.device)].nameless = true;
+    if (valid(event.device)) streams[number(event.device)].nameless = 1;
     return;
   }
   Stream& stream = streams[number(event.observer)];
   if (event.phase == Phase::invoke) {
     if (!valid(event.device)) return;
     stream.about = number(event.device);
-    streams[number(event.device)].invoked = true;
+    streams[number(event.device)].invoked = 1;
     if (!hashed(event.message)) stream.sent.add(event.message);
-    ++stream.open;
     if (messages.full()) sweep_telemetry();
     Telemetry& sent = messages.at(event.message);
     sent.invoked_at = event.at;
@@ -313,16 +315,10 @@ void Facts::take_telemetry(const Event& event, std::uint64_t index, Telemetry* m
     sent.invoked_event = index;
     sent.device = number(event.device);
     sent.sender = number(event.observer);
-    const Queue& registered = queues[sent.device];
-    sent.generation =
-        registered.registry_open == 0 && !registered.registry_murky ? registered.generation : 0;
-    sent.incarnation = static_cast<std::uint16_t>(nodes[sent.sender].incarnation);
+    sent.life = lives_[sent.sender];
     return;
   }
   if (message == nullptr) return;
-  if (message->acked_at == never && !message->given_up && stream.open > 0 &&
-      message->incarnation == static_cast<std::uint16_t>(nodes[message->sender].incarnation))
-    --stream.open;
   DeviceEnd& end = device_ends[number(event.observer)];
   std::erase_if(end.in_flight, [&](const InFlight& sent) { return sent.message == event.message; });
   if (event.phase == Phase::ok) {
@@ -355,8 +351,7 @@ void Facts::sweep_telemetry() {
   messages.sweep([&](const Telemetry& message) {
     if (hashed(message.key)) return false;
     if (message.acked_at == never) {
-      const bool of_a_past_life =
-          message.incarnation != static_cast<std::uint16_t>(nodes[message.sender].incarnation);
+      const bool of_a_past_life = message.life != lives_[message.sender];
       return of_a_past_life && now - message.invoked_at > hour;
     }
     const bool unreadable = readers.empty() || may_have_left(message.invoked_at);
@@ -453,7 +448,7 @@ void Facts::take_read(const Event& event, Telemetry* message) {
   if (valid(event.device)) {
     Stream& stream = streams[number(event.device)];
     if ((event.flags & model::flag_will) != 0) take_will_read(event);
-    if (stream.partition == ~std::uint32_t{0}) stream.partition = event.partition;
+    if (stream.partition == Stream::no_partition) stream.partition = event.partition & Stream::no_partition;
     if (message != nullptr && !message->read && message->device == number(event.device) &&
         message->invoked_at > stream.newest_sent) {
       stream.newest_sent = message->invoked_at;
@@ -501,8 +496,11 @@ void Facts::take_connection(const Event& event) {
       if (!end.session_continues) end.subscribed = Subscribed::no;
       else if (end.subscribed == Subscribed::no) end.subscribed = Subscribed::unknown;
       if (end.clean) end.in_flight.clear();
-      if (valid(event.device)) 
-        holders[number(event.device)] = {number(event.observer), end.opened_at, event.at};
+      if (valid(event.device)) {
+        Holder& holder = holders[number(event.device)];
+        rivals = rivals || (holder.node != Stream::no_node && holder.node != number(event.observer));
+        holder = {number(event.observer), end.opened_at, event.at};
+      }
       break;
     case What::refused:
       end.connected = false;
@@ -535,6 +533,7 @@ void Facts::take_hub_end(const Event& event) {
     const bool asked = end.asking.number == event.connection;
     end.now = asked ? end.asking : HubConnection{};
     end.asking = {};
+    end.others = end.older.number != 0;
     end.now.number = event.connection;
     end.now.keep_alive = event.keep_alive;
     end.now.generation = event.generation;
@@ -562,6 +561,7 @@ void Facts::take_hub_end(const Event& event) {
       if (one == &end.now) end.window.clear();
       *one = {};
     }
+    end.others = end.asking.number != 0 || end.older.number != 0;
   }
 }
 
@@ -627,11 +627,12 @@ void Facts::take_packet_at_hub(const Event& event, Command* command) {
     return;
   }
   if (event.connection == end.now.number) end.now.received_at = event.at;
-  if (event.connection == end.asking.number) end.asking.received_at = event.at;
+  if (end.others && event.connection == end.asking.number) end.asking.received_at = event.at;
   switch (event.packet) {
     case model::Packet::connect:
       if (event.connection == end.now.number) break;
       end.asking = {};
+      end.others = true;
       end.asking.number = event.connection;
       end.asking.received_at = event.at;
       if ((event.flags & model::flag_clean_session) != 0) end.subscribed = Subscribed::no;

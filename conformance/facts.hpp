@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -38,17 +39,16 @@ struct ClockBounds {
 };
 
 struct Node {
-  model::Role role = model::Role::device;
   bool up = true;          // until it says otherwise
-  bool observed = false;  // it tells what it sees
-  std::uint32_t incarnation = 0;
   std::int64_t started_at = long_ago;
   std::int64_t crashed_at = long_ago;
   ClockBounds clock;
 };
 
-// A telemetry message from its sending until it was acknowledged and read.
-struct Telemetry {
+// A telemetry message from its sending until it was acknowledged and read. This, Stream and the
+// first part of DeviceEnd and HubEnd are what each message touches: one cache line each, as with very
+// many devices nothing else costs.
+struct alignas(64) Telemetry {
   model::MessageKey key = model::MessageKey::none;
   std::int64_t invoked_at = 0;
   std::int64_t acked_at = never;
@@ -56,8 +56,7 @@ struct Telemetry {
   std::uint64_t invoked_event = 0;
   std::uint32_t device = 0;       // whom the hub knows it from
   std::uint32_t sender = 0;       // the node that sent it
-  std::uint32_t generation = 0;   // of the device when it was sent; 0: not certain
-  std::uint16_t incarnation = 0;  // of the sender
+  std::uint16_t life = 0;         // of the sender
   bool given_up = false;          // ended without an acknowledgement
   bool read = false;
 };
@@ -75,23 +74,24 @@ class KeyRuns {
   };
   std::uint64_t first_ = 1;  // the newest run, apart: nearly every call is about it
   std::uint64_t last_ = 0;
-  std::vector<Run> older_;   // ascending
+  std::unique_ptr<std::vector<Run>> older_;  // ascending; seldom there
 };
 
 // Telemetry of one device. Sender and device are one node, save where two share a device's id.
-struct Stream {
-  KeyRuns sent;                      // by this node, ever
-  std::uint64_t recent = 0;          // place of the message that it sent last, as a hint
-  std::int64_t acked_at = long_ago;  // the last acknowledgement that it got
+struct alignas(64) Stream {
+  KeyRuns sent;                         // by this node, ever
+  std::int64_t acked_at = long_ago;     // the last acknowledgement that it got
   std::int64_t first_acked_at = never;
-  std::uint32_t open = 0;            // sent in this life, no end yet
-  std::uint32_t about = ~std::uint32_t{0};  // the device that this node is
-  bool invoked = false;              // something was sent as this device
-  bool nameless = false;             // ... and something without a message-id
+  std::uint32_t about = no_node;        // the device that this node is
   // As this device, at the endpoint:
-  std::uint32_t partition = ~std::uint32_t{0};
-  std::uint64_t newest_read = 0;     // sequence of the event with `newest_sent`
+  std::uint32_t partition : 30 = no_partition;
+  std::uint32_t invoked : 1 = 0;        // something was sent as this device
+  std::uint32_t nameless : 1 = 0;       // ... and something without a message-id
+  std::uint64_t newest_read = 0;        // sequence of the event with `newest_sent`
   std::int64_t newest_sent = long_ago;  // latest sending among the messages that were read
+
+  static constexpr std::uint32_t no_node = ~std::uint32_t{0};
+  static constexpr std::uint32_t no_partition = (std::uint32_t{1} << 30) - 1;
 };
 
 // One event of a partition, as a reader saw it first.
@@ -157,8 +157,9 @@ struct Received {                      // a PUBLISH with QoS 1 to a device, not 
 };
 
 // The device's end of its connections.
-struct DeviceEnd {
+struct alignas(64) DeviceEnd {
   std::uint32_t connection = 0;        // the newest; 0: none yet
+  std::uint16_t keep_alive = 0;
   bool connected = false;              // its CONNACK came, its end did not
   bool session_continues = false;      // CleanSession 0, and the hub had the session
   bool clean = false;
@@ -166,13 +167,13 @@ struct DeviceEnd {
   bool asleep = false;                 // it went by its own will
   bool turned_away = false;            // the last attempt was refused by the hub
   Subscribed subscribed = Subscribed::unknown;
-  std::int64_t opened_at = long_ago;
-  std::int64_t accepted_at = long_ago;
-  std::int64_t ended_at = long_ago;
   std::int64_t sent_at = long_ago;     // last packet sent
-  std::uint16_t keep_alive = 0;
-  std::int64_t tried_at = long_ago;    // last sign of an attempt to connect
+  std::int64_t accepted_at = long_ago;
   std::vector<InFlight> in_flight;     // in the order of first sending
+
+  std::int64_t opened_at = long_ago;
+  std::int64_t ended_at = long_ago;
+  std::int64_t tried_at = long_ago;    // last sign of an attempt to connect
   std::vector<Received> received;      // on this connection, in order
 };
 
@@ -184,27 +185,29 @@ struct Handed {                        // a PUBLISH of a command that the device
 
 struct HubConnection {
   std::uint32_t number = 0;            // 0: none
+  std::uint32_t generation = 0;
   std::uint16_t keep_alive = 0;
   bool has_will = false;
   bool clean = false;
   bool said_goodbye = false;           // DISCONNECT came
   bool subscribed = false;             // SUBSCRIBE for commands came on it
-  std::uint32_t generation = 0;
   std::int64_t accepted_at = long_ago;
   std::int64_t received_at = long_ago; // last packet
 };
 
 // The hub's end of a device's connections.
-struct HubEnd {
-  HubConnection asking;                // its CONNECT came, no answer left
+struct alignas(64) HubEnd {
   HubConnection now;
-  HubConnection older;                 // pushed out by `now`, and not ended yet
-  Subscribed subscribed = Subscribed::unknown;
+  bool others = false;                 // there is one in `asking` or `older`
   bool ever_subscribed = false;
+  bool disordered = false;             // an acknowledgement came out of order on `now`
+  Subscribed subscribed = Subscribed::unknown;
+  std::vector<Handed> window;          // on `now`, in the order of sending
+
+  HubConnection asking;                // its CONNECT came, no answer left
+  HubConnection older;                 // pushed out by `now`, and not ended yet
   std::int64_t subscribed_at = long_ago;
   std::int64_t ended_at = long_ago;    // the last end of any of them
-  std::vector<Handed> window;          // on `now`, in the order of sending
-  bool disordered = false;             // an acknowledgement came out of order on `now`
 
   // Wills of this device's connections [MQTT-42].
   std::uint32_t wills_owed = 0;        // the hub saw the unclean end and lived long enough after it
@@ -342,9 +345,11 @@ class Facts {
   // Participants.
   std::size_t participants() const { return nodes.size(); }
   bool is(model::NodeIndex node, model::Role role) const {
-    return static_cast<std::size_t>(node) < nodes.size() &&
-           nodes[static_cast<std::size_t>(node)].role == role;
+    return static_cast<std::size_t>(node) < roles_.size() &&
+           roles_[static_cast<std::size_t>(node)] == role;
   }
+  bool observed(std::uint32_t node) const { return observed_[node]; }  // it tells what it sees
+  std::uint16_t life(std::uint32_t node) const { return lives_[node]; }  // counts its crashes
   const std::string& name(std::uint32_t node) const;
   const std::string& name(model::NodeIndex node) const { return name(static_cast<std::uint32_t>(node)); }
   std::vector<Node> nodes;
@@ -385,6 +390,7 @@ class Facts {
     std::int64_t at = long_ago;
   };
   std::vector<Holder> holders;                // by device
+  bool rivals = false;                        // two nodes were accepted as one device, ever
   std::vector<HubEnd> hub_ends;               // by device
 
   // Commands.
@@ -453,6 +459,9 @@ class Facts {
   Command* command_by_token(std::uint32_t device, std::uint64_t token);
 
   std::vector<std::string> names_;
+  std::vector<model::Role> roles_;
+  std::vector<char> observed_;
+  std::vector<std::uint16_t> lives_;
   std::string nobody_ = "nobody";
   FlatTable<Place> command_places_;
   std::vector<std::uint32_t> free_commands_;

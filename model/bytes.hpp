@@ -1,6 +1,7 @@
 // Bytes as every machine reads and writes them: bounds-checked, big-endian where a protocol says so.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -20,6 +21,29 @@ inline std::string_view text(View bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// Numbers at an address, in either order; compilers make one instruction of them.
+template <std::size_t N>
+constexpr std::uint64_t load_big(const std::uint8_t* at) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < N; ++i) value = value << 8 | at[i];
+  return value;
+}
+template <std::size_t N>
+constexpr void store_big(std::uint8_t* at, std::uint64_t value) {
+  for (std::size_t i = 0; i < N; ++i) at[i] = static_cast<std::uint8_t>(value >> (8 * (N - 1 - i)));
+}
+inline std::uint64_t load_little_u64(const std::uint8_t* at) {
+  if constexpr (std::endian::native == std::endian::little) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, at, 8);
+    return value;
+  } else {
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < 8; ++i) value |= std::uint64_t{at[i]} << (8 * i);
+    return value;
+  }
+}
+
 // Reads from the front. After one read past the end every read gives zeros and ok() is false, so a
 // parser may check once, at its end.
 class Reader {
@@ -36,10 +60,10 @@ class Reader {
     rest_ = rest_.subspan(1);
     return value;
   }
-  std::uint16_t u16() { return static_cast<std::uint16_t>(number(2)); }
-  std::uint32_t u32() { return static_cast<std::uint32_t>(number(4)); }
-  std::uint64_t u64() { return number(8); }
-  std::int64_t i64() { return static_cast<std::int64_t>(number(8)); }
+  std::uint16_t u16() { return static_cast<std::uint16_t>(number<2>()); }
+  std::uint32_t u32() { return static_cast<std::uint32_t>(number<4>()); }
+  std::uint64_t u64() { return number<8>(); }
+  std::int64_t i64() { return static_cast<std::int64_t>(number<8>()); }
   View bytes(std::size_t count) {
     if (!need(count)) return {};
     const View taken = rest_.first(count);
@@ -56,9 +80,11 @@ class Reader {
     rest_ = {};
     return false;
   }
-  std::uint64_t number(std::size_t count) {
-    std::uint64_t value = 0;
-    for (const std::uint8_t byte : bytes(count)) value = value << 8 | byte;
+  template <std::size_t N>
+  std::uint64_t number() {
+    if (!need(N)) return 0;
+    const std::uint64_t value = load_big<N>(rest_.data());
+    rest_ = rest_.subspan(N);
     return value;
   }
 
@@ -73,10 +99,10 @@ class Writer {
 
   std::size_t size() const { return out_->size(); }
   void u8(std::uint8_t value) { out_->push_back(value); }
-  void u16(std::uint16_t value) { number(value, 2); }
-  void u32(std::uint32_t value) { number(value, 4); }
-  void u64(std::uint64_t value) { number(value, 8); }
-  void i64(std::int64_t value) { number(static_cast<std::uint64_t>(value), 8); }
+  void u16(std::uint16_t value) { number<2>(value); }
+  void u32(std::uint32_t value) { number<4>(value); }
+  void u64(std::uint64_t value) { number<8>(value); }
+  void i64(std::int64_t value) { number<8>(static_cast<std::uint64_t>(value)); }
   void bytes(View value) { out_->insert(out_->end(), value.begin(), value.end()); }
   void string16(std::string_view value) {  // the caller has checked that it fits
     u16(static_cast<std::uint16_t>(value.size()));
@@ -86,17 +112,14 @@ class Writer {
     u32(static_cast<std::uint32_t>(value.size()));
     bytes(value);
   }
-  void patch_u32(std::size_t at, std::uint32_t value) {
-    for (std::size_t i = 0; i < 4; ++i)
-      (*out_)[at + i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
-  }
+  void patch_u32(std::size_t at, std::uint32_t value) { store_big<4>(out_->data() + at, value); }
 
  private:
-  void number(std::uint64_t value, std::size_t count) {
-    std::uint8_t big[8];
-    for (std::size_t i = 0; i < count; ++i)
-      big[i] = static_cast<std::uint8_t>(value >> (8 * (count - 1 - i)));
-    out_->insert(out_->end(), big, big + count);
+  template <std::size_t N>
+  void number(std::uint64_t value) {
+    std::uint8_t big[N];
+    store_big<N>(big, value);
+    out_->insert(out_->end(), big, big + N);
   }
 
   Bytes* out_;
@@ -117,9 +140,7 @@ inline std::uint64_t hash(View bytes, std::uint64_t seed = 0) {
   const std::uint8_t* at = bytes.data();
   std::size_t left = bytes.size();
   for (; left >= 8; left -= 8, at += 8) {
-    std::uint64_t word = 0;
-    for (std::size_t i = 0; i < 8; ++i) word |= static_cast<std::uint64_t>(at[i]) << (8 * i);
-    state = (state ^ word) * 0x9fb21c651e98df25u;
+    state = (state ^ load_little_u64(at)) * 0x9fb21c651e98df25u;
     state ^= state >> 29;
   }
   std::uint64_t word = 0;

@@ -5,26 +5,25 @@
 namespace hubproof::model {
 namespace {
 
-constexpr std::uint8_t body_tag = 0x00;
-constexpr std::uint8_t property_tag = 0x80;
-constexpr std::uint8_t null_property_tag = 0x81;
-
 // A key has its top bit set when it is a hash. Otherwise: kind (1: 't', 2: 'c') in bits 61 and 62,
 // node in 29 bits, number in 32. So no own key is MessageKey::none.
 constexpr std::uint64_t hashed = std::uint64_t{1} << 63;
 constexpr unsigned kind_at = 61;
 constexpr std::uint32_t most_nodes = 1u << 29;
 
-// The one decimal spelling of a number below `limit`: no sign, no leading zero.
-bool canonical(std::string_view digits, std::uint64_t limit, std::uint64_t& value) {
-  if (digits.empty() || digits.size() > 10) return false;
-  if (digits.front() == '0' && digits.size() > 1) return false;
+// Takes a number below `limit` from the front, in its one decimal spelling: no leading zero.
+bool take_number(std::string_view& text, std::uint64_t limit, std::uint64_t& value) {
+  if (text.empty() || (text[0] == '0' && text.size() > 1 && text[1] >= '0' && text[1] <= '9'))
+    return false;
   value = 0;
-  for (const char digit : digits) {
-    if (digit < '0' || digit > '9') return false;
-    value = value * 10 + static_cast<std::uint64_t>(digit - '0');
+  std::size_t digits = 0;
+  for (; digits < text.size() && digits < 11; ++digits) {
+    const auto digit = static_cast<std::uint8_t>(text[digits] - '0');
+    if (digit > 9) break;
+    value = value * 10 + digit;
   }
-  return value < limit;
+  text.remove_prefix(digits);
+  return digits > 0 && value < limit;
 }
 
 // What a hub may add on the way: no part of what the sender said.
@@ -65,14 +64,15 @@ MessageKey own_key(char kind, std::uint32_t node, std::uint32_t number) {
 
 MessageKey message_key(std::string_view message_id) {
   if (message_id.size() >= 4 && (message_id[0] == 't' || message_id[0] == 'c')) {
-    const std::size_t dash = message_id.find('-');
+    std::string_view rest = message_id.substr(1);
     std::uint64_t node = 0;
     std::uint64_t number = 0;
-    if (dash != std::string_view::npos &&
-        canonical(message_id.substr(1, dash - 1), most_nodes, node) &&
-        canonical(message_id.substr(dash + 1), std::uint64_t{1} << 32, number))
-      return own_key(message_id[0], static_cast<std::uint32_t>(node),
-                     static_cast<std::uint32_t>(number));
+    if (take_number(rest, most_nodes, node) && rest.starts_with('-')) {
+      rest.remove_prefix(1);
+      if (take_number(rest, std::uint64_t{1} << 32, number) && rest.empty())
+        return own_key(message_id[0], static_cast<std::uint32_t>(node),
+                       static_cast<std::uint32_t>(number));
+    }
   }
   return static_cast<MessageKey>(hash(view(message_id)) | hashed);
 }

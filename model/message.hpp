@@ -48,12 +48,17 @@ MessageKey own_key(char kind, std::uint32_t node, std::uint32_t number);  // kin
 std::string message_id(
     MessageKey key);  // the id of an own key; of a hashed one "#" and 16 hex digits
 
+// Tags of fields that are no system properties.
+inline constexpr std::uint8_t body_tag = 0x00;
+inline constexpr std::uint8_t property_tag = 0x80;
+inline constexpr std::uint8_t null_property_tag = 0x81;
+
 // Writes a flat message: any number of fields, then the body, once, last.
 //   field: tag u8, then per tag: system: length u16, bytes; property 0x80: name string16, value
 //   string16; null property 0x81: name string16 [MQTT-28]; body 0x00: the rest of the buffer.
 class MessageWriter {
  public:
-  explicit MessageWriter(Bytes& out) : out_{out} {}
+  explicit MessageWriter(Bytes& out) : out_{out}, buffer_{&out} {}
   void system(System key, std::string_view value);
   void expiry(Date at);                               // cut to whole milliseconds
   void expiry_milliseconds(std::int64_t since_1970);  // the wire's years reach further than a Date
@@ -62,8 +67,12 @@ class MessageWriter {
   void null_property(std::string_view name);
   void body(View bytes);
 
+  // For who writes fields in place: the buffer that they go to.
+  Bytes& buffer() { return *buffer_; }
+
  private:
   Writer out_;
+  Bytes* buffer_;
 };
 
 // A view of a flat message that somebody else holds.
@@ -103,12 +112,12 @@ void MessageView::each(OnSystem&& on_system, OnProperty&& on_property) const {
   Reader reader{flat_};
   while (reader.left() > 0) {
     const std::uint8_t tag = reader.u8();
-    if (tag == 0) return;
-    if (tag == 0x80) {
+    if (tag == body_tag) return;
+    if (tag == property_tag) {
       const std::string_view name = reader.string16();
       const std::string_view value = reader.string16();
       on_property(name, std::optional<std::string_view>{value});
-    } else if (tag == 0x81) {
+    } else if (tag == null_property_tag) {
       on_property(reader.string16(), std::optional<std::string_view>{});
     } else {
       on_system(static_cast<System>(tag), reader.string16());

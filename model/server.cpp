@@ -26,11 +26,7 @@ struct Server::Parts {
     }
     mqtt.release(now, effects);
     desk.release(effects);
-    if (auto& ready = hub.ready(); !ready.empty()) {
-      delivering.swap(ready);
-      for (const DeviceIndex device : delivering) mqtt.deliver(now, device, effects);
-      delivering.clear();
-    }
+    for (const DeviceIndex device : hub.ready()) mqtt.deliver(now, device, effects);
     if (wakes_readers || hub.feedback_waits()) desk.wake(now, effects);
     wakes_readers = false;
     hub.flush(now, effects);
@@ -48,7 +44,6 @@ struct Server::Parts {
   MqttDoor mqtt;
   LinkDoor link;
   Desk desk;
-  std::vector<DeviceIndex> delivering;
   Ticket released{};
   bool wakes_readers = false;
   bool halted = false;

@@ -27,6 +27,12 @@ std::size_t sequence(const std::uint8_t* at, std::size_t left) {
   return 4;
 }
 
+bool plain(const std::uint8_t* eight) {  // no top bit set, and none is zero
+  std::uint64_t word = 0;
+  std::memcpy(&word, eight, 8);
+  return ((word | (word - every_byte(1))) & every_byte(0x80)) == 0;
+}
+
 }  // namespace
 
 Utf8 utf8(std::string_view text) {
@@ -34,14 +40,12 @@ Utf8 utf8(std::string_view text) {
   std::size_t left = text.size();
   bool nul = false;
   while (left > 0) {
-    if (left >= 8) {  // eight plain characters at a time: no top bit set, and none is zero
-      std::uint64_t word = 0;
-      std::memcpy(&word, at, 8);
-      if (((word | (word - every_byte(1))) & every_byte(0x80)) == 0) {
-        at += 8;
-        left -= 8;
-        continue;
-      }
+    if (left >= 8 && plain(at)) {
+      at += 8;
+      left -= 8;
+      // The last few: look at eight that end there, of which some were seen before.
+      if (left > 0 && left < 8 && plain(at + left - 8)) break;
+      continue;
     }
     std::size_t size = 1;
     if (*at == 0) nul = true;

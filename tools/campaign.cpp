@@ -265,7 +265,7 @@ const std::vector<conformance::About>& all_checks() {
     std::vector<conformance::About> list;
     for (const conformance::About* about : conformance::checks()) list.push_back(*about);
     list.push_back({"RUN-1", Level::must, "a run ends by itself: it does not crash", {}});
-    list.push_back({"RUN-2", Level::must, "a run ends within its CPU time: it does not hang", {}});
+    list.push_back({"RUN-2", Level::must, "a run ends in bounded time: it does not hang", {}});
     list.push_back({"RUN-3", Level::must, "a run ends within its memory", {}});
     return list;
   }();

@@ -158,7 +158,7 @@ void OneFinalState::recorded(const Seen& seen) {
   const bool rejected = command.end == End::rejected && event.status != model::Status::rejected;
   const bool gone = (command.end == End::purged || command.end == End::deleted) && success(event) &&
                     !command.handed_at_qos0 && command.first_complete_at > command.end_at &&
-                    seen.facts.nodes[command.device].observed;
+                    seen.facts.observed(command.device);
   if (completed || rejected || gone)
     return fail(seen, id(command.key) + " was " + end_text(command.end) + "; its record says " +
                           status_text(event.status));

@@ -166,7 +166,7 @@ const About OnePartition::about{"INV-05", Level::must, "All events of a device a
 
 void OnePartition::saw(const Seen& seen) {
   const Stream* stream = stream_of(seen);
-  if (seen.event.phase != Phase::ok || stream == nullptr || stream->partition == ~std::uint32_t{0}) return;
+  if (seen.event.phase != Phase::ok || stream == nullptr || stream->partition == Stream::no_partition) return;
   if (stream->partition == seen.event.partition) return pass();
   fail(seen, "an event of " + device(seen) + " is in partition " + std::to_string(seen.event.partition) +
                  ", earlier ones are in " + std::to_string(stream->partition));

@@ -111,7 +111,7 @@ const char* OneTrueRecord::untrue(const Seen& seen) const {
       return nullptr;
     case Status::rejected:
       // An MQTT session may turn away what is older than its subscription [OPEN-04].
-      if (command.rejects == 0 && command.deliveries > 0 && facts.nodes[command.device].observed)
+      if (command.rejects == 0 && command.deliveries > 0 && facts.observed(command.device))
         return " is reported as rejected, and nobody rejected it";
       return nullptr;
     case Status::delivery_count_exceeded: {
@@ -131,7 +131,7 @@ const char* OneTrueRecord::untrue(const Seen& seen) const {
 const char* OneTrueRecord::never_completed(const Facts& facts, const Command& command) const {
   if (command.handed_at_qos0) return nullptr;  // completed with the write [C2D-31]
   if (facts.terms.hub_observed && command.hand_overs == 0) return " is reported as completed, and was never delivered";
-  if (!facts.nodes[command.device].observed) return nullptr;
+  if (!facts.observed(command.device)) return nullptr;
   if (command.completes == 0) return " is reported as completed, and no device completed it";
   if (facts.terms.hub_observed && !command.newest.link && command.hand_overs > 0 && command.acks == 0 &&
       command.tokens_of_link == 0)

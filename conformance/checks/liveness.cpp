@@ -114,7 +114,7 @@ void SendersEnd::finish(const Seen& seen) {
   };
   facts.messages.each([&](const Telemetry& message) {
     if (message.acked_at != never || message.given_up ||
-        message.incarnation != static_cast<std::uint16_t>(facts.nodes[message.sender].incarnation))
+        message.life != facts.life(message.sender))
       return;
     if (facts.now - std::max(facts.healed_at, message.invoked_at) < settle) return;
     if (tries(facts, message.sender)) found(message.invoked_event, message.invoked_at, message.key, message.sender);

@@ -56,13 +56,14 @@ void OneConnection::at_hub(const Seen& seen) {
   const HubEnd* end = hub_end(seen);
   if (end == nullptr) return;
   if (event.what == What::ended && event.why == Why::takeover) pass();
-  if (end->older.number == 0 || event.at <= end->now.accepted_at) return;
+  if (!end->others || end->older.number == 0 || event.at <= end->now.accepted_at) return;
   if (event.connection == end->older.number)
     fail(seen, "an older connection of " + device(seen) + " lived on after a newer one was accepted at " +
                    seconds(end->now.accepted_at));
 }
 
 void OneConnection::at_device(const Seen& seen) {
+  if (!seen.facts.rivals) return;
   const Event& event = seen.event;
   const DeviceEnd& end = device_end(seen);
   const auto whom = static_cast<std::size_t>(event.device);
@@ -167,7 +168,7 @@ bool SilenceEnds::overdue(const Facts& facts, std::uint32_t device, const HubCon
   const std::int64_t limit = silence(facts, connection.keep_alive);
   const std::int64_t due = connection.received_at + limit + limit / 100 + late_by;
   if (until <= due) return false;
-  if (!facts.nodes[device].observed || facts.device_ends[device].sent_at > connection.received_at) return false;
+  if (!facts.observed(device) || facts.device_ends[device].sent_at > connection.received_at) return false;
   return facts.faults == 0 || facts.hub_was_awake(due, until - late_by);
 }
 

@@ -18,26 +18,8 @@ constexpr std::uint8_t dup_bit = 0x08;
 constexpr std::size_t warm_bytes = 512;
 constexpr std::size_t warm_entries = 4;
 
-void append_text(Bytes& out, std::string_view text) {
-  out.insert(out.end(), text.begin(), text.end());
-}
-
-void patch_u16(Bytes& out, std::size_t at, std::size_t value) {
-  out[at] = static_cast<std::uint8_t>(value >> 8);
-  out[at + 1] = static_cast<std::uint8_t>(value);
-}
-
-// Writes the fixed header so that it ends at `end`; gives where it begins.
-std::size_t write_header_before(Bytes& out, std::size_t end, std::uint8_t first,
-                                std::size_t remaining) {
-  std::uint8_t header[largest_header] = {first};
-  std::size_t size = 1;
-  for (; remaining >= 128; remaining >>= 7)
-    header[size++] = static_cast<std::uint8_t>(remaining | 0x80);
-  header[size++] = static_cast<std::uint8_t>(remaining);
-  std::memcpy(out.data() + end - size, header, size);
-  return end - size;
-}
+constexpr std::string_view topic_begin = "devices/";
+constexpr std::string_view topic_middle = "/messages/events/";
 
 }  // namespace
 
@@ -51,32 +33,50 @@ Outbox::Entry& Outbox::append(MessageKey key, std::uint64_t digest, std::uint8_t
   return entry;
 }
 
-// The topic's length and the packet's are known only when the bag is written, so room is left for
-// them and the header is put right before the topic.
 const Outbox::Entry* Outbox::put(std::string_view device, const MessageView& message,
                                  std::uint8_t qos, std::uint64_t serial) {
-  const std::size_t begin = arena_.size();
-  const std::size_t length_at = begin + largest_header;
-  arena_.resize(length_at + 2);
-  append_text(arena_, "devices/");
-  append_text(arena_, device);
-  append_text(arena_, "/messages/events/");
-  mqtt::write_bag(arena_, message);
-  const std::size_t topic = arena_.size() - length_at - 2;
-  if (qos > 0) arena_.insert(arena_.end(), {0, 1});  // some id, until it gets its own
   const View body = message.body();
-  arena_.insert(arena_.end(), body.begin(), body.end());
-  const std::size_t remaining = arena_.size() - length_at;
-  if (topic > largest_topic || remaining > largest_packet) {
-    arena_.resize(begin);
-    return nullptr;
+  // A small bag is written to find out how long it is; a large one is measured first.
+  std::uint8_t small[512];
+  const bool is_small = mqtt::bag_growth * (message.flat().size() - body.size()) <= sizeof small;
+  const std::size_t bag = is_small
+                              ? static_cast<std::size_t>(mqtt::write_bag(small, message) - small)
+                              : mqtt::bag_size(message);
+  const std::size_t topic = topic_begin.size() + device.size() + topic_middle.size() + bag;
+  const std::size_t remaining = 2 + topic + (qos > 0 ? 2 : 0) + body.size();
+  if (topic > largest_topic || remaining > largest_packet) return nullptr;
+
+  const std::size_t from = arena_.size();
+  arena_.resize(from + largest_header + remaining);
+  std::uint8_t* to = arena_.data() + from;
+  const auto text = [&](std::string_view piece) {
+    std::memcpy(to, piece.data(), piece.size());
+    to += piece.size();
+  };
+  *to++ = static_cast<std::uint8_t>(publish_first_byte | qos << 1);
+  std::size_t length = remaining;
+  for (; length >= 128; length >>= 7) *to++ = static_cast<std::uint8_t>(length | 0x80);
+  *to++ = static_cast<std::uint8_t>(length);
+  store_big<2>(to, topic);
+  to += 2;
+  text(topic_begin);
+  text(device);
+  text(topic_middle);
+  if (is_small)
+    text({reinterpret_cast<const char*>(small), bag});
+  else
+    to = mqtt::write_bag(to, message);
+  if (qos > 0) {
+    store_big<2>(to, 1);  // some id, until it gets its own
+    to += 2;
   }
-  patch_u16(arena_, length_at, topic);
-  const auto first = static_cast<std::uint8_t>(publish_first_byte | qos << 1);
-  const std::size_t from = write_header_before(arena_, length_at, first, remaining);
+  if (!body.empty()) std::memcpy(to, body.data(), body.size());
+  to += body.size();
+
   Entry& entry = append(message.key(), message.content_digest(), qos, serial);
   entry.from = static_cast<std::uint32_t>(from);
-  entry.size = static_cast<std::uint32_t>(arena_.size() - from);
+  entry.size = static_cast<std::uint32_t>(to - arena_.data() - static_cast<std::ptrdiff_t>(from));
+  arena_.resize(from + entry.size);
   live_ += entry.size;
   return &entry;
 }
@@ -103,8 +103,8 @@ void Outbox::set_id(Entry& entry, mqtt::PacketId id) {
   std::size_t at = entry.from + 1;
   while ((arena_[at] & 0x80) != 0) ++at;
   ++at;
-  const std::size_t topic = static_cast<std::size_t>(arena_[at] << 8 | arena_[at + 1]);
-  patch_u16(arena_, at + 2 + topic, id);
+  const std::size_t topic = load_big<2>(arena_.data() + at);
+  store_big<2>(arena_.data() + at + 2 + topic, id);
 }
 
 Outbox::Entry* Outbox::next_to_send(std::uint16_t window) {

@@ -1,6 +1,8 @@
 #include "model/mqtt/bag.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "model/utf8.hpp"
 
@@ -8,57 +10,76 @@ namespace hubproof::model::mqtt {
 namespace {
 
 struct Name {
-  std::string_view text;  // behind "$."
+  std::string_view written;  // in a bag, with its '='
   System key;
+  std::string_view text() const { return written.substr(4, written.size() - 5); }
 };
-constexpr std::array<Name, 16> names{{{"mid", System::message_id},
-                                      {"cid", System::correlation_id},
-                                      {"uid", System::user_id},
-                                      {"to", System::to},
-                                      {"exp", System::expiry},
-                                      {"ct", System::content_type},
-                                      {"ce", System::content_encoding},
-                                      {"ctime", System::creation_time},
-                                      {"on", System::output_name},
-                                      {"schema", System::schema},
-                                      {"ifid", System::interface_id},
-                                      {"sub", System::component},
-                                      {"cdid", System::connection_device_id},
-                                      {"cmid", System::connection_module_id},
-                                      {"diagid", System::diagnostic_id},
-                                      {"diagctx", System::diagnostic_context}}};
+constexpr std::array<Name, 16> names{{{"%24.mid=", System::message_id},
+                                      {"%24.cid=", System::correlation_id},
+                                      {"%24.uid=", System::user_id},
+                                      {"%24.to=", System::to},
+                                      {"%24.exp=", System::expiry},
+                                      {"%24.ct=", System::content_type},
+                                      {"%24.ce=", System::content_encoding},
+                                      {"%24.ctime=", System::creation_time},
+                                      {"%24.on=", System::output_name},
+                                      {"%24.schema=", System::schema},
+                                      {"%24.ifid=", System::interface_id},
+                                      {"%24.sub=", System::component},
+                                      {"%24.cdid=", System::connection_device_id},
+                                      {"%24.cmid=", System::connection_module_id},
+                                      {"%24.diagid=", System::diagnostic_id},
+                                      {"%24.diagctx=", System::diagnostic_context}}};
 constexpr std::string_view ack_name = "iothub-ack";
 constexpr std::array<std::string_view, 4> acks{"none", "positive", "negative", "full"};
 
-// ---- Percent-encoding.
-
-int digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+std::string_view written_name(System key) {
+  for (const Name& known : names)
+    if (known.key == key) return known.written;
+  return {};
 }
 
-// `text` itself when nothing in it is encoded, else a view of `scratch`.
-std::optional<std::string_view> decoded(std::string_view text, std::string& scratch) {
-  if (text.find('%') != std::string_view::npos) {
-    scratch.clear();
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      char c = text[i];
-      if (c == '%') {
-        if (text.size() - i < 3) return std::nullopt;
-        const int high = digit(text[i + 1]);
-        const int low = digit(text[i + 2]);
-        if (high < 0 || low < 0) return std::nullopt;
-        c = static_cast<char>(high << 4 | low);
-        i += 2;
-      }
-      scratch += c;
+// null: an application property, whatever it looks like.
+const Name* find_name(std::string_view name) {
+  if (!name.starts_with("$.")) return nullptr;
+  for (const Name& known : names)
+    if (known.text() == name.substr(2)) return &known;
+  return nullptr;
+}
+
+// ---- Percent-encoding.
+
+constexpr std::uint8_t no_digit = 0xff;
+constexpr std::array<std::uint8_t, 256> digit_values = [] {
+  std::array<std::uint8_t, 256> table{};
+  table.fill(no_digit);
+  for (std::uint8_t i = 0; i < 10; ++i) table['0' + i] = i;
+  for (std::uint8_t i = 0; i < 6; ++i)
+    table['a' + i] = table['A' + i] = static_cast<std::uint8_t>(10 + i);
+  return table;
+}();
+
+// Decodes up to an end of its kind. `at` stops there; null: a broken code, or not UTF-8.
+template <class Ends>
+std::uint8_t* decode(const char*& at, const char* end, std::uint8_t* to, Ends ends) {
+  const std::uint8_t* const from = to;
+  std::uint8_t seen = 0;
+  for (; at != end && !ends(*at); ++at) {
+    auto c = static_cast<std::uint8_t>(*at);
+    if (c == '%') {
+      if (end - at < 3) return nullptr;
+      const std::uint8_t high = digit_values[static_cast<std::uint8_t>(at[1])];
+      const std::uint8_t low = digit_values[static_cast<std::uint8_t>(at[2])];
+      if (high == no_digit || low == no_digit) return nullptr;
+      c = static_cast<std::uint8_t>(high << 4 | low);
+      at += 2;
     }
-    text = scratch;
+    seen |= c;
+    *to++ = c;
   }
-  if (utf8(text) == Utf8::broken) return std::nullopt;
-  return text;
+  const View decoded{from, to};
+  if (seen >= 0x80 && utf8(text(decoded)) == Utf8::broken) return nullptr;
+  return to;
 }
 
 // What stays as it is: RFC 2396's unreserved characters, as the vendor's SDKs have it.
@@ -70,21 +91,30 @@ constexpr std::array<bool, 256> plain = [] {
   return table;
 }();
 
-void encode(Bytes& out, std::string_view text) {
-  std::size_t from = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<std::uint8_t>(text[i]);
-    if (plain[c]) continue;
-    const View before = view(text.substr(from, i - from));
-    out.insert(out.end(), before.begin(), before.end());
-    constexpr char digits[] = "0123456789ABCDEF";
-    out.push_back('%');
-    out.push_back(static_cast<std::uint8_t>(digits[c >> 4]));
-    out.push_back(static_cast<std::uint8_t>(digits[c & 15]));
-    from = i + 1;
+std::size_t encoded_size(std::string_view text) {
+  std::size_t size = text.size();
+  for (const char c : text) size += plain[static_cast<std::uint8_t>(c)] ? 0u : 2u;
+  return size;
+}
+
+std::uint8_t* raw(std::uint8_t* to, std::string_view text) {
+  if (!text.empty()) std::memcpy(to, text.data(), text.size());
+  return to + text.size();
+}
+
+std::uint8_t* encode(std::uint8_t* to, std::string_view text) {
+  constexpr char digits[] = "0123456789ABCDEF";
+  for (const char character : text) {
+    const auto c = static_cast<std::uint8_t>(character);
+    if (plain[c]) {
+      *to++ = c;
+      continue;
+    }
+    *to++ = '%';
+    *to++ = static_cast<std::uint8_t>(digits[c >> 4]);
+    *to++ = static_cast<std::uint8_t>(digits[c & 15]);
   }
-  const View last = view(text.substr(from));
-  out.insert(out.end(), last.begin(), last.end());
+  return to;
 }
 
 // ---- Dates: 2026-11-23T10:19:03.722Z, to and from milliseconds since 1970.
@@ -101,7 +131,9 @@ std::int64_t days_of(std::int64_t year, std::int64_t month, std::int64_t day_of_
   return era * 146'097 + in_era * 365 + in_era / 4 - in_era / 100 + in_year - 719'468;
 }
 
-void write_date(Bytes& out, std::int64_t at) {
+constexpr std::size_t date_size = 28;  // with the colons encoded
+
+std::uint8_t* write_date(std::uint8_t* to, std::int64_t at) {
   std::int64_t days = at / day;
   std::int64_t rest = at % day;
   if (rest < 0) {
@@ -119,24 +151,25 @@ void write_date(Bytes& out, std::int64_t at) {
   const std::int64_t year = era * 400 + year_of_era + (month <= 2 ? 1 : 0);
 
   const auto number = [&](std::int64_t value, int width) {
-    char text[4];
-    for (int i = width - 1; i >= 0; --i, value /= 10) text[i] = static_cast<char>('0' + value % 10);
-    out.insert(out.end(), text, text + width);
+    for (int i = width - 1; i >= 0; --i, value /= 10)
+      to[i] = static_cast<std::uint8_t>('0' + value % 10);
+    to += width;
   };
   number(year, 4);
-  out.push_back('-');
+  *to++ = '-';
   number(month, 2);
-  out.push_back('-');
+  *to++ = '-';
   number(in_year - (153 * march_month + 2) / 5 + 1, 2);
-  out.push_back('T');
+  *to++ = 'T';
   number(rest / 3'600'000, 2);
-  encode(out, ":");
+  to = raw(to, "%3A");
   number(rest / 60'000 % 60, 2);
-  encode(out, ":");
+  to = raw(to, "%3A");
   number(rest / 1'000 % 60, 2);
-  out.push_back('.');
+  *to++ = '.';
   number(rest % 1'000, 3);
-  out.push_back('Z');
+  *to++ = 'Z';
+  return to;
 }
 
 class DateReader {
@@ -219,94 +252,134 @@ std::optional<std::int64_t> read_date(std::string_view text) {
   return at;
 }
 
-// ---- One property.
+// ---- One property, from a bag to a field. Each is written where the one before it ended; the room
+// is there. Null: not legal.
 
-bool read_system(System key, std::string_view value, MessageWriter& out) {
-  if (key != System::expiry) {
-    out.system(key, value);
-    return true;
+constexpr std::size_t field_header = 3;  // tag, length
+
+std::uint8_t* finish_field(std::uint8_t* field, std::uint8_t tag, std::uint8_t* end) {
+  *field = tag;
+  store_big<2>(field + 1, static_cast<std::uint64_t>(end - field) - field_header);
+  return end;
+}
+
+std::string_view field_text(const std::uint8_t* field, const std::uint8_t* end) {
+  return text(View{field + field_header, end});
+}
+
+// The value of a system property is in its place; the two that are not texts become what they are.
+std::uint8_t* finish_system(std::uint8_t* field, System key, std::uint8_t* end) {
+  if (key == System::expiry) {
+    const auto at = read_date(field_text(field, end));
+    if (!at) return nullptr;
+    store_big<8>(field + field_header, static_cast<std::uint64_t>(*at));
+    end = field + field_header + 8;
+  } else if (key == System::ack) {
+    const auto found = std::ranges::find(acks, field_text(field, end));
+    if (found == acks.end()) return nullptr;
+    field[field_header] = static_cast<std::uint8_t>(found - acks.begin());
+    end = field + field_header + 1;
   }
-  const auto at = read_date(value);
-  if (!at) return false;
-  out.expiry_milliseconds(*at);
-  return true;
+  return finish_field(field, static_cast<std::uint8_t>(key), end);
 }
 
-bool read_ack(std::string_view value, MessageWriter& out) {
-  for (std::size_t i = 0; i < acks.size(); ++i) {
-    if (acks[i] != value) continue;
-    out.ack(static_cast<Ack>(i));
-    return true;
+std::uint8_t* read_pair(const char*& at, const char* end, std::uint8_t* field) {
+  const auto ends_pair = [](char c) { return c == '&'; };
+  const auto ends_name = [](char c) { return c == '=' || c == '&'; };
+  std::uint8_t* name_end = decode(at, end, field + field_header, ends_name);
+  if (name_end == nullptr || name_end == field + field_header) return nullptr;
+  const std::string_view name = field_text(field, name_end);
+  const bool has_value = at != end && *at == '=';
+  if (has_value) ++at;
+
+  const Name* known = find_name(name);
+  const bool ack = name == ack_name;
+  if (known != nullptr || ack) {
+    if (!has_value) return nullptr;
+    std::uint8_t* value_end = decode(at, end, field + field_header, ends_pair);  // over the name
+    if (value_end == nullptr) return nullptr;
+    return finish_system(field, ack ? System::ack : known->key, value_end);
   }
-  return false;
+  if (!has_value) return finish_field(field, null_property_tag, name_end);
+  std::uint8_t* value_end = decode(at, end, name_end + 2, ends_pair);
+  if (value_end == nullptr) return nullptr;
+  finish_field(field, property_tag, name_end);
+  store_big<2>(name_end, static_cast<std::uint64_t>(value_end - name_end) - 2);
+  return value_end;
 }
 
-bool read_pair(std::string_view pair, std::string& name_scratch, std::string& value_scratch,
-               MessageWriter& out) {
-  const std::size_t equals = pair.find('=');
-  const auto name = decoded(pair.substr(0, equals), name_scratch);
-  if (!name || name->empty()) return false;
-  const bool has_value = equals != std::string_view::npos;
-  const auto value =
-      has_value ? decoded(pair.substr(equals + 1), value_scratch) : std::string_view{};
-  if (!value) return false;
-  if (name->starts_with("$."))
-    for (const Name& known : names)
-      if (name->substr(2) == known.text) return has_value && read_system(known.key, *value, out);
-  if (*name == ack_name) return has_value && read_ack(*value, out);
-  if (has_value)
-    out.property(*name, *value);
-  else
-    out.null_property(*name);
-  return true;
-}
+// A pair of n characters makes a field of at most 4n bytes (a null property of one character), but
+// for a date or an acknowledgement, which shrink.
+constexpr std::size_t growth = 4;
 
 }  // namespace
 
 bool read_bag(std::string_view bag, MessageWriter& out) {
-  std::string name_scratch;
-  std::string value_scratch;
-  while (!bag.empty()) {
-    const std::size_t end = bag.find('&');
-    const std::string_view pair = bag.substr(0, end);
-    bag.remove_prefix(end == std::string_view::npos ? bag.size() : end + 1);
-    // Nothing between two '&' says nothing.
-    if (!pair.empty() && !read_pair(pair, name_scratch, value_scratch, out)) return false;
+  if (bag.empty()) return true;  // and an empty buffer has no place to write to
+  if (bag.size() > 0xffff) return false;  // no topic is longer
+  Bytes& buffer = out.buffer();
+  const std::size_t from = buffer.size();
+  buffer.resize(from + growth * bag.size());
+  std::uint8_t* to = buffer.data() + from;
+  const char* at = bag.data();
+  const char* const end = at + bag.size();
+  while (at != end && to != nullptr) {
+    if (*at == '&')
+      ++at;  // nothing between two of them says nothing
+    else
+      to = read_pair(at, end, to);
   }
-  return true;
+  buffer.resize(to == nullptr ? from : static_cast<std::size_t>(to - buffer.data()));
+  return to != nullptr;
+}
+
+std::size_t bag_size(const MessageView& message) {
+  std::size_t size = 0;
+  message.each(
+      [&](System key, std::string_view value) {
+        ++size;
+        if (key == System::ack)
+          size += ack_name.size() + 1 + acks[static_cast<std::uint8_t>(message.ack())].size();
+        else if (key == System::expiry)
+          size += written_name(key).size() + date_size;
+        else
+          size += written_name(key).size() + encoded_size(value);
+      },
+      [&](std::string_view name, std::optional<std::string_view> value) {
+        size += 1 + encoded_size(name);
+        if (value) size += 1 + encoded_size(*value);
+      });
+  return size == 0 ? 0 : size - 1;  // no '&' before the first
+}
+
+std::uint8_t* write_bag(std::uint8_t* to, const MessageView& message) {
+  const std::uint8_t* const from = to;
+  message.each(
+      [&](System key, std::string_view value) {
+        if (to != from) *to++ = '&';
+        if (key == System::ack) {
+          to = raw(to, ack_name);
+          *to++ = '=';
+          to = raw(to, acks[static_cast<std::uint8_t>(message.ack())]);
+          return;
+        }
+        to = raw(to, written_name(key));
+        to = key == System::expiry ? write_date(to, Reader{view(value)}.i64()) : encode(to, value);
+      },
+      [&](std::string_view name, std::optional<std::string_view> value) {
+        if (to != from) *to++ = '&';
+        to = encode(to, name);
+        if (!value) return;
+        *to++ = '=';
+        to = encode(to, *value);
+      });
+  return to;
 }
 
 void write_bag(Bytes& out, const MessageView& message) {
   const std::size_t from = out.size();
-  const auto begin = [&] {
-    if (out.size() > from) out.push_back('&');
-  };
-  const auto raw = [&](std::string_view text) { out.insert(out.end(), text.begin(), text.end()); };
-  message.each(
-      [&](System key, std::string_view value) {
-        begin();
-        if (key == System::ack) {
-          raw(ack_name);
-          raw("=");
-          raw(acks[static_cast<std::uint8_t>(message.ack())]);
-          return;
-        }
-        raw("%24.");
-        for (const Name& known : names)
-          if (known.key == key) raw(known.text);
-        raw("=");
-        if (key == System::expiry)
-          write_date(out, Reader{view(value)}.i64());
-        else
-          encode(out, value);
-      },
-      [&](std::string_view name, std::optional<std::string_view> value) {
-        begin();
-        encode(out, name);
-        if (!value) return;
-        raw("=");
-        encode(out, *value);
-      });
+  out.resize(from + bag_size(message));
+  write_bag(out.data() + from, message);
 }
 
 }  // namespace hubproof::model::mqtt

@@ -1,5 +1,6 @@
 #include "model/mqtt/codec.hpp"
 
+#include <array>
 #include <cstring>
 
 #include "model/utf8.hpp"
@@ -53,26 +54,41 @@ const char* flags_statement(std::uint8_t type) {
   }
 }
 
-Refusal check_first_byte(std::uint8_t first, End end) {
+// Why an illegal first byte is illegal.
+Malformed refused_first_byte(std::uint8_t first) {
   const std::uint8_t type = first >> 4;
   const std::uint8_t flags = first & 0x0f;
   if (type < connect || type > disconnect)
-    return Malformed{"mqtt311:4.8.0-1", "a packet type that does not exist"};
-  if (type == publish) {
-    if ((flags & 0x06) == 0x06) return Malformed{"mqtt311:3.3.1-4", "PUBLISH with QoS 3"};
-    if ((flags & 0x0e) == 0x08) return Malformed{"mqtt311:3.3.1-2", "PUBLISH with QoS 0 and DUP"};
-    return std::nullopt;
-  }
+    return {"mqtt311:4.8.0-1", "a packet type that does not exist"};
+  if (type == publish && (flags & 0x06) == 0x06) return {"mqtt311:3.3.1-4", "PUBLISH with QoS 3"};
+  if (type == publish) return {"mqtt311:3.3.1-2", "PUBLISH with QoS 0 and DUP"};
   const bool two = type == pubrel || type == subscribe || type == unsubscribe;
-  if (flags != (two ? 2 : 0))
-    return Malformed{flags_statement(type), "reserved flag bits are wrong"};
-  const bool for_server = type == connect || type == subscribe || type == unsubscribe ||
-                          type == pingreq || type == disconnect;
-  const bool for_client = type == connack || type == suback || type == unsuback || type == pingresp;
-  if ((end == End::server && for_client) || (end == End::client && for_server))
-    return Malformed{"mqtt311:4.8.0-1", "a packet that only the other end may send"};
-  return std::nullopt;
+  if (flags != (two ? 2 : 0)) return {flags_statement(type), "reserved flag bits are wrong"};
+  return {"mqtt311:4.8.0-1", "a packet that only the other end may send"};
 }
+
+// Most first bytes are legal: one look tells.
+using LegalBytes = std::array<bool, 256>;
+constexpr LegalBytes legal_first_bytes(bool server) {
+  LegalBytes legal{};
+  for (unsigned type = connect; type <= disconnect; ++type) {
+    const bool for_server = type == connect || type == subscribe || type == unsubscribe ||
+                            type == pingreq || type == disconnect;
+    const bool for_client =
+        type == connack || type == suback || type == unsuback || type == pingresp;
+    if (server ? for_client : for_server) continue;
+    for (unsigned flags = 0; flags < 16; ++flags) {
+      const bool two = type == pubrel || type == subscribe || type == unsubscribe;
+      const bool qos_3 = (flags & 6) == 6;
+      const bool dup_of_qos_0 = (flags & 14) == 8;
+      legal[type << 4 | flags] =
+          type == publish ? !qos_3 && !dup_of_qos_0 : flags == (two ? 2u : 0u);
+    }
+  }
+  return legal;
+}
+constexpr LegalBytes legal_for_server = legal_first_bytes(true);
+constexpr LegalBytes legal_for_client = legal_first_bytes(false);
 
 // ---- Texts.
 
@@ -89,23 +105,28 @@ Refusal check_text(std::string_view text, const char* statement, const char* wha
 }
 
 bool has_wildcard(std::string_view topic) {
-  const char* at = topic.data();
-  std::size_t left = topic.size();
-  // Eight at a time: a byte that equals '#' or '+' is a zero byte of the xor.
+  return topic.find_first_of("#+") != std::string_view::npos;
+}
+
+// Nothing but characters of one byte, other than U+0000 and wildcards: true of nearly all topics.
+bool plain_topic(std::string_view topic) {
   constexpr std::uint64_t ones = 0x0101010101010101u;
-  for (; left >= 8; left -= 8, at += 8) {
+  const auto special = [](const char* eight) {
     std::uint64_t word = 0;
-    std::memcpy(&word, at, 8);
-    const std::uint64_t hash = word ^ (ones * '#');
+    std::memcpy(&word, eight, 8);
+    const std::uint64_t hash = word ^ (ones * '#');  // a byte that is '#' is zero here
     const std::uint64_t plus = word ^ (ones * '+');
-    if (((((hash - ones) & ~hash) | ((plus - ones) & ~plus)) & (ones * 0x80)) != 0) return true;
-  }
-  for (; left > 0; --left, ++at)
-    if (*at == '#' || *at == '+') return true;
-  return false;
+    return (word | (word - ones) | (hash - ones) | (plus - ones)) & (ones * 0x80);
+  };
+  if (topic.size() < 8) return false;
+  const char* const last = topic.data() + topic.size() - 8;
+  for (const char* at = topic.data(); at < last; at += 8)
+    if (special(at) != 0) return false;
+  return special(last) == 0;  // overlaps what was seen
 }
 
 Refusal check_topic(std::string_view topic, const char* statement, const char* wildcard) {
+  if (plain_topic(topic)) return std::nullopt;
   if (topic.empty()) return Malformed{"mqtt311:4.7.3-1", "an empty topic name"};
   if (auto refusal = check_text(topic, statement, "a topic name that is not valid UTF-8"))
     return refusal;
@@ -356,8 +377,10 @@ void Decoder::feed(View bytes) {
 const Packet* Decoder::next() {
   if (malformed_ || rest_.empty()) return nullptr;
   const std::uint8_t first = rest_[0];
-  malformed_ = check_first_byte(first, end_);
-  if (malformed_) return nullptr;
+  if (!(end_ == End::server ? legal_for_server : legal_for_client)[first]) {
+    malformed_ = refused_first_byte(first);
+    return nullptr;
+  }
 
   std::uint32_t remaining = 0;
   std::size_t header = 1;
@@ -376,8 +399,10 @@ const Packet* Decoder::next() {
     return nullptr;
   }
   if (rest_.size() - header < remaining) return nullptr;
-  malformed_ = read_packet(first, rest_.subspan(header, remaining), packet_);
-  if (malformed_) return nullptr;
+  if (Refusal refusal = read_packet(first, rest_.subspan(header, remaining), packet_)) {
+    malformed_ = refusal;
+    return nullptr;
+  }
   rest_ = rest_.subspan(header + remaining);
   return &packet_;
 }

@@ -12,12 +12,14 @@ enum class End : std::uint8_t { server, client };
 struct Malformed {
   const char* statement = "";  // e.g. "mqtt311:3.8.3-3"
   const char* what = "";       // e.g. "SUBSCRIBE without a filter"
-  std::uint8_t connack = 0;    // server, CONNECT only: answer with this code before closing (level: 1)
+  std::uint8_t connack =
+      0;  // server, CONNECT only: answer with this code before closing (level: 1)
 };
 
 class Decoder {
  public:
-  explicit Decoder(End end, std::uint32_t max_packet = 268'435'455 + 5) : max_packet_{max_packet}, end_{end} {}
+  explicit Decoder(End end, std::uint32_t max_packet = 268'435'455 + 5)
+      : max_packet_{max_packet}, end_{end} {}
 
   // The views in a packet live until the next call of feed(). feed() does not copy when no partial
   // packet is held: it reads from `bytes` in place, so keep them until next() gave nullptr.
@@ -31,7 +33,7 @@ class Decoder {
 
  private:
   Packet packet_;
-  Bytes held_;          // a partial packet from earlier feeds
+  Bytes held_;  // a partial packet from earlier feeds
   View rest_;
   std::optional<Malformed> malformed_;
   std::uint32_t max_packet_;
@@ -56,12 +58,12 @@ void write(Bytes& out, const Pingresp& packet);
 void write(Bytes& out, const Disconnect& packet);
 
 // A PUBLISH whose topic is `prefix` + `bag`, without building the topic first.
-void write_publish(Bytes& out, std::string_view prefix, std::string_view bag, View payload, PacketId id,
-                   std::uint8_t qos, bool dup, bool retain);
+void write_publish(Bytes& out, std::string_view prefix, std::string_view bag, View payload,
+                   PacketId id, std::uint8_t qos, bool dup, bool retain);
 
-bool valid_utf8(std::string_view text);            // [mqtt311:1.5.3-1, 1.5.3-2]: no surrogates, no U+0000
-bool valid_topic_name(std::string_view topic);     // [mqtt311:4.7.1-1, 4.7.3-1]
-bool valid_topic_filter(std::string_view filter);  // [mqtt311:4.7.1-2, 4.7.1-3]
+bool valid_utf8(std::string_view text);  // [mqtt311:1.5.3-1, 1.5.3-2]: no surrogates, no U+0000
+bool valid_topic_name(std::string_view topic);                  // [mqtt311:4.7.1-1, 4.7.3-1]
+bool valid_topic_filter(std::string_view filter);               // [mqtt311:4.7.1-2, 4.7.1-3]
 bool matches(std::string_view filter, std::string_view topic);  // [mqtt311:4.7.2-1] included
 
 }  // namespace hubproof::model::mqtt

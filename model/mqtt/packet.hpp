@@ -29,7 +29,10 @@ struct Connect {
   std::optional<std::string_view> user_name;
   std::optional<View> password;
 };
-struct Connack { bool session_present = false; std::uint8_t code = 0; };
+struct Connack {
+  bool session_present = false;
+  std::uint8_t code = 0;
+};
 struct Publish {
   std::string_view topic;
   View payload;
@@ -38,20 +41,42 @@ struct Publish {
   bool dup = false;
   bool retain = false;
 };
-struct Puback { PacketId id = 0; };
-struct Pubrec { PacketId id = 0; };
-struct Pubrel { PacketId id = 0; };
-struct Pubcomp { PacketId id = 0; };
-struct Filter { std::string_view filter; std::uint8_t qos = 0; };
-struct Subscribe { PacketId id = 0; std::vector<Filter> filters; };
-struct Suback { PacketId id = 0; std::vector<std::uint8_t> codes; };
-struct Unsubscribe { PacketId id = 0; std::vector<std::string_view> filters; };
-struct Unsuback { PacketId id = 0; };
+struct Puback {
+  PacketId id = 0;
+};
+struct Pubrec {
+  PacketId id = 0;
+};
+struct Pubrel {
+  PacketId id = 0;
+};
+struct Pubcomp {
+  PacketId id = 0;
+};
+struct Filter {
+  std::string_view filter;
+  std::uint8_t qos = 0;
+};
+struct Subscribe {
+  PacketId id = 0;
+  std::vector<Filter> filters;
+};
+struct Suback {
+  PacketId id = 0;
+  std::vector<std::uint8_t> codes;
+};
+struct Unsubscribe {
+  PacketId id = 0;
+  std::vector<std::string_view> filters;
+};
+struct Unsuback {
+  PacketId id = 0;
+};
 struct Pingreq {};
 struct Pingresp {};
 struct Disconnect {};
 
-using Packet = std::variant<Connect, Connack, Publish, Puback, Pubrec, Pubrel, Pubcomp, Subscribe, Suback,
-                            Unsubscribe, Unsuback, Pingreq, Pingresp, Disconnect>;
+using Packet = std::variant<Connect, Connack, Publish, Puback, Pubrec, Pubrel, Pubcomp, Subscribe,
+                            Suback, Unsubscribe, Unsuback, Pingreq, Pingresp, Disconnect>;
 
 }  // namespace hubproof::model::mqtt

@@ -52,9 +52,10 @@ class HubDriver {
           const View bytes = done.bytes(effect);
           files[file].insert(files[file].end(), bytes.begin(), bytes.end());
         } else if (effect.kind == Effect::Kind::sync) {
-          syncs.push_back(effect.ticket);
+          syncs.push_back({effect.ticket, file, files[file].size()});
         } else if (effect.kind == Effect::Kind::remove) {
           files.erase(file);
+          synced.erase(file);
         } else if (effect.kind == Effect::Kind::halt) {
           halted = true;
         }
@@ -63,7 +64,18 @@ class HubDriver {
     }
   }
   void answer_syncs(bool ok = true) {
-    for (const Ticket ticket : std::exchange(syncs, {})) hub->stored(now, ticket, ok, effects);
+    for (const Sync& sync : std::exchange(syncs, {})) {
+      if (ok && files.contains(sync.file)) synced[sync.file] = sync.size;
+      hub->stored(now, sync.ticket, ok, effects);
+    }
+  }
+  // The process dies, and of what was not synced only `kept` of 256 parts are there afterwards.
+  void crash(std::uint8_t kept) {
+    for (auto& [file, bytes] : files) {
+      const std::size_t safe = synced[file];
+      bytes.resize(safe + (bytes.size() - safe) * kept / 256);
+    }
+    start();
   }
   void flush() {
     hub->flush(now, effects);
@@ -142,7 +154,13 @@ class HubDriver {
   Now now{Instant{Duration{1'000'000'000}}, Date{Duration{1'700'000'000'000'000'000}}};
   std::map<FileId, Bytes> files;
   Effects effects;
-  std::vector<Ticket> syncs;
+  struct Sync {
+    Ticket ticket{};
+    FileId file{};
+    std::size_t size = 0;
+  };
+  std::vector<Sync> syncs;
+  std::map<FileId, std::size_t> synced;  // bytes that no crash takes away
   bool hold_syncs = false;
   bool halted = false;
   std::size_t wakes = 0;
