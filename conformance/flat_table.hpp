@@ -83,8 +83,8 @@ class FlatTable {
   std::size_t next(std::size_t at) const { return (at + 1) & (places_.size() - 1); }
 
   void grow() {
-    std::vector<Value> old = std::move(places_);
-    refill(std::move(old), old.size() * 2);
+    const std::size_t places = places_.size() * 2;  // before the move: arguments have no order
+    refill(std::move(places_), places);
   }
   void refill(std::vector<Value> values, std::size_t places) {
     places_.assign(places, Value{});
