@@ -125,7 +125,8 @@ Names operator+(Names left, const Names& right) {
 const std::vector<Layer> layers = {
     {"sim/", {"sim/"}},
     {"sim/asio/", {"sim/"}, {"boost/asio"}},
-    {"model/", Names{"model/*", "model/server/", "model/device/", "model/hub/", "model/link/", "model/mqtt/",
+    {"model/", Names{"model/*", "model/server/", "model/device/", "model/service/",
+                     "model/hub/", "model/link/", "model/mqtt/",
                      "model/amqp/", "model/http/", "model/websocket/", "model/broker/"} +
                    meeting_places},
     {"model/hub/", {"model/*", "model/hub/"}},

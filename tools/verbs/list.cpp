@@ -3,9 +3,7 @@
 #include <array>
 #include <cstdio>
 
-#if __has_include("conformance/clause.hpp")
 #include "conformance/clause.hpp"
-#endif
 #include "model/mutants/mutant.hpp"
 #include "sim/fault.hpp"
 #include "tools/document.hpp"
@@ -87,7 +85,6 @@ std::vector<Item> checks() {
 
 std::vector<Item> clauses() {
   std::vector<Item> items;
-#if __has_include("conformance/clause.hpp")
   for (const conformance::Clause& clause : conformance::clauses()) {
     std::vector<std::string> judged_by;
     for (const conformance::About& about : all_checks())
@@ -96,7 +93,11 @@ std::vector<Item> clauses() {
     items.push_back({std::string{clause.id}, level(clause.level), std::string{clause.sentence},
                      {{"cases", Document::list()}, {"checks", words(judged_by)}}});
   }
-#endif
+  // Those of hubproof itself are in nobody's documentation.
+  for (const conformance::About& about : all_checks())
+    if (about.id.starts_with("RUN-"))
+      items.push_back({std::string{about.id}, level(about.level), std::string{about.sentence},
+                       {{"cases", Document::list()}, {"checks", words({std::string{about.id}})}}});
   return items;
 }
 
