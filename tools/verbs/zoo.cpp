@@ -1,6 +1,7 @@
 // hubproof zoo: which check finds which mutant, as the page reports/kill-matrix.md.
 #include <cstdio>
 #include <iostream>
+#include <string_view>
 
 #include "model/mutants/mutant.hpp"
 #include "tools/find_scenarios.hpp"
@@ -29,7 +30,8 @@ int zoo_verb(const ZooArguments& arguments) {
     options.mutants.push_back(mutant);
   }
   if (options.mutants.empty())
-    for (const model::Mutant& mutant : model::mutants()) options.mutants.push_back(&mutant);
+    for (const model::Mutant& mutant : model::mutants())
+      if (std::string_view{mutant.found_by} == "run") options.mutants.push_back(&mutant);
 
   const std::vector<Kill> kills = zoo(found.scenarios, options, std::cerr);
   const std::string command = "hubproof zoo --seeds " + std::to_string(arguments.seeds);
