@@ -48,25 +48,20 @@ bool KeyRuns::has(MessageKey key) const {
   return after != older_->begin() && value <= std::prev(after)->last;
 }
 
-std::uint64_t PartitionLog::lower_bound(std::uint64_t sequence) const {
-  if (entries_.empty() || entries_.back().sequence < sequence) return end();
-  const auto found = std::ranges::lower_bound(entries_, sequence, {}, &LogEntry::sequence);
-  return dropped_ + static_cast<std::uint64_t>(found - entries_.begin());
+std::uint64_t PartitionLog::search(std::uint64_t sequence) const {
+  const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(head_);
+  const auto found = std::ranges::lower_bound(first, entries_.end(), sequence, {}, &LogEntry::sequence);
+  return dropped_ + static_cast<std::uint64_t>(found - first);
 }
 
-void PartitionLog::append(const LogEntry& entry) {
-  entries_.push_back(entry);
-  if (entries_.size() > most) {
-    entries_.pop_front();
-    ++dropped_;
-  }
-}
+void PartitionLog::drop_below(std::uint64_t sequence) { drop(lower_bound(sequence) - dropped_); }
 
-void PartitionLog::drop_below(std::uint64_t sequence) {
-  while (!entries_.empty() && entries_.front().sequence < sequence) {
-    entries_.pop_front();
-    ++dropped_;
-  }
+void PartitionLog::drop(std::size_t count) {
+  head_ += count;
+  dropped_ += count;
+  if (head_ < 256 || head_ < entries_.size() / 2) return;
+  entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(head_));
+  head_ = 0;
 }
 
 Facts::Facts(const model::Terms& the_terms, const std::vector<model::Participant>& the_participants)
@@ -364,6 +359,19 @@ const ReaderFacts* Facts::reader(NodeIndex node) const {
   for (const ReaderFacts& reader : readers)
     if (reader.node == number(node)) return &reader;
   return nullptr;
+}
+
+Reading Facts::reading_of(const Event& event) const {
+  Reading reading;
+  if (event.partition >= logs.size()) return reading;
+  reading.log = &logs[event.partition];
+  reading.place = reading.log->lower_bound(event.sequence);
+  reading.known =
+      reading.place != reading.log->end() && reading.log->at(reading.place).sequence == event.sequence;
+  const ReaderFacts* from = reader(event.observer);
+  if (from != nullptr && event.partition < from->cursors.size() && from->cursors[event.partition].started)
+    reading.cursor = &from->cursors[event.partition];
+  return reading;
 }
 
 ReaderFacts& Facts::reader_at(NodeIndex node) {

@@ -107,17 +107,26 @@ struct LogEntry {
 class PartitionLog {
  public:
   std::uint64_t begin() const { return dropped_; }  // absolute places
-  std::uint64_t end() const { return dropped_ + entries_.size(); }
-  const LogEntry& at(std::uint64_t place) const { return entries_[place - dropped_]; }
-  std::uint64_t lower_bound(std::uint64_t sequence) const;
-  void append(const LogEntry& entry);
+  std::uint64_t end() const { return dropped_ + entries_.size() - head_; }
+  const LogEntry& at(std::uint64_t place) const { return entries_[head_ + (place - dropped_)]; }
+  std::uint64_t lower_bound(std::uint64_t sequence) const {
+    return entries_.empty() || entries_.back().sequence < sequence ? end() : search(sequence);
+  }
+  void append(const LogEntry& entry) {
+    if (entries_.size() - head_ == most) drop(1);
+    entries_.push_back(entry);
+  }
   void drop_below(std::uint64_t sequence);
 
   std::uint64_t checkpoint = 0;      // highest that any reader ever asked to store
 
  private:
   static constexpr std::size_t most = 1 << 14;
-  std::deque<LogEntry> entries_;
+  std::uint64_t search(std::uint64_t sequence) const;
+  void drop(std::size_t count);
+
+  std::vector<LogEntry> entries_;    // those before head_ are gone
+  std::size_t head_ = 0;
   std::uint64_t dropped_ = 0;
 };
 
@@ -142,6 +151,14 @@ struct ReaderFacts {
 };
 
 enum class Subscribed : std::uint8_t { unknown, no, yes };
+
+// Where an event that was read stands among those that are known.
+struct Reading {
+  const Cursor* cursor = nullptr;      // of its reader; null: it reads its first
+  const PartitionLog* log = nullptr;
+  std::uint64_t place = 0;             // lower bound of its sequence number
+  bool known = false;                  // it was read before
+};
 
 struct InFlight {                      // a PUBLISH with QoS > 0 of a device, not acknowledged
   model::MessageKey message;
@@ -333,6 +350,7 @@ class Facts {
   // Looks up what the event is about. The places stay where they are until the next take().
   Telemetry* telemetry_of(const model::Event& event);
   Command* command_of(const model::Event& event);
+  Reading reading_of(const model::Event& event) const;
   // Takes the event in, after the checks have seen it.
   void take(const model::Event& event, std::uint64_t index, Telemetry* telemetry, Command* command);
 

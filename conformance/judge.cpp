@@ -160,17 +160,27 @@ Judge::~Judge() = default;
 Judge::Judge(Judge&&) noexcept = default;
 
 void Judge::saw(const Event& event) {
+  constexpr Kinds of_commands{Kind::command,         Kind::delivery,  Kind::settling,
+                              Kind::feedback_record, Kind::hand_over, Kind::c2d_received};
+  constexpr Kinds counted{Kind::telemetry, Kind::read,     Kind::command,
+                          Kind::delivery,  Kind::settling, Kind::feedback_record};
   Parts& parts = *parts_;
   Facts& facts = parts.facts;
   const Kind kind = kind_of(event, facts);
-  Telemetry* telemetry =
-      kind == Kind::read || (kind == Kind::telemetry && event.phase != Phase::invoke)
-          ? facts.telemetry_of(event)
-          : nullptr;
-  Command* command = facts.command_of(event);
-  const Seen seen{event, parts.index++, facts, telemetry, command};
   facts.now = event.at;
-  parts.count(seen);
+  Telemetry* telemetry = nullptr;
+  Command* command = nullptr;
+  Reading reading;
+  if (kind == Kind::read) {
+    telemetry = facts.telemetry_of(event);
+    reading = facts.reading_of(event);
+  } else if (kind == Kind::telemetry) {
+    if (event.phase != Phase::invoke) telemetry = facts.telemetry_of(event);
+  } else if (of_commands.has(kind)) {
+    command = facts.command_of(event);
+  }
+  const Seen seen{event, parts.index++, facts, telemetry, reading, command};
+  if (counted.has(kind)) parts.count(seen);
   tell(kind, parts.checks, seen);
   facts.take(event, seen.index, telemetry, command);
 }

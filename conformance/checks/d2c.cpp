@@ -12,17 +12,6 @@ namespace {
 
 bool is_will(const Event& event) { return (event.flags & model::flag_will) != 0; }
 
-const Cursor* cursor_of(const Seen& seen) {
-  const ReaderFacts* reader = seen.facts.reader(seen.event.observer);
-  if (reader == nullptr || seen.event.partition >= reader->cursors.size()) return nullptr;
-  const Cursor& cursor = reader->cursors[seen.event.partition];
-  return cursor.started ? &cursor : nullptr;
-}
-
-const PartitionLog* log_of(const Seen& seen) {
-  return seen.event.partition < seen.facts.logs.size() ? &seen.facts.logs[seen.event.partition] : nullptr;
-}
-
 const Stream* stream_of(const Seen& seen) {
   const auto device = static_cast<std::size_t>(seen.event.device);
   return device < seen.facts.streams.size() ? &seen.facts.streams[device] : nullptr;
@@ -33,18 +22,6 @@ const Stream* stream_of(const Seen& seen) {
 const About AckedIsRead::about{
     "INV-01", Level::must, "Every acknowledged telemetry message is read at least once while retention lasts.",
     {"DLV-01", "DLV-02", "DLV-04", "D2C-02", "D2C-32"}};
-
-void AckedIsRead::saw(const Seen& seen) {
-  if (seen.event.what == model::What::finished) {
-    finish(seen);
-  } else if (seen.telemetry == nullptr || seen.event.phase != Phase::ok) {
-    return;
-  } else if (seen.event.what == model::What::read) {
-    if (!seen.telemetry->read && seen.telemetry->acked_at != never) pass();
-  } else if (seen.telemetry->read && seen.telemetry->acked_at == never) {
-    pass();
-  }
-}
 
 void AckedIsRead::finish(const Seen& seen) {
   const Facts& facts = seen.facts;
@@ -73,9 +50,8 @@ const About OriginIsTrue::about{
     "INV-02", Level::must, "Every telemetry event was sent by the device that its stamp names.",
     {"D2C-14", "MSG-02"}};
 
-void OriginIsTrue::saw(const Seen& seen) {
+void OriginIsTrue::look(const Seen& seen, std::uint32_t stamp) {
   const Event& event = seen.event;
-  if (event.phase != Phase::ok || is_will(event)) return;
   const Facts& facts = seen.facts;
   const Stream* stream = stream_of(seen);
   if (stream == nullptr) {
@@ -88,9 +64,7 @@ void OriginIsTrue::saw(const Seen& seen) {
     return fail(seen, "an event without a message-id was read as one of " + device(seen) +
                           ", which gives one to all that it sends");
   }
-  const auto stamp = static_cast<std::uint32_t>(event.device);
   if (seen.telemetry != nullptr) {
-    if (seen.telemetry->device == stamp) return pass();
     return fail(seen, id(event.message) + " of " + facts.name(seen.telemetry->device) +
                           " was read with the stamp of " + facts.name(event.device));
   }
@@ -143,14 +117,12 @@ bool ReplayKeepsOrder::skipped(const Seen& seen, const PartitionLog& log, std::u
 
 void ReplayKeepsOrder::saw(const Seen& seen) {
   const Event& event = seen.event;
-  const Cursor* cursor = cursor_of(seen);
-  const PartitionLog* log = log_of(seen);
-  if (event.phase != Phase::ok || cursor == nullptr || log == nullptr || event.sequence == 0) return;
+  const auto& [cursor, log, place, known] = seen.reading;
+  if (event.phase != Phase::ok || cursor == nullptr || event.sequence == 0) return;
   const std::uint64_t next = std::max(cursor->next, log->begin());
-  const std::uint64_t place = log->lower_bound(event.sequence);
   if (place > next && skipped(seen, *log, next, place)) return;
   if (place == log->end()) return;
-  if (log->at(place).sequence == event.sequence) {
+  if (known) {
     if (place == next && !cursor->fresh) pass();
     return;
   }
@@ -182,21 +154,19 @@ void SequencesIncrease::wrong(const Seen& seen, std::string what) {
 
 void SequencesIncrease::saw(const Seen& seen) {
   const Event& event = seen.event;
-  const Cursor* cursor = cursor_of(seen);
-  const PartitionLog* log = log_of(seen);
-  if (event.phase != Phase::ok || cursor == nullptr || log == nullptr || event.sequence == 0) return;
+  const auto& [cursor, log, place, known] = seen.reading;
+  if (event.phase != Phase::ok || cursor == nullptr || event.sequence == 0) return;
   if (!cursor->fresh && event.sequence <= cursor->last)
     return wrong(seen, std::to_string(event.sequence) + " was read after " +
                           std::to_string(cursor->last));
-  const std::uint64_t place = log->lower_bound(event.sequence);
-  if (place != log->end() && log->at(place).sequence == event.sequence) {
-    const LogEntry& known = log->at(place);
-    if (known.key != event.message)
+  if (known) {
+    const LogEntry& before = log->at(place);
+    if (before.key != event.message)
       return wrong(seen, std::to_string(event.sequence) + " is " + id(event.message) + " and was " +
-                            id(known.key));
-    if (known.offset != event.offset)
+                             id(before.key));
+    if (before.offset != event.offset)
       return wrong(seen, "the offset of " + std::to_string(event.sequence) + " is " +
-                            std::to_string(event.offset) + " and was " + std::to_string(known.offset));
+                             std::to_string(event.offset) + " and was " + std::to_string(before.offset));
     return pass();
   }
   if (place == log->begin()) return;

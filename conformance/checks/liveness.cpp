@@ -74,12 +74,6 @@ const About SendersEnd::about{
     "INV-24", Level::must, "Once the network is quiet, every sender that tries again ends with an answer.",
     {"DLV-04", "DLV-09", "ERR-36"}};
 
-void SendersEnd::saw(const Seen& seen) {
-  if (seen.event.what == What::finished) return finish(seen);
-  const bool answered = seen.event.phase == Phase::ok || seen.event.phase == Phase::fail;
-  if (answered && (seen.telemetry != nullptr || seen.command != nullptr)) pass();
-}
-
 // Is the sender there, not asleep and not turned away, so that an answer is owed to it?
 bool SendersEnd::tries(const Facts& facts, std::uint32_t sender) const {
   const DeviceEnd& end = facts.device_ends[sender];

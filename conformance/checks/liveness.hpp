@@ -19,7 +19,11 @@ class SendersEnd : public Check {  // INV-24
  public:
   static constexpr Kinds wants{Kind::telemetry, Kind::command, Kind::finished};
   static const About about;
-  void saw(const Seen& seen);
+  void saw(const Seen& seen) {
+    if (seen.event.what == model::What::finished) return finish(seen);
+    const bool answered = seen.event.phase == model::Phase::ok || seen.event.phase == model::Phase::fail;
+    if (answered && (seen.telemetry != nullptr || seen.command != nullptr)) pass();
+  }
 
  private:
   bool tries(const Facts& facts, std::uint32_t sender) const;

@@ -37,7 +37,7 @@ const About OneConnection::about{
     "A device has at most one live MQTT connection; what arrives on an older one after its end counts for nothing.",
     {"MQTT-09", "MQTT-10"}};
 
-void OneConnection::saw(const Seen& seen) {
+void OneConnection::look(const Seen& seen) {
   if (seen.event.what == What::finished) {
     for (std::uint32_t device = 0; device < seen.facts.hub_ends.size(); ++device) {
       const HubEnd& end = seen.facts.hub_ends[device];
@@ -89,7 +89,7 @@ const About WillExactlyOnce::about{
     "Each connection that had a Will and ended without DISCONNECT leaves exactly one; others leave none.",
     {"MQTT-11", "MQTT-41", "MQTT-42"}};
 
-void WillExactlyOnce::saw(const Seen& seen) {
+void WillExactlyOnce::look(const Seen& seen) {
   const Event& event = seen.event;
   const Facts& facts = seen.facts;
   if (event.what == What::read) {
@@ -144,7 +144,7 @@ const About SilenceEnds::about{
     "INV-19", Level::must, "A connection that is silent for 1.5 times its keep-alive is closed, and not before.",
     {"MQTT-14", "MQTT-15", "MQTT-16", "TIME-13"}};
 
-void SilenceEnds::saw(const Seen& seen) {
+void SilenceEnds::look(const Seen& seen) {
   const Facts& facts = seen.facts;
   if (seen.event.what == What::finished) {
     if (!facts.terms.hub_observed) return;

@@ -32,7 +32,7 @@ std::size_t place(const DeviceEnd& end, const Event& event) {
 const About FreshPacketId::about{
     "mqtt311:2.3.1-2", Level::must, "A client gives a new PUBLISH a packet id that no unfinished exchange uses.", {}};
 
-void FreshPacketId::saw(const Seen& seen) {
+void FreshPacketId::look(const Seen& seen) {
   const DeviceEnd& end = device_end(seen);
   if (!telemetry(seen.event) || end.in_flight.empty() || place(end, seen.event) < end.in_flight.size()) return;
   for (const InFlight& sent : end.in_flight)
@@ -47,7 +47,7 @@ const About SpeaksInTime::about{
     "mqtt311:3.1.2-23", Level::must, "A client never leaves its keep-alive time between two packets that it sends.", {}};
 
 // Told of what the device sends and of the end of its connections, so the silence lies before.
-void SpeaksInTime::saw(const Seen& seen) {
+void SpeaksInTime::look(const Seen& seen) {
   const Event& event = seen.event;
   const Facts& facts = seen.facts;
   const DeviceEnd& end = device_end(seen);
@@ -71,7 +71,7 @@ void SpeaksInTime::saw(const Seen& seen) {
 const About ResendSaysSo::about{
     "mqtt311:3.3.1-1", Level::must, "A PUBLISH with QoS above 0 that is sent again carries DUP.", {}};
 
-void ResendSaysSo::saw(const Seen& seen) {
+void ResendSaysSo::look(const Seen& seen) {
   const DeviceEnd& end = device_end(seen);
   if (!telemetry(seen.event)) return;
   const std::size_t at = place(end, seen.event);
@@ -86,7 +86,7 @@ void ResendSaysSo::saw(const Seen& seen) {
 const About ResendsInOrder::about{
     "mqtt311:4.6.0-1", Level::must, "Unacknowledged PUBLISHes are sent again in the order in which they were sent first.", {}};
 
-void ResendsInOrder::saw(const Seen& seen) {
+void ResendsInOrder::look(const Seen& seen) {
   const DeviceEnd& end = device_end(seen);
   if (!telemetry(seen.event) || !end.session_continues) return;
   const std::size_t at = place(end, seen.event);
