@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/paths.hpp"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -22,7 +24,7 @@ using std::string;
 using std::string_view;
 using Names = std::vector<string>;
 
-const fs::path root = HUBPROOF_SOURCE_DIR;
+const fs::path root = hubproof::tests::source_dir();
 
 string read(const fs::path& file) {
   std::ifstream in{file, std::ios::binary};

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/paths.hpp"
 #include "tests/support/process.hpp"
 
 namespace hubproof::tests {
@@ -74,7 +75,7 @@ class Served {
   }
 
   static std::vector<std::string> command(std::vector<std::string> options) {
-    options.insert(options.begin(), {HUBPROOF_PROGRAM, "serve"});
+    options.insert(options.begin(), {tests::program_file(), "serve"});
     return options;
   }
 

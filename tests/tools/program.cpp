@@ -43,7 +43,7 @@ Outcome program(const std::vector<std::string>& arguments, const Surroundings& s
     const int into_err = open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     dup2(into_out, STDOUT_FILENO);
     dup2(into_err, STDERR_FILENO);
-    std::vector<std::string> words{HUBPROOF_PROGRAM};
+    std::vector<std::string> words{program_file()};
     words.insert(words.end(), arguments.begin(), arguments.end());
     const auto pointers = [](std::vector<std::string>& list) {
       std::vector<char*> all;
@@ -53,9 +53,9 @@ Outcome program(const std::vector<std::string>& arguments, const Surroundings& s
     };
     std::vector<std::string> variables = surroundings.environment;
     if (variables.empty()) {
-      execv(HUBPROOF_PROGRAM, pointers(words).data());
+      execv(program_file().c_str(), pointers(words).data());
     } else {
-      execve(HUBPROOF_PROGRAM, pointers(words).data(), pointers(variables).data());
+      execve(program_file().c_str(), pointers(words).data(), pointers(variables).data());
     }
     _exit(127);
   }

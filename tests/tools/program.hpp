@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/paths.hpp"
+
 namespace hubproof::tests {
 
 struct Outcome {
@@ -15,7 +17,7 @@ struct Outcome {
 
 struct Surroundings {
   std::vector<std::string> environment;  // replaces all of it, when not empty
-  std::filesystem::path folder = HUBPROOF_SOURCE_DIR;
+  std::filesystem::path folder = source_dir();
   int interrupt_after_ms = 0;            // ^C then
 };
 

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <set>
 
+#include "tests/support/paths.hpp"
 #include "tools/document.hpp"
 
 namespace hubproof::tools {
@@ -18,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-const fs::path root = HUBPROOF_SOURCE_DIR;
+const fs::path root = tests::source_dir();
 
 std::string file_text(const fs::path& file) {
   std::ifstream in{file, std::ios::binary};
