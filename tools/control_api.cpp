@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -19,16 +20,23 @@ using model::Ack;
 using model::System;
 
 constexpr model::Duration longest_wait = std::chrono::seconds{60};
+constexpr model::Duration longest_ttl = std::chrono::hours{24 * 365 * 100};  // dates end in 2262
 constexpr std::uint32_t most_events = 1000;
-constexpr std::size_t deepest_json = 8;
+constexpr int deepest_json = 8;
+constexpr std::size_t longest_text = 65'535;
 
-// What a caller got wrong; thrown and caught in this file only.
-struct Wrong {
-  int status;
-  std::string code;
-  std::string message;
+// The first thing that a caller got wrong. Reading goes on with empty values, for nobody to see.
+class Refusal {
+ public:
+  void say(int status, std::string_view code, std::string_view message) {
+    if (!answer_) answer_ = api_error(status, code, message);
+  }
+  void bad(std::string_view message) { say(400, "bad_request", message); }
+  const std::optional<ApiAnswer>& answer() const { return answer_; }
+
+ private:
+  std::optional<ApiAnswer> answer_;
 };
-[[noreturn]] void bad(std::string message) { throw Wrong{400, "bad_request", std::move(message)}; }
 
 template <class... F>
 struct Overload : F... {
@@ -87,24 +95,25 @@ std::optional<model::Bytes> from_base64(std::string_view text) {
   return bytes;
 }
 
-std::string percent_decoded(std::string_view text) {
+int hex_digit(std::string_view text, std::size_t at) {
+  constexpr std::string_view digits = "0123456789abcdef0123456789ABCDEF";
+  const std::size_t found = at < text.size() ? digits.find(text[at]) : std::string_view::npos;
+  return found == std::string_view::npos ? -1 : static_cast<int>(found % 16);
+}
+
+std::string percent_decoded(std::string_view text, Refusal& refusal) {
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
       plain += text[i];
       continue;
     }
-    const auto digit = [&](std::size_t at) {
-      const std::size_t value =
-          at < text.size() ? std::string_view{"0123456789abcdef0123456789ABCDEF"}.find(text[at])
-                           : std::string_view::npos;
-      if (value == std::string_view::npos) bad("broken percent code in the address");
-      return value % 16;
-    };
-    plain += static_cast<char>(digit(i + 1) << 4 | digit(i + 2));
-    i += 2;
+    const int high = hex_digit(text, ++i);
+    const int low = hex_digit(text, ++i);
+    if (high < 0 || low < 0) refusal.bad("broken percent code in the address");
+    plain += static_cast<char>(high * 16 + low);
   }
-  if (model::utf8(plain) != model::Utf8::good) bad("the address is not UTF-8");
+  if (model::utf8(plain) != model::Utf8::good) refusal.bad("the address is not UTF-8");
   return plain;
 }
 
@@ -113,48 +122,58 @@ struct Target {
   std::map<std::string, std::string> query;
 };
 
-Target read_target(std::string_view text) {
+Target read_target(std::string_view text, Refusal& refusal) {
   Target target;
   const std::size_t mark = text.find('?');
   std::string_view path = text.substr(0, mark);
-  if (path.empty() || path.front() != '/') bad("the address must begin with /");
+  if (!path.starts_with('/')) {
+    refusal.bad("the address must begin with /");
+    return target;
+  }
   path.remove_prefix(1);
   for (std::size_t slash; (slash = path.find('/')) != std::string_view::npos;
        path.remove_prefix(slash + 1))
-    target.path.push_back(percent_decoded(path.substr(0, slash)));
-  target.path.push_back(percent_decoded(path));
+    target.path.push_back(percent_decoded(path.substr(0, slash), refusal));
+  target.path.push_back(percent_decoded(path, refusal));
   if (mark == std::string_view::npos) return target;
   for (std::string_view rest = text.substr(mark + 1); !rest.empty();) {
     const std::string_view pair = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
     const std::size_t equals = pair.find('=');
-    if (equals == std::string_view::npos) bad("expected name=value after the ? of the address");
-    target.query[percent_decoded(pair.substr(0, equals))] =
-        percent_decoded(pair.substr(equals + 1));
+    if (equals == std::string_view::npos) {
+      refusal.bad("expected name=value after the ? of the address");
+      continue;
+    }
+    target.query[percent_decoded(pair.substr(0, equals), refusal)] =
+        percent_decoded(pair.substr(equals + 1), refusal);
   }
   return target;
 }
 
-std::uint64_t number(const std::string& what, std::string_view text,
-                     std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) {
+constexpr std::uint64_t any_64 = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t any_32 = std::numeric_limits<std::uint32_t>::max();
+
+std::uint64_t number(const std::string& what, std::string_view text, std::uint64_t most,
+                     Refusal& refusal) {
   const auto value = read_whole(text);
-  if (!value || *value > most)
-    bad(what + ": expected a whole number up to " + std::to_string(most) + ", found \"" +
-        std::string{text} + "\"");
-  return *value;
+  if (value && *value <= most) return *value;
+  refusal.bad(what + ": expected a whole number up to " + std::to_string(most) + ", found \"" +
+              std::string{text} + "\"");
+  return 0;
 }
 
-model::Duration duration(const std::string& what, std::string_view text) {
+model::Duration duration(const std::string& what, std::string_view text, Refusal& refusal) {
   const auto value = read_duration(text);
-  if (!value || *value < model::Duration{0})
-    bad(what + ": expected a duration such as \"20s\", found \"" + std::string{text} + "\"");
-  return *value;
+  if (value && *value >= model::Duration{0}) return *value;
+  refusal.bad(what + ": expected a duration such as \"20s\", found \"" + std::string{text} + "\"");
+  return {};
 }
 
 // Takes what it knows from the query; what is left over is a mistake of the caller.
 class Query {
  public:
-  explicit Query(std::map<std::string, std::string> values) : values_{std::move(values)} {}
+  Query(std::map<std::string, std::string> values, Refusal& refusal)
+      : values_{std::move(values)}, refusal_{refusal} {}
 
   std::optional<std::string> take(const std::string& name) {
     const auto found = values_.extract(name);
@@ -163,101 +182,123 @@ class Query {
   }
   std::uint64_t number(const std::string& name, std::uint64_t otherwise, std::uint64_t most) {
     const auto text = take(name);
-    return text ? tools::number(name, *text, most) : otherwise;
+    return text ? tools::number(name, *text, most, refusal_) : otherwise;
   }
   model::Duration wait() {
     const auto text = take("wait");
-    return text ? std::min(duration("wait", *text), longest_wait) : model::Duration{0};
+    return text ? std::min(duration("wait", *text, refusal_), longest_wait) : model::Duration{0};
   }
   void done() const {
-    if (!values_.empty()) bad("unknown parameter: " + values_.begin()->first);
+    if (!values_.empty()) refusal_.bad("unknown parameter: " + values_.begin()->first);
   }
 
  private:
   std::map<std::string, std::string> values_;
+  Refusal& refusal_;
 };
 
-Json read_json(std::string_view body) {
-  std::size_t depth = 0;
+// An object, or an empty one and a refusal.
+Json read_json(std::string_view body, Refusal& refusal) {
   bool too_deep = false;
-  const auto watch = [&](int at, Json::parse_event_t, Json&) {
-    depth = static_cast<std::size_t>(at);
+  const auto watch = [&](int depth, Json::parse_event_t, Json&) {
     too_deep = too_deep || depth > deepest_json;
     return !too_deep;
   };
   Json json = Json::parse(body, watch, false);
-  if (too_deep) bad("the body is nested too deeply");
-  if (!json.is_object()) bad("the body must be a JSON object");
-  return json;
+  if (too_deep) refusal.bad("the body is nested too deeply");
+  if (json.is_object()) return json;
+  refusal.bad("the body must be a JSON object");
+  return Json::object();
 }
 
-const std::string& text_of(const std::string& name, const Json& json) {
-  if (!json.is_string()) bad(name + ": expected a text");
-  return json.get_ref<const std::string&>();
+// The value of the one key that the body has, or null and a refusal.
+Json only_value(std::string_view body, const char* key, const char* expected, Refusal& refusal) {
+  const Json json = read_json(body, refusal);
+  if (json.size() == 1 && json.contains(key)) return json[key];
+  refusal.bad(expected);
+  return nullptr;
 }
 
-std::string short_text_of(const std::string& name, const Json& json) {
-  std::string text = text_of(name, json);
-  if (text.size() > 65'535) throw Wrong{413, "too_large", name + ": longer than 65535 bytes"};
-  return text;
+std::string text_of(const std::string& name, const Json& json, Refusal& refusal) {
+  if (json.is_string()) return json.get<std::string>();
+  refusal.bad(name + ": expected a text");
+  return {};
 }
 
-model::Bytes body_of(const Json& json) {
+std::string short_text_of(const std::string& name, const Json& json, Refusal& refusal) {
+  std::string text = text_of(name, json, refusal);
+  if (text.size() <= longest_text) return text;
+  refusal.say(413, "too_large", name + ": longer than 65535 bytes");
+  return {};
+}
+
+model::Bytes body_of(const Json& json, Refusal& refusal) {
   if (json.is_string()) {
     const auto& text = json.get_ref<const std::string&>();
     return {text.begin(), text.end()};
   }
   if (json.is_object() && json.size() == 1 && json.contains("base64")) {
-    if (auto bytes = from_base64(text_of("body.base64", json["base64"]))) return *bytes;
-    bad("body.base64: not Base64");
+    if (auto bytes = from_base64(text_of("body.base64", json["base64"], refusal))) return *bytes;
+    refusal.bad("body.base64: not Base64");
+    return {};
   }
-  bad("body: expected a text or {\"base64\": \"..\"}");
+  refusal.bad("body: expected a text or {\"base64\": \"..\"}");
+  return {};
 }
 
-Ack ack_of(const Json& json) {
-  const auto found = std::ranges::find(acks, text_of("ack", json));
-  if (found == acks.end()) bad("ack: expected none, positive, negative or full");
-  return static_cast<Ack>(found - acks.begin());
+Ack ack_of(const Json& json, Refusal& refusal) {
+  const auto found = std::ranges::find(acks, text_of("ack", json, refusal));
+  if (found != acks.end()) return static_cast<Ack>(found - acks.begin());
+  refusal.bad("ack: expected none, positive, negative or full");
+  return Ack::none;
 }
 
-std::int64_t milliseconds_of(const Json& json) {
+std::int64_t milliseconds_of(const Json& json, Refusal& refusal) {
   if (json.is_number_integer()) return json.get<std::int64_t>();
-  const auto date = json.is_string() ? read_date(json.get_ref<const std::string&>()) : std::nullopt;
-  if (!date)
-    bad("expiry: expected a date such as \"2026-01-31T12:00:00Z\" or milliseconds since 1970");
-  return std::chrono::floor<std::chrono::milliseconds>(model::Duration{*date}).count();
+  if (json.is_string())
+    if (const auto date = read_date(json.get_ref<const std::string&>()))
+      return std::chrono::floor<std::chrono::milliseconds>(model::Duration{*date}).count();
+  refusal.bad(
+      "expiry: expected a date such as \"2026-01-31T12:00:00Z\" or milliseconds since 1970");
+  return 0;
+}
+
+void read_properties(const Json& json, model::MessageWriter& writer, Refusal& refusal) {
+  if (!json.is_object()) return refusal.bad("properties: expected an object");
+  for (const auto& [name, value] : json.items()) {
+    if (name.empty() || name.size() > longest_text) {
+      refusal.bad("properties: a name is empty or too long");
+    } else if (value.is_null()) {
+      writer.null_property(name);
+    } else {
+      writer.property(name, short_text_of("properties." + name, value, refusal));
+    }
+  }
 }
 
 // A JSON message as a flat one.
-model::Bytes read_message(model::Now now, const Json& json) {
+model::Bytes read_message(model::Now now, const Json& json, Refusal& refusal) {
   model::Bytes flat;
   model::MessageWriter writer{flat};
   model::Bytes body;
   for (const auto& [name, value] : json.items()) {
     const auto field = std::ranges::find(text_fields, name, [](const auto& f) { return f.first; });
     if (field != text_fields.end()) {
-      writer.system(field->second, short_text_of(name, value));
+      writer.system(field->second, short_text_of(name, value, refusal));
     } else if (name == "body") {
-      body = body_of(value);
+      body = body_of(value, refusal);
     } else if (name == "ack") {
-      if (const Ack ack = ack_of(value); ack != Ack::none) writer.ack(ack);
+      if (const Ack ack = ack_of(value, refusal); ack != Ack::none) writer.ack(ack);
     } else if (name == "expiry") {
-      writer.expiry_milliseconds(milliseconds_of(value));
+      writer.expiry_milliseconds(milliseconds_of(value, refusal));
     } else if (name == "ttl") {
-      if (json.contains("expiry")) bad("ttl: there is an expiry too; one of them, please");
-      writer.expiry(now.wall + duration("ttl", text_of("ttl", value)));
+      if (json.contains("expiry")) refusal.bad("ttl: there is an expiry too; one of them, please");
+      writer.expiry(now.wall + std::min(duration("ttl", text_of("ttl", value, refusal), refusal),
+                                        longest_ttl));
     } else if (name == "properties") {
-      if (!value.is_object()) bad("properties: expected an object");
-      for (const auto& [key, text] : value.items()) {
-        if (key.empty() || key.size() > 65'535) bad("properties: a name is empty or too long");
-        if (text.is_null()) {
-          writer.null_property(key);
-        } else {
-          writer.property(key, short_text_of("properties." + key, text));
-        }
-      }
+      read_properties(value, writer, refusal);
     } else {
-      bad("unknown key: " + name);
+      refusal.bad("unknown key: " + name);
     }
   }
   writer.body(body);
@@ -306,73 +347,84 @@ Json message_json(model::View flat) {
 
 using Path = std::vector<std::string>;
 
-model::Request device_request(model::Now now, std::string_view method, const Path& path,
-                              std::string_view body) {
-  const std::string& id = path[1];
-  if (path.size() == 2) {
-    if (method == "PUT") return model::CreateDevice{id};
-    if (method == "DELETE") return model::DeleteDevice{id};
-    if (method == "PATCH") {
-      const Json json = read_json(body);
-      if (json.size() != 1 || !json.contains("enabled") || !json["enabled"].is_boolean())
-        bad("expected {\"enabled\": true} or {\"enabled\": false}");
-      return model::EnableDevice{id, json["enabled"].get<bool>()};
-    }
-    throw Wrong{405, "bad_method", "a device takes PUT, DELETE and PATCH"};
+// What stands for a request when there is none: it is never seen.
+model::Request nothing() { return model::ReceiveFeedback{}; }
+
+model::Request device_request(std::string_view method, const std::string& id,
+                              std::string_view body, Refusal& refusal) {
+  if (method == "PUT") return model::CreateDevice{id};
+  if (method == "DELETE") return model::DeleteDevice{id};
+  if (method == "PATCH") {
+    constexpr const char* expected = "expected {\"enabled\": true} or {\"enabled\": false}";
+    const Json enabled = only_value(body, "enabled", expected, refusal);
+    if (enabled.is_boolean()) return model::EnableDevice{id, enabled.get<bool>()};
+    refusal.bad(expected);
   }
-  if (path[2] != "commands" || path.size() > 5) throw Wrong{404, "no_such_place", "no such path"};
+  refusal.say(405, "bad_method", "a device takes PUT, DELETE and PATCH");
+  return nothing();
+}
+
+model::Request command_request(model::Now now, std::string_view method, const Path& path,
+                               std::string_view body, Refusal& refusal) {
+  const std::string& id = path[1];
   if (path.size() == 3) {
-    if (method == "POST") return model::SendCommand{id, read_message(now, read_json(body))};
+    if (method == "POST")
+      return model::SendCommand{id, read_message(now, read_json(body, refusal), refusal)};
     if (method == "GET") return model::ReceiveCommand{id};
     if (method == "DELETE") return model::Purge{id};
-    throw Wrong{405, "bad_method", "commands take POST, GET and DELETE"};
+    refusal.say(405, "bad_method", "commands take POST, GET and DELETE");
+    return nothing();
   }
-  const std::uint64_t token = number("token", path[3]);
+  const std::uint64_t token = number("token", path[3], any_64, refusal);
   if (path.size() == 4 && method == "DELETE")
     return model::SettleCommand{id, token, model::Settle::complete};
   if (path.size() == 5 && method == "POST" && path[4] == "reject")
     return model::SettleCommand{id, token, model::Settle::reject};
   if (path.size() == 5 && method == "POST" && path[4] == "abandon")
     return model::SettleCommand{id, token, model::Settle::abandon};
-  throw Wrong{405, "bad_method", "a received command takes DELETE, POST reject and POST abandon"};
+  refusal.say(405, "bad_method", "a received command takes DELETE, POST reject and POST abandon");
+  return nothing();
 }
 
-model::Request read_request(model::Now now, std::string_view method, std::string_view target,
-                            std::string_view body) {
-  Target address = read_target(target);
-  const Path& path = address.path;
-  Query query{std::move(address.query)};
-  std::optional<model::Request> request;
-  if (path.size() >= 2 && path[0] == "devices") {
-    request = device_request(now, method, path, body);
-  } else if (path == Path{"telemetry"} && method == "GET") {
-    model::ReadTelemetry read;
-    read.partition = static_cast<std::uint32_t>(query.number("partition", 0, 0xffffffff));
-    read.from = query.number("from", 0, std::numeric_limits<std::uint64_t>::max());
-    read.limit = static_cast<std::uint32_t>(query.number("limit", 100, most_events));
-    if (const auto group = query.take("group")) read.group = *group;
-    read.wait = query.wait();
-    request = std::move(read);
-  } else if (path.size() == 3 && path[0] == "checkpoints" && method == "PUT") {
-    const Json json = read_json(body);
-    if (json.size() != 1 || !json.contains("sequence") || !json["sequence"].is_number_unsigned())
-      bad("expected {\"sequence\": 17}");
-    request = model::StoreCheckpoint{
-        path[1], static_cast<std::uint32_t>(number("partition", path[2], 0xffffffff)),
-        json["sequence"].get<std::uint64_t>()};
-  } else if (path == Path{"feedback"} && method == "GET") {
-    request = model::ReceiveFeedback{query.wait()};
-  } else if (path.size() == 2 && path[0] == "feedback" && method == "DELETE") {
-    request = model::SettleFeedback{number("token", path[1]), true};
-  } else if (path.size() == 3 && path[0] == "feedback" && path[2] == "abandon" &&
-             method == "POST") {
-    request = model::SettleFeedback{number("token", path[1]), false};
-  } else {
-    throw Wrong{404, "no_such_place",
-                "no such path and method: there are /devices, /telemetry, /checkpoints, /feedback"};
+model::Request telemetry_request(Query& query) {
+  model::ReadTelemetry read;
+  read.partition = static_cast<std::uint32_t>(query.number("partition", 0, any_32));
+  read.from = query.number("from", 0, any_64);
+  read.limit = static_cast<std::uint32_t>(query.number("limit", 100, most_events));
+  if (const auto group = query.take("group")) read.group = *group;
+  read.wait = query.wait();
+  return read;
+}
+
+model::Request checkpoint_request(const Path& path, std::string_view body, Refusal& refusal) {
+  constexpr const char* expected = "expected {\"sequence\": 17}";
+  const Json sequence = only_value(body, "sequence", expected, refusal);
+  if (!sequence.is_number_unsigned()) {
+    refusal.bad(expected);
+    return nothing();
   }
-  query.done();
-  return *request;
+  return model::StoreCheckpoint{
+      path[1], static_cast<std::uint32_t>(number("partition", path[2], any_32, refusal)),
+      sequence.get<std::uint64_t>()};
+}
+
+model::Request read_request(model::Now now, std::string_view method, const Path& path,
+                            Query& query, std::string_view body, Refusal& refusal) {
+  if (path.size() == 2 && path[0] == "devices")
+    return device_request(method, path[1], body, refusal);
+  if (path.size() >= 3 && path.size() <= 5 && path[0] == "devices" && path[2] == "commands")
+    return command_request(now, method, path, body, refusal);
+  if (path == Path{"telemetry"} && method == "GET") return telemetry_request(query);
+  if (path.size() == 3 && path[0] == "checkpoints" && method == "PUT")
+    return checkpoint_request(path, body, refusal);
+  if (path == Path{"feedback"} && method == "GET") return model::ReceiveFeedback{query.wait()};
+  if (path.size() == 2 && path[0] == "feedback" && method == "DELETE")
+    return model::SettleFeedback{number("token", path[1], any_64, refusal), true};
+  if (path.size() == 3 && path[0] == "feedback" && path[2] == "abandon" && method == "POST")
+    return model::SettleFeedback{number("token", path[1], any_64, refusal), false};
+  refusal.say(404, "no_such_place",
+              "no such path and method: there are /devices, /telemetry, /checkpoints, /feedback");
+  return nothing();
 }
 
 int status_of(model::Error error) {
@@ -468,15 +520,17 @@ Json feedback_json(const model::Feedback& feedback) {
 std::variant<model::Request, ApiAnswer> api_request(model::Now now, std::string_view method,
                                                     std::string_view target,
                                                     std::string_view body) {
-  try {
-    return read_request(now, method, target, body);
-  } catch (const Wrong& wrong) {
-    return api_error(wrong.status, wrong.code, wrong.message);
-  }
+  Refusal refusal;
+  Target address = read_target(target, refusal);
+  Query query{std::move(address.query), refusal};
+  model::Request request = read_request(now, method, address.path, query, body, refusal);
+  query.done();
+  if (refusal.answer()) return *refusal.answer();
+  return request;
 }
 
 ApiAnswer api_answer(const model::Request& request, const model::Response& response) {
-  const ApiAnswer nothing{204, {}};
+  const ApiAnswer nothing_there{204, {}};
   return std::visit(
       Overload{[](const model::Failed& failed) {
                  return api_error(status_of(failed.error), model::error_text(failed.error),
@@ -491,10 +545,10 @@ ApiAnswer api_answer(const model::Request& request, const model::Response& respo
                  return ApiAnswer{200, dump(telemetry_json(telemetry))};
                },
                [&](const model::Command& command) {
-                 return command.token == 0 ? nothing : ApiAnswer{200, dump(command_json(command))};
+                 return command.token == 0 ? nothing_there : ApiAnswer{200, dump(command_json(command))};
                },
                [&](const model::Feedback& feedback) {
-                 return feedback.token == 0 ? nothing
+                 return feedback.token == 0 ? nothing_there
                                             : ApiAnswer{200, dump(feedback_json(feedback))};
                }},
       response);

@@ -53,7 +53,7 @@ class AsioPort : public testing::Test {
 
   boost::asio::io_context context_;
   Owner owner_;
-  tools::PortLimits limits_{1u << 20, 100ms, 10ms};
+  tools::PortLimits limits_{1u << 20, 10s, 10ms};
   tools::AsioPort<tools::RealNet> port_{context_, owner_, limits_};
   std::uint16_t number_ = 0;
 };

@@ -111,6 +111,35 @@ TEST(Serve, TheStoreOutlivesTheProcess) {
   EXPECT_EQ(hub.ask("GET", "/devices/dev1/commands").json()["message"]["body"], "waits");
 }
 
+TEST(Serve, ItsHistoryCanBeJudged) {
+  const Folder folder;
+  const std::string history = folder / "history.jsonl";
+  {
+    Served hub{folder / "hub", doors_and({"--devices", "dev1", "--history", history})};
+    EXPECT_EQ(hub.ask("PUT", "/devices/dev2").status, 201);  // joins when the file is begun
+    for (const std::string id : {"dev1", "dev2"}) {
+      Process sub{mosquitto("mosquitto_sub", id, hub.mqtt(),
+                            {"-t", "devices/" + id + "/messages/devicebound/#", "-C", "1"}),
+                  folder / "sub"};
+      EXPECT_EQ(hub.ask("POST", "/devices/" + id + "/commands",
+                        R"({"body": "x", "messageId": "c-)" + id + R"(", "ack": "full"})")
+                    .status,
+                201);
+      EXPECT_EQ(sub.wait(), 0) << sub.err();
+    }
+    EXPECT_EQ(hub.ask("GET", "/feedback?wait=10s").status, 200);
+    hub.process().signal(SIGTERM);
+    EXPECT_EQ(hub.process().wait(), 0);
+  }
+  const std::string text = read_file(history);
+  const Json first = Json::parse(text.substr(0, text.find('\n')));
+  ASSERT_EQ(first["participants"].size(), 4U) << first.dump();
+  EXPECT_EQ(first["participants"][3]["name"], "dev2");
+  Process judge{{tests::program_file(), "judge", history}, folder / "judge"};
+  const auto code = judge.wait();
+  EXPECT_TRUE(code == 0 || code == 2) << judge.out() << judge.err();
+}
+
 // Refusals. Each says what is wrong, where, and what to do.
 
 void expect_refusal(const std::vector<std::string>& options, int code,
@@ -145,6 +174,11 @@ TEST(ServeRefuses, AStoreThatAnotherProcessUses) {
   const Served hub{folder / "hub", doors_and({"--store", folder / "store"})};
   expect_refusal({"--listen", "mqtt=127.0.0.1:0", "--store", folder / "store"}, 73,
                  {folder / "store", "in use"});
+}
+
+TEST(ServeRefuses, AHistoryThatCannotBeWritten) {
+  expect_refusal({"--listen", "mqtt=127.0.0.1:0", "--history", "/proc/hubproof"}, 73,
+                 {"--history", "/proc/hubproof"});
 }
 
 TEST(ServeRefuses, DoorsThatItCannotOpen) {
