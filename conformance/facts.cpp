@@ -165,6 +165,13 @@ bool Facts::hub_was_awake(std::int64_t after, std::int64_t before) const {
                              [&](std::int64_t mark) { return mark > after && mark < before; });
 }
 
+std::int64_t Facts::hub_last_awake(std::int64_t before) const {
+  std::int64_t last = long_ago;
+  for (const std::int64_t mark : hub_marks_)
+    if (mark < before) last = std::max(last, mark);
+  return last;
+}
+
 // Participants.
 
 void Facts::take_clock(const Event& event) {

@@ -385,6 +385,7 @@ class Facts {
   bool hub_up = true;
   // Whether the hub did something strictly between two times, so it was neither down nor asleep.
   bool hub_was_awake(std::int64_t after, std::int64_t before) const;
+  std::int64_t hub_last_awake(std::int64_t before) const;  // the last time that shows so
 
   // Telemetry.
   FlatTable<Telemetry> messages;

@@ -157,7 +157,11 @@ void BatchesAreSmallAndSoon::saw(const Seen& seen) {
 
 void BatchesAreSmallAndSoon::opened(const Seen& seen) {
   const Event& event = seen.event;
-  batch_ = {seen.index, event.at, event.date, model::no_date, event.count, 0};
+  batch_ = {};
+  batch_.event = seen.index;
+  batch_.at = event.at;
+  batch_.created = event.date;
+  batch_.said = event.count;
   open_ = true;
   again_ = event.date != model::no_date && seen_.contains(event.date);
   if (event.count == model::unknown_count) return;
@@ -176,23 +180,32 @@ void BatchesAreSmallAndSoon::closed(const Seen& seen) {
   if (!late(seen.facts, batch_)) return pass();
   // Sure only while nothing moved the hub's clock or stopped the hub.
   const Facts& facts = seen.facts;
-  const std::int64_t wait = facts.terms.feedback_batch_ns;
-  const std::int64_t due = std::max(batch_.oldest, batch_.created - wait) - facts.hub_clock.low;
   const std::int64_t made = batch_.created - facts.hub_clock.high;
-  const bool undisturbed = facts.hub_clock.known &&
-                           facts.hub_disturbed_at < batch_.oldest - facts.hub_clock.high - wait &&
-                           (facts.faults == 0 || facts.hub_was_awake(due + second / 2, made - second / 4));
+  batch_.awake = facts.faults == 0 ? batch_.created
+                                   : facts.hub_last_awake(made - second / 4) + facts.hub_clock.low;
+  const bool undisturbed =
+      facts.hub_clock.known && awake(facts, batch_) &&
+      facts.hub_disturbed_at < batch_.oldest - facts.hub_clock.high - facts.terms.feedback_batch_ns;
   if (!undisturbed)
     return undecided(seen, "a feedback batch came late, while the hub was stopped or its clock moved");
   if (late_.size() < 64) late_.push_back(batch_);
 }
 
 // 15 s after the one before it, or after its oldest record came, whichever is later.
-bool BatchesAreSmallAndSoon::late(const Facts& facts, const Batch& batch) const {
-  const std::int64_t limit = facts.terms.feedback_batch_ns + facts.terms.tick_ns + second;
-  if (batch.created - batch.oldest <= limit) return false;
+std::int64_t BatchesAreSmallAndSoon::due(const Facts& facts, const Batch& batch) const {
   const auto at = seen_.lower_bound(batch.created);
-  return at == seen_.begin() || batch.created - std::prev(at)->first > limit;
+  const std::int64_t before = at == seen_.begin() ? batch.oldest : std::prev(at)->first;
+  return std::max(batch.oldest, before) + facts.terms.feedback_batch_ns;
+}
+
+bool BatchesAreSmallAndSoon::late(const Facts& facts, const Batch& batch) const {
+  return batch.created - due(facts, batch) > facts.terms.tick_ns + second;
+}
+
+// Did the hub do something while the batch was due? A hub that slept through that time makes the
+// batch when it wakes, and nobody could have made it earlier.
+bool BatchesAreSmallAndSoon::awake(const Facts& facts, const Batch& batch) const {
+  return batch.awake > due(facts, batch) + second / 2;
 }
 
 void BatchesAreSmallAndSoon::finish(const Seen& seen) {
@@ -204,7 +217,7 @@ void BatchesAreSmallAndSoon::finish(const Seen& seen) {
   for (const Batch& batch : late_) {
     if (!late(facts, batch)) {
       pass();
-    } else if (all || facts.faults == 0) {
+    } else if (awake(facts, batch) && (all || facts.faults == 0)) {
       finding_.fail(batch.event, batch.at,
                     "a feedback batch was made " + seconds(batch.created - batch.oldest) +
                         " after the oldest of its records, and no batch had been sent shortly before");

@@ -42,12 +42,15 @@ class BatchesAreSmallAndSoon : public Check {  // INV-15
     std::int64_t at = 0;
     std::int64_t created = model::no_date;
     std::int64_t oldest = model::no_date;
+    std::int64_t awake = model::no_date;  // the hub's date when it was last seen at work before
     std::uint32_t said = 0;
     std::uint32_t records = 0;
   };
   void opened(const Seen& seen);
   void closed(const Seen& seen);
+  std::int64_t due(const Facts& facts, const Batch& batch) const;
   bool late(const Facts& facts, const Batch& batch) const;
+  bool awake(const Facts& facts, const Batch& batch) const;
   void finish(const Seen& seen);
 
   Batch batch_;                        // being received

@@ -206,6 +206,45 @@ TEST(BatchesAreSmallAndSoon, AHubThatCrashedMeanwhileMayBeLate) {
   EXPECT_EQ(story.verdict("INV-15"), Verdict::inconclusive);
 }
 
+// From a run of everything-at-once, seed 175, with devices that never acknowledge: the hub was awake
+// within fifteen seconds of the batch, but not after the batch was due.
+TEST(BatchesAreSmallAndSoon, AHubThatSleptWhenItWasDueMayBeLate) {
+  const auto slept_from = [](std::chrono::nanoseconds asleep) {
+    Story story;
+    story.at(205s).fault();
+    story.at(227s).batch(Story::date(227s), 1, 7);
+    story.record(1, Status::expired, Story::date(220s), 7);
+    for (std::chrono::nanoseconds at = 227s; at < asleep; at += 500ms)
+      story.at(at).hub_does_something();
+    story.at(247s).hub_does_something();
+    story.at(248s).batch(Story::date(247s), 1, 8);
+    story.record(2, Status::expired, Story::date(230s), 8);
+    story.at(260s).healed();
+    story.at(400s).finished();
+    return story.verdict("INV-15");
+  };
+  EXPECT_EQ(slept_from(234s), Verdict::pass);  // it was due at 245 s; the first batch is all that counts
+  EXPECT_EQ(slept_from(244s), Verdict::pass);
+  EXPECT_EQ(slept_from(246500ms), Verdict::fail);
+}
+
+TEST(BatchesAreSmallAndSoon, AFullBatchThatComesLaterMovesTheTimeItWasDue) {
+  const auto awake_at = [](std::chrono::nanoseconds awake) {
+    Story story;
+    story.at(100s).fault();
+    story.at(awake).hub_does_something();
+    story.at(148s).batch(Story::date(147s), 1, 8);
+    story.record(1, Status::expired, Story::date(120s), 8);
+    story.at(150s).batch(Story::date(128s), 1, 7);  // so the one above was due at 143 s
+    story.record(2, Status::expired, Story::date(119s), 7);
+    story.at(160s).healed();
+    story.at(400s).finished();
+    return story.verdict("INV-15");
+  };
+  EXPECT_EQ(awake_at(138s), Verdict::pass);
+  EXPECT_EQ(awake_at(145s), Verdict::fail);
+}
+
 TEST(BatchesAreSmallAndSoon, NoBatchIsNotExercised) {
   EXPECT_EQ(completed().verdict("INV-15"), Verdict::not_exercised);
 }
