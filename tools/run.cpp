@@ -46,14 +46,13 @@ class Play {
                                                       static_cast<Play*>(self)->heal();
                                                     },
                                                     this, 0, 0});
+    if (options_.deliberate_nondeterminism) be_careless();
     const sim::Instant stop =
         options_.until ? std::min(end_, sim::Instant{} + *options_.until) : end_;
     world_.run_until(stop);
     recorder_->record(hub_node, event(model::What::finished));
     RunResult result;
     result.digest = world_.trace().digest();
-    if (options_.deliberate_nondeterminism)  // an address, as careless code would let in
-      result.digest ^= reinterpret_cast<std::uintptr_t>(this);
     result.events = world_.events();
     result.simulated = world_.now() - sim::Instant{};
     result.report = judge_->finish();
@@ -213,6 +212,16 @@ class Play {
     bounds.offset_low = std::min(first, last) - 1'000;
     bounds.offset_high = std::max(first, last) + 1'000;
     recorder_->record(node, bounds);
+  }
+
+  // An address gets into a run, half-way through it.
+  void be_careless() {
+    world_.at(sim::Instant{} + scenario_.duration / 2,
+              {[](void* self, std::uint64_t, std::uint64_t) {
+                 static_cast<Play*>(self)->world_.trace().note(
+                     hub_node, sim::Kind::woken, reinterpret_cast<std::uintptr_t>(self));
+               },
+               this, 0, 0});
   }
 
   void heal() {

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 
 #include "tools/render/render.hpp"
 
@@ -46,8 +45,12 @@ std::FILE* trace_of(const WorkerPlan& plan, const Worker::Unit& unit, bool unlik
     options.until = plan.until;
     options.deliberate_nondeterminism = plan.accidents.nondeterminism;
     options.trace = &sink;
-    std::unique_ptr<char[]> other_addresses{unlike ? new char[54'321] : nullptr};
-    run(scenario, options);
+    const auto once_more = [&] { run(scenario, options); };
+    if (unlike) {
+      elsewhere(once_more);
+    } else {
+      once_more();
+    }
     std::fclose(out);
     std::exit(0);
   }

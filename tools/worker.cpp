@@ -188,20 +188,6 @@ RunRecord run_one(const WorkerPlan& plan, const Worker::Unit& unit) {
   return record;
 }
 
-// The addresses of stack and heap differ from those of other workers, so a run that depends on
-// them shows it.
-__attribute__((noinline)) void work(const WorkerPlan& plan, int commands, int results);
-
-__attribute__((noinline)) void work_elsewhere(const WorkerPlan& plan, int commands, int results) {
-  volatile char stack[12'345];
-  stack[0] = 1;
-  std::vector<std::unique_ptr<char[]>> heap;
-  for (std::size_t size = 24; size < 9'000; size += 40) heap.emplace_back(new char[size]);
-  for (std::size_t at = 0; at < heap.size(); at += 3) heap[at].reset();
-  work(plan, commands, results);
-  stack[1] = stack[0];
-}
-
 void work(const WorkerPlan& plan, int commands, int results) {
   model::Bytes answer;
   Worker::Unit unit;
@@ -215,6 +201,16 @@ void work(const WorkerPlan& plan, int commands, int results) {
 }
 
 }  // namespace
+
+__attribute__((noinline)) void elsewhere(const std::function<void()>& what) {
+  volatile char stack[12'345];
+  stack[0] = 1;
+  std::vector<std::unique_ptr<char[]>> heap;
+  for (std::size_t size = 24; size < 9'000; size += 40) heap.emplace_back(new char[size]);
+  for (std::size_t at = 0; at < heap.size(); at += 3) heap[at].reset();
+  what();
+  stack[1] = stack[0];
+}
 
 std::string reproduce_line(const Scenario& scenario, std::uint64_t seed, const std::string& command) {
   return "hubproof run " + (scenario.file.empty() ? scenario.name : scenario.file) + " --seed " +
@@ -260,10 +256,11 @@ Worker::Worker(const WorkerPlan& plan, const std::vector<int>& close_in_child) {
     const rlimit no_core{0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     sim::reproduce_with(current_reproduction);
+    const auto begin = [&] { work(plan, pipes[0][0], pipes[1][1]); };
     if (plan.unlike) {
-      work_elsewhere(plan, pipes[0][0], pipes[1][1]);
+      elsewhere(begin);
     } else {
-      work(plan, pipes[0][0], pipes[1][1]);
+      begin();
     }
     std::exit(0);  // not _exit: coverage counters are written on the way out
   }

@@ -62,6 +62,10 @@ struct WorkerPlan {
   bool unlike = false;                     // addresses differ from those of its siblings (--verify)
 };
 
+// Does it with other addresses of stack and heap than this process has, so that a run which depends
+// on them shows it.
+void elsewhere(const std::function<void()>& what);
+
 std::string reproduce_line(const Scenario& scenario, std::uint64_t seed, const std::string& command);
 
 // A worker as its parent sees it. Work goes in, records come out, in the same order.
