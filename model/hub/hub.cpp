@@ -46,7 +46,7 @@ void Hub::flush(Now now, Effects& effects) {
   if (!p.feedback.empty()) p.pass_feedback_time(now);
   if (p.journal.sync(now, effects)) p.log.syncing();
   if (!p.journal.wants_segment(now.mono)) return;
-  p.begin_segment(now);
+  p.begin_segment(p.journal.worth_merging());
   if (p.journal.sync(now, effects)) p.log.syncing();
 }
 

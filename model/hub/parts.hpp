@@ -71,9 +71,9 @@ struct Hub::Parts {
   void recover(Now now, std::span<const StoredFile> files, Effects& effects);
   class Replay;
   void remove(const StoredSegment& stored, Effects& effects);
-  Journal::Segment heal(const StoredSegment& stored, Journal::Segment segment, Effects& effects);
+  bool heal(const StoredSegment& stored, Journal::Segment& segment, Effects& effects);
   void wake_up(Now now);
-  void begin_segment(Now now);
+  void begin_segment(std::uint64_t takes_over_from);
   void write_state();
   static SessionRecord session_record(std::uint32_t generation, const StoredSession& session);
   Ticket write_telemetry(std::uint32_t partition, const TelemetryLog::Entry& entry, View flat,

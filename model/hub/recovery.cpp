@@ -197,6 +197,7 @@ void Hub::Parts::recover(Now now, std::span<const StoredFile> files, Effects& ef
   Replay replay{*this, now};
   std::vector<Journal::Segment> kept;
   std::uint64_t found = 0;
+  std::uint64_t spoiled = ~std::uint64_t{0};
   for (const StoredSegment& stored : segments) {
     const bool taken_over = std::ranges::any_of(segments, [&](const StoredSegment& later) {
       return later.has_state && later.number > stored.number &&
@@ -216,14 +217,18 @@ void Hub::Parts::recover(Now now, std::span<const StoredFile> files, Effects& ef
         replay.state(*record);
       }
     }
-    if (segment.bytes == 0) remove(stored, effects);
-    else kept.push_back(heal(stored, std::move(segment), effects));
+    if (segment.bytes == 0) {
+      remove(stored, effects);
+      continue;
+    }
+    if (!heal(stored, segment, effects)) spoiled = std::min(spoiled, stored.number);
+    kept.push_back(std::move(segment));
   }
   if (files.empty()) next_generation += chance.below(ChanceSite::generation, 1 << 20);
   journal.recovered(segments.empty() ? 0 : segments.back().number, std::move(kept));
   log.drop_old(now);
   wake_up(now);
-  begin_segment(now);
+  begin_segment(std::min(journal.worth_merging(), spoiled));
 }
 
 void Hub::Parts::remove(const StoredSegment& stored, Effects& effects) {
@@ -231,20 +236,25 @@ void Hub::Parts::remove(const StoredSegment& stored, Effects& effects) {
     if (stored.copies[copy]) effects.remove(segment_file(stored.number, copy));
 }
 
-// Makes every copy of a segment whole again, one after the other: a crash meanwhile spoils only one.
-Journal::Segment Hub::Parts::heal(const StoredSegment& stored, Journal::Segment segment,
-                                  Effects& effects) {
+// Makes the copy of a segment whole again that the other one can heal. Where each of them lacks
+// something, both stay as they are, or a crash now could take what only the two together hold: the
+// answer is false, and the segment that begins now takes over what they have.
+bool Hub::Parts::heal(const StoredSegment& stored, Journal::Segment& segment, Effects& effects) {
   segment.copies = std::max<std::uint64_t>(rules.journal_copies, stored.copies[1] ? 2 : 1);
-  if (segment.copies == 1) return segment;
+  if (segment.copies == 1) return true;
   const Bytes whole = whole_records(stored, rules.checks_crc);
-  for (std::uint64_t copy = 0; copy < segment.copies; ++copy) {
+  const auto good = [&](std::uint64_t copy) {  // a torn end is never read, and nothing follows it
     const auto& bytes = stored.copies[copy];
-    if (bytes && std::ranges::equal(*bytes, whole)) continue;
-    if (bytes) effects.remove(segment_file(stored.number, copy));
-    Writer{effects.appending(segment_file(stored.number, copy))}.bytes(whole);
-    effects.appended();
-  }
-  return segment;
+    return bytes && bytes->size() >= whole.size() &&
+           std::ranges::equal(bytes->first(whole.size()), whole);
+  };
+  if (good(0) && good(1)) return true;
+  if (!good(0) && !good(1)) return false;
+  const std::uint64_t bad = good(0) ? 1 : 0;
+  if (stored.copies[bad]) effects.remove(segment_file(stored.number, bad));
+  Writer{effects.appending(segment_file(stored.number, bad))}.bytes(whole);
+  effects.appended();
+  return true;
 }
 
 // What a process that just read its journal does once.
@@ -271,8 +281,8 @@ void Hub::Parts::wake_up(Now now) {
   if (!log.empty()) housekeeping = now.mono;
 }
 
-void Hub::Parts::begin_segment(Now) {
-  journal.begin_segment(journal.worth_merging(), log.ends());
+void Hub::Parts::begin_segment(std::uint64_t takes_over_from) {
+  journal.begin_segment(takes_over_from, log.ends());
   write_state();
   for (std::uint32_t partition = 0; partition < log.partitions(); ++partition)
     log.each(partition, journal.starts()[partition],

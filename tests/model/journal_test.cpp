@@ -245,6 +245,38 @@ TEST(JournalRecovery, ACopyHealsTheOther) {
   }
 }
 
+// Both copies lack something, as after any crash that tore the end of both: what is healed is not
+// durable yet, so until it is the two must stay as they are.
+TEST(JournalRecovery, ACrashWhileTheCopiesHealLosesNothing) {
+  HubRules rules;
+  rules.journal_copies = 2;
+  for (const bool torn_ends : {false, true}) {
+    const Life whole{rules};
+    auto files = whole.files;
+    Bytes& copy = files.begin()->second;
+    Bytes& other = files.rbegin()->second;
+    if (torn_ends) {
+      copy.insert(copy.end(), 5, 1);
+      other.insert(other.end(), 9, 2);
+    } else {
+      copy[whole.sizes[2]] ^= 4;
+      other[whole.sizes[4]] ^= 4;
+    }
+    HubDriver d{rules};
+    d.now = whole.now;
+    d.files = files;
+    d.synced.clear();
+    for (const auto& [id, bytes] : files) d.synced[id] = bytes.size();
+    d.hold_syncs = true;
+    for (int crash = 0; crash < 3; ++crash) d.crash(0);
+    d.hold_syncs = false;
+    d.start();
+    EXPECT_EQ(seen(d), whole.states.back()) << torn_ends;
+    d.start();
+    EXPECT_EQ(seen(d), whole.states.back()) << torn_ends;
+  }
+}
+
 TEST(JournalRecovery, WhatWasReadStaysReadableWhateverCrashesNext) {
   // The crash left an event that was never synced. Before a reader may see it, it must be durable.
   HubDriver d;
