@@ -114,6 +114,10 @@ void hub(Fields& f, model::HubRules& hub) {
              positive);
   f.duration("sync_patience", "a sync that takes longer: the storage is dead", hub.sync_patience,
              positive);
+  f.number("journal_copies", "files that hold each record; of two, each heals the other",
+           hub.journal_copies, {1, 2});
+  f.number("journal_segment", "bytes after which a new file of the journal begins, at least",
+           hub.journal_segment, {1});
 }
 
 // --- Devices ---

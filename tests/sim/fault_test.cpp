@@ -240,6 +240,23 @@ TEST(ProcessFault, ACrashedNodeIsSilentUntilItComesUpAnew) {
   EXPECT_EQ(talk.device.count("connected"), 2U);
 }
 
+TEST(ProcessFault, OfAProcessThatDiesAloneTheHostLivesOnAndAnswersWithRst) {
+  Talk talk;
+  Fault fault = talk.fault(FaultKind::process_crash, 2s, 10s);
+  fault.nodes = {talk.hub.id};
+  talk.world.nemesis().apply({fault});
+  talk.world.run_until(at(3s));
+  EXPECT_EQ(talk.hub.count("crashed"), 1U);
+  EXPECT_EQ(talk.device.count("reset"), 1U);  // at once: it need not wait for the hub to come up
+  EXPECT_EQ(talk.sink.count(Kind::host_silent), 0U);
+  talk.connect(at(4s));
+  EXPECT_EQ(talk.device.count("refused"), 1U);
+  talk.world.run_until(at(10s));
+  EXPECT_EQ(talk.hub.count("started"), 2U);
+  talk.connect(at(11s));
+  EXPECT_EQ(talk.device.count("connected"), 2U);
+}
+
 TEST(ProcessFault, ACrashLoopGoesDownAndUpUntilItEnds) {
   Talk talk;
   Fault fault = talk.fault(FaultKind::crash_loop, 2s, 30s);
@@ -394,6 +411,26 @@ TEST(RadioFault, AHandOverLosesPacketsAndKeepsConnections) {
   EXPECT_GT(talk.sink.count(Kind::partitioned), 0U);
   talk.whole();
   EXPECT_EQ(talk.world.network().connections(), 1U);
+}
+
+// Whatever it does, the trace says when a fault begins and when it ends; some are over at once.
+TEST(Fault, EachIsMarkedInTheTrace) {
+  for (std::size_t i = 0; i < fault_names.size(); ++i) {
+    Talk talk;
+    const auto kind = static_cast<FaultKind>(i);
+    Fault fault = talk.fault(kind, 2s, 5s);
+    fault.ppm = 100;  // a slew without a rate would never end
+    talk.world.nemesis().apply({fault});
+    talk.world.run_until(at(6s));
+    ASSERT_EQ(talk.sink.count(Kind::fault_on), 1U) << fault_names[i];
+    const bool momentary = kind == FaultKind::reset || kind == FaultKind::half_open ||
+                           kind == FaultKind::restart || kind == FaultKind::bit_rot;
+    ASSERT_EQ(talk.sink.count(Kind::fault_off), momentary ? 0U : 1U) << fault_names[i];
+    for (const Record& record : talk.sink.records) {
+      if (record.kind != Kind::fault_on && record.kind != Kind::fault_off) continue;
+      EXPECT_EQ(record.time, at(record.kind == Kind::fault_on ? 2s : 5s)) << fault_names[i];
+    }
+  }
 }
 
 TEST(Fault, NamesGoThereAndBack) {
