@@ -87,7 +87,8 @@ class Check {
     finding_.leave_undecided(seen.index, seen.event.at, std::move(what));
   }
   void fail(const Seen& seen, std::string what) {
-    finding_.fail(seen.index, seen.event.at, std::move(what));
+    finding_.fail(seen.index, seen.event.at, std::move(what),
+                  static_cast<std::uint32_t>(seen.event.observer));
   }
 
   Finding finding_;

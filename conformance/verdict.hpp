@@ -13,12 +13,14 @@ enum class Verdict : std::uint8_t { not_exercised, inconclusive, pass, fail };
 const char* verdict_text(Verdict verdict);
 
 constexpr std::uint64_t no_event = ~std::uint64_t{0};
+constexpr std::uint32_t no_witness = ~std::uint32_t{0};
 
 struct Finding {
   Verdict verdict = Verdict::not_exercised;
   std::uint64_t event = no_event;  // the evidence: index into the history
   std::int64_t at = 0;             // true time of the evidence
   std::string text;                // what happened there, in words
+  std::uint32_t witness = no_witness;  // of a failure: the participant that saw the evidence
 
   std::uint64_t passed = 0;        // occurrences, by how each was decided
   std::uint64_t undecided = 0;
@@ -35,9 +37,12 @@ struct Finding {
     if (verdict == Verdict::not_exercised) settle(Verdict::inconclusive, index, when, std::move(what));
   }
   // The first failure is the evidence, as it is the one to look at.
-  void fail(std::uint64_t index, std::int64_t when, std::string what) {
+  void fail(std::uint64_t index, std::int64_t when, std::string what,
+            std::uint32_t who = no_witness) {
     ++failed;
-    if (verdict != Verdict::fail) settle(Verdict::fail, index, when, std::move(what));
+    if (verdict == Verdict::fail) return;
+    settle(Verdict::fail, index, when, std::move(what));
+    witness = who;
   }
 
   // Of one clause in two runs, or of two clauses in one.
@@ -45,7 +50,9 @@ struct Finding {
     passed += other.passed;
     undecided += other.undecided;
     failed += other.failed;
-    if (other.verdict > verdict) settle(other.verdict, other.event, other.at, other.text);
+    if (other.verdict <= verdict) return;
+    settle(other.verdict, other.event, other.at, other.text);
+    witness = other.witness;
   }
 
  private:

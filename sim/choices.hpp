@@ -4,13 +4,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
 #include "sim/ensure.hpp"
 #include "sim/fetch.hpp"
 #include "sim/node.hpp"
+#include "sim/time.hpp"
 #include "sim/wide.hpp"
 
 namespace hubproof::sim {
@@ -47,17 +51,24 @@ enum class Site : std::uint32_t {
   program0 = 64  // programs, and who drives them, number their own from here on
 };
 
+std::string_view name(Site site);  // empty for a program's own
+
 struct Choice {
   Site site;
   NodeId node;
   std::uint64_t n;  // the first is 1
   std::uint64_t bound;
   std::uint64_t value;
+  Instant at{};  // true time, where choices know it (clock)
 };
 
 class Choices {
  public:
   explicit Choices(std::uint64_t seed) : seed_{mix(seed)} {}
+
+  // The draws of a node hang on its name, not on its number: when another node is taken out of a
+  // world, those that stay draw what they drew. Until it is named, they hang on its number.
+  void name(NodeId who, std::string_view name);
 
   std::uint32_t below(Site site, NodeId who, std::uint32_t bound) {  // uniform in [0, bound)
     Stream& stream = at(site, who);
@@ -94,6 +105,11 @@ class Choices {
   void give(Site site, NodeId who, std::uint64_t n, std::uint64_t value);
   void keep_log(bool wanted);
   const std::vector<Choice>& log() const { return log_; }
+  void clock(std::function<Instant()> now) { now_ = std::move(now); }  // for the log's times
+
+  // From now on all draws (or those of one site) are those of another future. What was drawn stays.
+  void reseed(std::uint64_t salt) { reseed(Reseed{std::nullopt, salt}); }
+  void reseed(Site site, std::uint64_t salt) { reseed(Reseed{site, salt}); }
 
   static constexpr std::uint64_t mix(std::uint64_t x) {
     x += 0x9e3779b97f4a7c15U;
@@ -108,6 +124,17 @@ class Choices {
     std::uint64_t drawn = 0;
   };
 
+  struct Reseed {
+    std::optional<Site> site;  // none: all
+    std::uint64_t salt = 0;
+  };
+
+  void reseed(const Reseed& how);
+  static void salt(Stream& stream, std::uint64_t with) {
+    stream.base = mix(stream.base ^ mix(with));
+    if (stream.base == 0) stream.base = 1;  // 0 marks what was not opened
+  }
+
   Stream& at(Site site, NodeId who) {
     const auto s = static_cast<std::size_t>(site);
     const auto n = static_cast<std::size_t>(who);
@@ -121,9 +148,12 @@ class Choices {
 
   std::uint64_t seed_;
   std::vector<std::vector<Stream>> streams_;  // by site, then node
+  std::vector<std::uint64_t> keys_;           // by node; 0: not named
+  std::vector<Reseed> reseeds_;               // in the order of time
   bool watched_ = false;                      // a log is kept or a choice is given
   bool logging_ = false;
   std::vector<Choice> log_;
+  std::function<Instant()> now_;
   std::map<std::tuple<Site, NodeId, std::uint64_t>, std::uint64_t> given_;
 };
 

@@ -7,12 +7,14 @@ namespace hubproof::sim {
 World::World(std::uint64_t seed)
     : choices_{seed}, trace_{scheduler_}, network_{scheduler_, choices_, trace_}, nemesis_{*this} {
   scheduler_.foresee(&Process::wake, &Process::foresee_wake);
+  choices_.clock([this] { return scheduler_.now(); });
 }
 
 World::~World() = default;
 
 NodeId World::add(std::string name, Program& program) {
   const NodeId id{static_cast<std::uint32_t>(processes_.size())};
+  choices_.name(id, name);
   trace_.name_node(id, std::move(name));
   processes_.push_back(std::make_unique<Process>(id, program, scheduler_, trace_, network_));
   network_.attach(*processes_.back());

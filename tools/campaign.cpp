@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "model/bytes.hpp"
+#include "tools/signature.hpp"
 #include "tools/verify.hpp"
 
 namespace hubproof::tools {
@@ -211,6 +212,7 @@ class Campaign {
     ScenarioResult& scenario = result_.scenarios[done.scenario];
     ++scenario.runs;
     scenario.digest = model::mix(scenario.digest ^ record.digest) + scenario.runs;
+    result_.last_digest = record.digest;
     scenario.events += record.events;
     scenario.messages += record.messages;
     scenario.simulated += record.simulated;
@@ -221,14 +223,19 @@ class Campaign {
       scenario.clauses[check].add(check < record.verdicts.size() ? record.verdicts[check]
                                                                  : Verdict::not_exercised);
     for (const RunRecord::Failure& failure : record.failures) {
-      scenario.failures.push_back({done.seed, failure.check, failure.at, failure.event, failure.what});
+      scenario.failures.push_back({done.seed, failure.check, failure.at, failure.event, failure.what,
+                                   failure.signature, record.events, {}});
       failed = failed || all_checks()[failure.check].level != Level::should;
     }
     for (std::size_t fall = 1; fall <= 3; ++fall) {
       const bool so = record.downfall == static_cast<Downfall>(fall);
       const std::size_t check = own_checks() + fall - 1;
       scenario.clauses[check].add(so ? Verdict::fail : Verdict::pass);
-      if (so) scenario.failures.push_back({done.seed, check, 0, std::nullopt, record.how});
+      if (so)
+        scenario.failures.push_back({done.seed, check, 0, std::nullopt, record.how,
+                                     signature_of(all_checks()[check].id, conformance::no_witness,
+                                                  record.how, (*plan_.scenarios)[done.scenario]),
+                                     0, {}});
       failed = failed || so;
     }
     return failed;
@@ -313,6 +320,26 @@ std::vector<ClauseCounts> CampaignResult::clauses() const {
   for (const ScenarioResult& scenario : scenarios)
     for (std::size_t check = 0; check < sum.size(); ++check) sum[check] += scenario.clauses[check];
   return sum;
+}
+
+std::vector<FailureGroup> groups_of(const CampaignResult& result) {
+  std::vector<FailureGroup> groups;
+  std::map<std::string_view, std::size_t> by_signature;
+  for (std::size_t s = 0; s < result.scenarios.size(); ++s) {
+    const std::vector<Failure>& failures = result.scenarios[s].failures;
+    for (std::size_t f = 0; f < failures.size(); ++f) {
+      const auto [found, fresh] = by_signature.emplace(failures[f].signature, groups.size());
+      if (fresh) groups.push_back({s, f, 0});
+      FailureGroup& group = groups[found->second];
+      ++group.runs;
+      const Failure& fastest = result.scenarios[group.scenario].failures[group.failure];
+      if (failures[f].run_events < fastest.run_events) {
+        group.scenario = s;
+        group.failure = f;
+      }
+    }
+  }
+  return groups;
 }
 
 CampaignResult campaign(const WorkerPlan& plan, const CampaignOptions& options) {

@@ -38,6 +38,9 @@ struct Failure {
   std::int64_t at = 0;                     // true time, ns; without meaning for RUN-*
   std::optional<std::uint64_t> event;
   std::string what;
+  std::string signature{};                 // (signature.hpp)
+  std::uint64_t run_events = 0;            // how much happened in the run: a measure without a clock
+  std::string bundle{};                    // the file that holds one with this signature; empty: none
 };
 
 struct ScenarioResult {
@@ -56,10 +59,18 @@ struct ScenarioResult {
 // The verdict of MUST and LIMIT clauses together.
 conformance::Verdict verdict_of(const std::vector<ClauseCounts>& clauses);
 
+// Failures of one signature, in whatever scenario.
+struct FailureGroup {
+  std::size_t scenario = 0;                // where the run with the fewest events is
+  std::size_t failure = 0;                 // into that scenario's
+  std::uint64_t runs = 0;                  // how many failed so
+};
+
 struct CampaignResult {
   std::vector<ScenarioResult> scenarios;
   std::uint64_t first_seed = 0;
   std::uint64_t last_seed = 0;             // of those that were asked for, or of those that were run
+  std::uint64_t last_digest = 0;           // of the last run
   bool interrupted = false;
   bool out_of_time = false;
   bool output_failed = false;
@@ -86,6 +97,9 @@ struct CampaignOptions {
   std::function<void(const Progress&)> progress;       // about five times a second
   std::function<bool()> interrupted;
 };
+
+// In the order in which they were met.
+std::vector<FailureGroup> groups_of(const CampaignResult& result);
 
 // The plan's scenarios must not be empty.
 CampaignResult campaign(const WorkerPlan& plan, const CampaignOptions& options);

@@ -172,10 +172,15 @@ Command read_command_line(int argc, const char* const* argv) {
 
   ReplayArguments replay;
   CLI::App* replay_verb = verb(app, "replay", "one run again, with its history and trace",
+                               "  hubproof replay hubproof-failures/INV-01-hub-crash-loop-0.json\n"
                                "  hubproof replay lossy-cellular --seed 7 --history h.jsonl --trace t.txt\n");
-  replay_verb->add_option("SCENARIO", replay.scenario, "file or name of a scenario")->required();
-  CLI::Option* replay_seed =
-      value_option(*replay_verb, "--seed", replay.seed, "S", "which run", read_seed);
+  replay_verb->add_option("BUNDLE|SCENARIO", replay.scenario, "a bundle, or file or name of a scenario")
+      ->required();
+  value_option(*replay_verb, "--seed", replay.seed, "S", "which run of a scenario; a bundle has its own",
+               [](const std::string& text, std::optional<std::uint64_t>& seed) {
+                 seed.emplace();
+                 return read_seed(text, *seed);
+               });
   profile_option(*replay_verb, replay.profile, "as for run");
   mutant_option(*replay_verb, replay.mutant, "as for run");
   replay_verb->add_option("--history", replay.history, "write what participants asked and saw, as JSON lines")
@@ -244,8 +249,6 @@ Command read_command_line(int argc, const char* const* argv) {
 
   try {
     app.parse(argc, argv);
-    if (*replay_verb && replay_seed->count() == 0)
-      throw CLI::RequiredError("--seed S (bundles, which hold their seed, come with a later version)");
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {
       app.exit(error);  // help, or the version

@@ -42,8 +42,8 @@ struct RunArguments {
 };
 
 struct ReplayArguments {
-  std::string scenario;
-  std::uint64_t seed = 0;
+  std::string scenario;                      // or a bundle
+  std::optional<std::uint64_t> seed;         // a bundle has its own
   std::string profile;
   std::string mutant;
   std::string history;

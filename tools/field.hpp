@@ -45,9 +45,12 @@ class Fields {
 
   // Each: the key, the sentence that explains it, the value.
   virtual void text(std::string_view key, std::string_view about, std::string& value) = 0;
+  virtual void texts(std::string_view key, std::string_view about, std::vector<std::string>& value) = 0;
   virtual void flag(std::string_view key, std::string_view about, bool& value) = 0;
   virtual void duration(std::string_view key, std::string_view about, sim::Duration& value,
                         Span span) = 0;
+  virtual void times(std::string_view key, std::string_view about,
+                     std::vector<sim::Duration>& value) = 0;  // kept in ascending order
   virtual void distribution(std::string_view key, std::string_view about, sim::Distribution& value,
                             Unit unit) = 0;
   virtual void ratio(std::string_view key, std::string_view about, sim::Ratio& value) = 0;

@@ -58,6 +58,18 @@ class ReadFields final : public Fields {
     }
   }
 
+  void texts(std::string_view key, std::string_view, std::vector<std::string>& value) override {
+    const Document* found = take(key);
+    if (found == nullptr) return;
+    if (found->kind != Kind::list) return expected(key, "a list of texts", *found);
+    value.clear();
+    for (std::size_t at = 0; at < found->items.size(); ++at) {
+      if (found->items[at].kind != Kind::text)
+        expected(std::string{key} + "/" + std::to_string(at), "a text", found->items[at]);
+      value.push_back(found->items[at].text);
+    }
+  }
+
   void flag(std::string_view key, std::string_view, bool& value) override {
     if (const Document* found = take(key)) {
       if (found->kind != Kind::boolean) return expected(key, "true or false", *found);
@@ -69,6 +81,17 @@ class ReadFields final : public Fields {
     const Document* found = take(key);
     if (found == nullptr) return;
     if (const auto read = time(key, *found, span)) value = *read;
+  }
+
+  void times(std::string_view key, std::string_view, std::vector<sim::Duration>& value) override {
+    const Document* found = take(key);
+    if (found == nullptr) return;
+    if (found->kind != Kind::list) return expected(key, "a list of durations", *found);
+    value.clear();
+    for (std::size_t at = 0; at < found->items.size(); ++at)
+      if (const auto read = time(std::string{key} + "/" + std::to_string(at), found->items[at], {}))
+        value.push_back(*read);
+    std::ranges::sort(value);
   }
 
   void distribution(std::string_view key, std::string_view, sim::Distribution& value,

@@ -27,11 +27,21 @@ class SchemaFields final : public Fields {
   void text(std::string_view key, std::string_view about, std::string&) override {
     put(key, about, {{"type", word("string")}});
   }
+  void texts(std::string_view key, std::string_view about, std::vector<std::string>&) override {
+    Document items = Document::object();
+    items.members.emplace_back("type", word("string"));
+    put(key, about, {{"type", word("array")}, {"items", std::move(items)}});
+  }
   void flag(std::string_view key, std::string_view about, bool&) override {
     put(key, about, {{"type", word("boolean")}});
   }
   void duration(std::string_view key, std::string_view about, sim::Duration&, Span span) override {
     put(key, about, {{"$ref", reference(span.least.count() < 0 ? "signed_duration" : "duration")}});
+  }
+  void times(std::string_view key, std::string_view about, std::vector<sim::Duration>&) override {
+    Document items = Document::object();
+    items.members.emplace_back("$ref", reference("duration"));
+    put(key, about, {{"type", word("array")}, {"items", std::move(items)}});
   }
   void distribution(std::string_view key, std::string_view about, sim::Distribution&,
                     Unit unit) override {

@@ -33,11 +33,21 @@ class WriteFields final : public Fields {
   void text(std::string_view key, std::string_view, std::string& value) override {
     put(key, Document::string(value));
   }
+  void texts(std::string_view key, std::string_view, std::vector<std::string>& value) override {
+    Document list = Document::list();
+    for (const std::string& one : value) list.items.push_back(Document::string(one));
+    put(key, std::move(list));
+  }
   void flag(std::string_view key, std::string_view, bool& value) override {
     put(key, Document::boolean(value));
   }
   void duration(std::string_view key, std::string_view, sim::Duration& value, Span) override {
     put(key, Document::string(write_duration(value)));
+  }
+  void times(std::string_view key, std::string_view, std::vector<sim::Duration>& value) override {
+    Document list = Document::list();
+    for (const sim::Duration one : value) list.items.push_back(Document::string(write_duration(one)));
+    put(key, std::move(list));
   }
   void distribution(std::string_view key, std::string_view, sim::Distribution& value,
                     Unit unit) override {

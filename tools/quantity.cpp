@@ -95,6 +95,17 @@ std::string padded(std::uint64_t number, std::size_t width) {
 
 }  // namespace
 
+std::optional<std::uint64_t> read_hex(std::string_view digits) {
+  if (digits.size() != 16) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : digits) {
+    const std::size_t digit = std::string_view{"0123456789abcdef"}.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    value = value << 4 | digit;
+  }
+  return value;
+}
+
 std::optional<std::uint64_t> read_whole(std::string_view digits) {
   if (digits.empty()) return std::nullopt;
   std::uint64_t value = 0;

@@ -28,6 +28,8 @@ std::string write_size(std::uint64_t size);      // "4KiB" when that is exact, e
 std::optional<std::int64_t> read_date(std::string_view text);
 std::string write_date(std::int64_t date);
 
+std::optional<std::uint64_t> read_hex(std::string_view digits);    // 16 of them
+
 std::optional<std::uint64_t> read_whole(std::string_view digits);  // nothing but digits, no overflow
 
 }  // namespace hubproof::tools

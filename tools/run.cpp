@@ -38,6 +38,7 @@ class Play {
   }
 
   RunResult play() {
+    steer();
     set_up();
     apply_faults();
     for (auto& service : services_) service->begin();
@@ -56,6 +57,7 @@ class Play {
     result.events = world_.events();
     result.simulated = world_.now() - sim::Instant{};
     result.report = judge_->finish();
+    if (options_.keep_choices) result.choices = world_.choices().log();
     return result;
   }
 
@@ -128,6 +130,21 @@ class Play {
   void path(sim::NodeId node, const sim::PathSettings& settings) {
     world_.network().path(node, hub_node, settings);
     world_.network().path(hub_node, node, settings);
+  }
+
+  void steer() {
+    const std::vector<Reseed>& reseeds = options_.steering.reseeds;
+    steer_from_start(world_.choices(), options_.steering, names_);
+    world_.choices().keep_log(options_.keep_choices);
+    for (std::size_t at = 0; at < reseeds.size(); ++at) {
+      if (reseeds[at].from <= sim::Duration{0}) continue;
+      world_.at(sim::Instant{} + reseeds[at].from,
+                {[](void* self, std::uint64_t which, std::uint64_t) {
+                   auto& play = *static_cast<Play*>(self);
+                   reseed(play.world_.choices(), play.options_.steering.reseeds[which]);
+                 },
+                 this, at, 0});
+    }
   }
 
   // The hub starts, and knows its devices for good before anything else happens.

@@ -11,6 +11,7 @@
 #include "model/history.hpp"
 #include "sim/trace.hpp"
 #include "tools/scenario.hpp"
+#include "tools/steering.hpp"
 
 namespace hubproof::model {
 struct Mutant;
@@ -21,6 +22,8 @@ namespace hubproof::tools {
 struct RunOptions {
   std::uint64_t seed = 0;
   const model::Mutant* mutant = nullptr;
+  Steering steering;                                   // choices that the seed does not make
+  bool keep_choices = false;                           // RunResult::choices
   std::optional<sim::Duration> until;                  // stop early (replay --until)
   bool deliberate_nondeterminism = false;              // test-only hook: --verify must catch it
   sim::TraceSink* trace = nullptr;                     // all that happened
@@ -34,6 +37,7 @@ struct RunResult {
   std::uint64_t events = 0;                            // of the scheduler
   sim::Duration simulated{};
   conformance::Report report;
+  std::vector<sim::Choice> choices;                    // every decision, in order, when asked for
 };
 
 RunResult run(const Scenario& scenario, const RunOptions& options);

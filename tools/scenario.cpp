@@ -8,6 +8,7 @@
 
 #include "tools/field.hpp"
 #include "tools/quantity.hpp"
+#include "tools/scenario_fields.hpp"
 
 namespace hubproof::tools {
 namespace {
@@ -124,6 +125,7 @@ void hub(Fields& f, model::HubRules& hub) {
 
 void telemetry(Fields& f, TelemetryLoad& load) {
   distribution(f, "every", "from one message, or burst, to the next; absent: none is sent", load.every);
+  f.times("at", "when a message, or burst, is sent: then \"every\" does not count", load.at);
   f.distribution("body", "bytes of a message's body", load.body, Unit::bytes);
   f.number("properties", "application properties of a message", load.properties, {0, 100});
   f.number("burst", "messages at once", load.burst, {1, 100'000});
@@ -194,7 +196,8 @@ void device_group(Fields& f, DeviceGroup& group) {
 
 void command_load(Fields& f, CommandLoad& load) {
   distribution(f, "every", "from one command, or burst, to the next", load.every);
-  f.need("every");
+  f.times("at", "when a command, or burst, is sent: then \"every\" does not count", load.at);
+  if (load.at.empty()) f.need("every");
   f.text("to", "devices; one is drawn each time", load.to);
   distribution(f, "ttl", "the sender's expiry; absent: the hub's default", load.ttl);
   f.choice("ack", "the feedback that is asked for", load.ack,
@@ -206,12 +209,26 @@ void command_load(Fields& f, CommandLoad& load) {
   duration(f, "until", "no command comes after it; absent: the scenario's duration", load.until);
 }
 
+void registry_event(Fields& f, RegistryEvent& event) {
+  constexpr std::array<std::string_view, 3> names{"purge", "recreate", "disable"};
+  auto which = static_cast<std::size_t>(event.what);
+  f.variant("one thing done to one device", names, which, [&](Fields& inner, std::size_t kind) {
+    event.what = static_cast<RegistryWork>(kind);
+    inner.text(names[kind], "the device", event.device);
+    inner.duration("at", "when", event.at, {});
+    inner.need("at");
+    if (event.what == RegistryWork::disable)
+      inner.duration("for", "it is enabled after it", event.disabled_for, {});
+  });
+}
+
 void registry_load(Fields& f, RegistryLoad& load) {
   distribution(f, "purge", "every so often the queue of a device is purged", load.purge);
   distribution(f, "recreate", "every so often a device is deleted and created again", load.recreate);
   distribution(f, "disable", "every so often a device is disabled", load.disable);
   f.distribution("disabled_for", "and enabled after it", load.disabled_for, Unit::time);
   f.text("to", "devices; one is drawn each time", load.to);
+  f.list("events", "besides, at known times", load.at, 10'000, registry_event);
 }
 
 void service(Fields& f, ServiceNode& node) {
@@ -233,18 +250,12 @@ void service(Fields& f, ServiceNode& node) {
              positive);
   f.duration("back_off_max", "doubled up to this", settings.back_off_max, positive);
   f.share("back_off_jitter", "of the wait, taken off by chance", settings.back_off_jitter_percent, 100);
-  f.list("commands", "what it sends to devices", node.commands, 100, command_load);
+  f.list("commands", "what it sends to devices", node.commands, 10'000, command_load);
   f.object("registry", "what it does to devices", node.registry, RegistryLoad{}, registry_load);
   optional_path(f, "to and from the hub, where it differs from the scenario's network", node.path);
 }
 
 // --- Faults ---
-
-bool lasts(sim::FaultKind kind) {
-  using enum sim::FaultKind;
-  return kind != reset && kind != half_open && kind != restart && kind != step && kind != slew &&
-         kind != bit_rot;
-}
 
 bool same_single_node(const sim::Fault& fault) {
   return fault.nodes.size() == 1 && fault.nodes == fault.peers;
@@ -433,7 +444,8 @@ void nemesis(Fields& f, sim::NemesisSpec& spec, sim::Duration duration, std::siz
 // --- The whole ---
 
 // Who takes part, from groups and services that may be wrong: then it says so.
-Cast cast_of(const Scenario& scenario, const std::function<void(std::string, std::string)>& complain) {
+Cast checked_cast(const Scenario& scenario,
+                  const std::function<void(std::string, std::string)>& complain) {
   Cast cast;
   std::set<std::string, std::less<>> taken;
   const auto add = [&](std::string name, bool disk) {
@@ -516,11 +528,20 @@ void check_targets(Fields& f, const Scenario& scenario, const Cast& cast) {
       check(where + "/commands/" + std::to_string(i) + "/to", node.commands[i].to);
     if (node.registry.purge || node.registry.recreate || node.registry.disable)
       check(where + "/registry/to", node.registry.to);
+    for (std::size_t i = 0; i < node.registry.at.size(); ++i)
+      check(where + "/registry/events/" + std::to_string(i), node.registry.at[i].device);
   }
 }
 
-// `cast` is filled on the way when a scenario is read: faults name nodes.
-void whole(Fields& f, Scenario& scenario, Cast& cast, std::string_view profile) {
+std::string stem(std::string_view file) {
+  file.remove_prefix(file.rfind('/') == std::string_view::npos ? 0 : file.rfind('/') + 1);
+  return std::string{file.substr(0, file.rfind('.'))};
+}
+
+}  // namespace
+
+// Faults name nodes, so the cast is known before them.
+void scenario_fields(Fields& f, Scenario& scenario, Cast& cast, std::string_view profile) {
   if (f.purpose() == Fields::Purpose::schema || (f.reading() && f.given("$schema"))) {
     std::string schema;
     f.text("$schema", "for editors: where the schema is", schema);
@@ -547,7 +568,7 @@ void whole(Fields& f, Scenario& scenario, Cast& cast, std::string_view profile) 
   f.list("devices", "groups of devices", scenario.devices, 1000, device_group);
   f.list("services", "back ends", scenario.services, 100, service);
   if (f.reading()) {
-    cast = cast_of(scenario, [&](const std::string& where, std::string what) {
+    cast = checked_cast(scenario, [&](const std::string& where, std::string what) {
       f.problem(where, std::move(what));
     });
     check_targets(f, scenario, cast);
@@ -561,15 +582,18 @@ void whole(Fields& f, Scenario& scenario, Cast& cast, std::string_view profile) 
          });
 }
 
-std::string stem(std::string_view file) {
-  file.remove_prefix(file.rfind('/') == std::string_view::npos ? 0 : file.rfind('/') + 1);
-  return std::string{file.substr(0, file.rfind('.'))};
+Cast cast_of(const Scenario& scenario) {
+  return checked_cast(scenario, [](const std::string&, const std::string&) {});
 }
 
-}  // namespace
+bool lasts(sim::FaultKind kind) {
+  using enum sim::FaultKind;
+  return kind != reset && kind != half_open && kind != restart && kind != step && kind != slew &&
+         kind != bit_rot;
+}
 
 std::vector<std::string> node_names(const Scenario& scenario) {
-  return cast_of(scenario, [](const std::string&, const std::string&) {}).names;
+  return cast_of(scenario).names;
 }
 
 ReadScenario read_scenario(std::string_view json, std::string_view file, std::string_view profile) {
@@ -588,9 +612,13 @@ ReadScenario read_scenario(std::string_view json, std::string_view file, std::st
     read.problems.push_back({"/profile", "no profile is called \"" + std::string{profile} + "\""});
     return read;
   }
+  if (parsed.document.find("bundle") != nullptr) {
+    read.problems.push_back({"", "a bundle, which holds one failure: `hubproof replay FILE` runs it"});
+    return read;
+  }
   Cast cast;
   read_fields(parsed.document, "", cast, read.problems, [&](Fields& f) {
-    whole(f, read.scenario, cast, profile);
+    scenario_fields(f, read.scenario, cast, profile);
   });
   if (read.scenario.name.empty()) read.scenario.name = stem(file);
   return read;
@@ -598,17 +626,17 @@ ReadScenario read_scenario(std::string_view json, std::string_view file, std::st
 
 std::string write_scenario(const Scenario& scenario) {
   Scenario copy = scenario;
-  Cast cast = cast_of(scenario, [](const std::string&, const std::string&) {});
+  Cast cast = cast_of(scenario);
   Scenario usual;
   Cast nobody;
-  return write(write_fields(cast, [&](Fields& f) { whole(f, copy, cast, {}); },
-                            [&](Fields& f) { whole(f, usual, nobody, {}); }));
+  return write(write_fields(cast, [&](Fields& f) { scenario_fields(f, copy, cast, {}); },
+                            [&](Fields& f) { scenario_fields(f, usual, nobody, {}); }));
 }
 
 std::string scenario_schema() {
   Scenario scenario;
   Cast cast;
-  const Document fields = schema_fields([&](Fields& f) { whole(f, scenario, cast, {}); });
+  const Document fields = schema_fields([&](Fields& f) { scenario_fields(f, scenario, cast, {}); });
   Document schema = parse(R"({
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "A scenario of hubproof",

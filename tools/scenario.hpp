@@ -22,7 +22,8 @@ namespace hubproof::tools {
 
 // What a group of devices sends.
 struct TelemetryLoad {
-  std::optional<sim::Distribution> every;   // none: sends nothing
+  std::optional<sim::Distribution> every;   // none: sends nothing, but for `at`
+  std::vector<sim::Duration> at;            // of the run, ascending; then `every` does not count
   sim::Distribution body;                   // bytes (a number of "nanoseconds" read as bytes)
   std::uint32_t properties = 1;
   sim::Duration from{};                     // of the run
@@ -50,6 +51,7 @@ struct DeviceGroup {
 
 struct CommandLoad {                        // what a service sends to devices
   std::optional<sim::Distribution> every;
+  std::vector<sim::Duration> at;            // of the run, ascending; then `every` does not count
   std::string to = "*";                     // pattern of device names; one is drawn for each
   std::optional<sim::Distribution> ttl;     // sender's expiry; none: the hub's default
   model::Ack ack = model::Ack::full;
@@ -60,12 +62,22 @@ struct CommandLoad {                        // what a service sends to devices
   std::optional<sim::Duration> until;
 };
 
+enum class RegistryWork : std::uint8_t { purge, recreate, disable };
+
+struct RegistryEvent {                      // one thing done to one device
+  RegistryWork what = RegistryWork::purge;
+  std::string device;
+  sim::Duration at{};                       // of the run
+  sim::Duration disabled_for{};             // disable
+};
+
 struct RegistryLoad {                       // what a service does to devices
   std::optional<sim::Distribution> purge;   // every so often, one of `to`
   std::optional<sim::Distribution> recreate;// delete and create again
   std::optional<sim::Distribution> disable; // and enable again after `disabled_for`
   sim::Distribution disabled_for;
   std::string to = "*";
+  std::vector<RegistryEvent> at;            // besides, at known times
 };
 
 struct ServiceNode {
@@ -92,6 +104,8 @@ struct Scenario {
   std::vector<sim::Fault> faults;
   std::vector<sim::NemesisSpec> nemeses;
 };
+
+bool lasts(sim::FaultKind kind);            // or happens at one time only
 
 // Node numbers: the hub is node 0, then the services in order, then the devices, group by group.
 // Faults name nodes by these; in JSON they are names and patterns. The hub's name is "hub".

@@ -150,13 +150,22 @@ void SimDevice::done() {
 }
 
 void SimDevice::plan_telemetry() {
-  if (!group_.telemetry.every) return;
-  const sim::Instant from = sim::Instant{} + group_.telemetry.from;
-  const sim::Instant due = std::max(from, world().now()) +
-                           draw(*group_.telemetry.every, DriverSite::telemetry_every);
+  const auto due = next_telemetry();
   const sim::Instant until =
       group_.telemetry.until ? sim::Instant{} + *group_.telemetry.until : quiet_from_;
-  if (due < until) world().wake_at(node_, due, telemetry_tag);
+  if (due && *due < until) world().wake_at(node_, *due, telemetry_tag);
+}
+
+std::optional<sim::Instant> SimDevice::next_telemetry() {
+  const TelemetryLoad& load = group_.telemetry;
+  const sim::Instant now = world().now();
+  if (!load.at.empty()) {  // what fell due while the device was down is not sent
+    while (told_times_ < load.at.size() && sim::Instant{} + load.at[told_times_] < now) ++told_times_;
+    if (told_times_ == load.at.size()) return std::nullopt;
+    return sim::Instant{} + load.at[told_times_];
+  }
+  if (!load.every) return std::nullopt;
+  return std::max(sim::Instant{} + load.from, now) + draw(*load.every, DriverSite::telemetry_every);
 }
 
 void SimDevice::plan_sleep() {
@@ -181,6 +190,7 @@ void SimDevice::plan_memory_loss() {
 }
 
 void SimDevice::send_telemetry() {
+  if (!group_.telemetry.at.empty()) ++told_times_;
   model::Bytes& message = stage_.scratch;
   for (std::uint32_t i = 0; i < group_.telemetry.burst; ++i) {
     MessageShape shape;

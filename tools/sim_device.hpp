@@ -55,6 +55,7 @@ class SimDevice final : public SimNode {
 
   void done();
   void plan_telemetry();
+  std::optional<sim::Instant> next_telemetry();
   void plan_sleep();
   void plan_memory_loss();
   void send_telemetry();
@@ -70,6 +71,7 @@ class SimDevice final : public SimNode {
   model::ConnectionId connection_{};
   std::uint32_t connection_base_ = 0;  // of this incarnation: its first connection is base + 1
   std::uint32_t connections_ = 0;      // asked for by this incarnation
+  std::size_t told_times_ = 0;         // of `at` that are over, or about to be
   std::uint32_t number_ = 0;           // of the last message, over all incarnations
   bool asleep_ = false;
   bool append_failed_ = false;

@@ -19,6 +19,7 @@ SimService::SimService(Stage& stage, const ServiceNode& settings, IndexOf index_
   };
   for (const CommandLoad& load : settings_.commands) command_targets_.push_back(choose(load.to));
   registry_targets_ = choose(settings_.registry.to);
+  told_times_.resize(settings_.commands.size());
 }
 
 void SimService::begin() {
@@ -27,6 +28,18 @@ void SimService::begin() {
   plan(Work::purge, 0);
   plan(Work::recreate, 0);
   plan(Work::disable, 0);
+  for (std::size_t i = 0; i < settings_.registry.at.size(); ++i)
+    world().at(sim::Instant{} + settings_.registry.at[i].at,
+               {[](void* self, std::uint64_t which, std::uint64_t) {
+                  auto& service = *static_cast<SimService*>(self);
+                  const RegistryEvent& event = service.settings_.registry.at[which];
+                  const auto found = std::ranges::find(service.devices_, event.device);
+                  if (found != service.devices_.end())
+                    service.act(event.what,
+                                static_cast<std::uint32_t>(found - service.devices_.begin()),
+                                event.disabled_for);
+                },
+                this, i, 0});
   // What was begun but forgotten in a crash is set right once faults are over, before liveness is owed.
   world().at(quiet_from_ + std::chrono::seconds{1},
              {[](void* self, std::uint64_t, std::uint64_t) { static_cast<SimService*>(self)->mend(); },
@@ -135,6 +148,12 @@ void SimService::plan(Work what, std::uint64_t which) {
   switch (what) {
     case Work::commands: {
       const CommandLoad& load = settings_.commands[which];
+      if (!load.at.empty()) {
+        if (told_times_[which] == load.at.size()) return;
+        base = sim::Instant{} + load.at[told_times_[which]++];
+        every = nullptr;
+        break;
+      }
       every = &load.every;
       where = DriverSite::command_every;
       base = std::max(base, sim::Instant{} + load.from);
@@ -146,8 +165,8 @@ void SimService::plan(Work what, std::uint64_t which) {
     case Work::disable: every = &registry.disable; break;
     case Work::enable: return;
   }
-  if (!*every) return;
-  const sim::Instant due = base + draw(**every, where);
+  if (every != nullptr && !*every) return;
+  const sim::Instant due = every == nullptr ? base : base + draw(**every, where);
   if (due >= until) return;
   world().at(due, {[](void* self, std::uint64_t what_it_is, std::uint64_t which_one) {
                      auto& service = *static_cast<SimService*>(self);
@@ -170,18 +189,26 @@ void SimService::work(Work what, std::uint64_t which) {
   const std::uint32_t device = registry_targets_.of[world().choices().below(
       site(DriverSite::registry_which), node_,
       static_cast<std::uint32_t>(registry_targets_.of.size()))];
-  if (what == Work::purge) {
+  act(what == Work::purge      ? RegistryWork::purge
+      : what == Work::recreate ? RegistryWork::recreate
+                               : RegistryWork::disable,
+      device, std::nullopt);
+}
+
+void SimService::act(RegistryWork what, std::uint32_t device,
+                     std::optional<sim::Duration> disabled_for) {
+  if (what == RegistryWork::purge) {
     submit(model::Purge{devices_[device]});
-  } else if (what == Work::recreate) {
+  } else if (what == RegistryWork::recreate) {
     recreated_.insert(device);
     submit(model::DeleteDevice{devices_[device]});
     submit(model::CreateDevice{devices_[device]});
   } else {
     disabled_.insert(device);
     submit(model::EnableDevice{devices_[device], false});
-    const sim::Instant due =
-        world().now() + draw(settings_.registry.disabled_for, DriverSite::registry_when);
-    world().at(due,
+    if (!disabled_for)
+      disabled_for = draw(settings_.registry.disabled_for, DriverSite::registry_when);
+    world().at(world().now() + *disabled_for,
                {[](void* self, std::uint64_t enable, std::uint64_t which_one) {
                   static_cast<SimService*>(self)->work(static_cast<Work>(enable), which_one);
                 },

@@ -57,6 +57,7 @@ class SimService final : public SimNode {
   void done();
   void plan(Work work, std::uint64_t which);
   void work(Work work, std::uint64_t which);
+  void act(RegistryWork what, std::uint32_t device, std::optional<sim::Duration> disabled_for);
   void send_commands(std::size_t load);
   const std::string& target(const Targets& targets, DriverSite where);
   void submit(model::Request request);
@@ -74,6 +75,7 @@ class SimService final : public SimNode {
   model::ConnectionId connection_{};
   std::uint32_t connection_base_ = 0;
   std::uint32_t connections_ = 0;
+  std::vector<std::size_t> told_times_;  // by load: how many of `at` are over
   std::uint32_t number_ = 0;
   std::set<std::uint32_t> recreated_, disabled_;  // devices that were ever so, by number
 };

@@ -23,6 +23,7 @@
 #include "conformance/check.hpp"
 #include "model/bytes.hpp"
 #include "sim/ensure.hpp"
+#include "tools/signature.hpp"
 
 namespace hubproof::tools {
 namespace {
@@ -98,6 +99,7 @@ void write_record(model::Bytes& out, std::int64_t cpu_of_process, const RunRecor
     writer.i64(failure.at);
     writer.u64(failure.event);
     writer.bytes32(model::view(failure.what));
+    writer.bytes32(model::view(failure.signature));
   }
   writer.patch_u32(0, static_cast<std::uint32_t>(out.size() - 4));
 }
@@ -126,6 +128,7 @@ RunRecord read_record(model::View bytes, std::int64_t& cpu_of_process) {
     failure.at = reader.i64();
     failure.event = reader.u64();
     failure.what = model::text(reader.bytes32());
+    failure.signature = model::text(reader.bytes32());
   }
   return record;
 }
@@ -160,6 +163,7 @@ RunRecord run_one(const WorkerPlan& plan, const Worker::Unit& unit) {
     options.seed = unit.seed;
     options.mutant = plan.mutant;
     options.until = plan.until;
+    options.steering = plan.steering;
     options.deliberate_nondeterminism = plan.accidents.nondeterminism;
     Observer* observer = plan.observe ? plan.observe() : nullptr;
     if (observer != nullptr) observer->attach(options);
@@ -172,7 +176,9 @@ RunRecord run_one(const WorkerPlan& plan, const Worker::Unit& unit) {
     for (const conformance::Judged& judged : result.report.checks) {
       if (judged.finding.verdict == conformance::Verdict::fail)
         record.failures.push_back({static_cast<std::uint16_t>(record.verdicts.size()),
-                                   judged.finding.at, judged.finding.event, judged.finding.text});
+                                   judged.finding.at, judged.finding.event, judged.finding.text,
+                                   signature_of(judged.id, judged.finding.witness,
+                                                judged.finding.text, scenario)});
       record.verdicts.push_back(judged.finding.verdict);
     }
   } catch (const std::bad_alloc&) {

@@ -25,6 +25,7 @@ struct RunRecord {
     std::int64_t at = 0;
     std::uint64_t event = 0;
     std::string what;
+    std::string signature;                 // (signature.hpp)
   };
   Downfall downfall = Downfall::none;
   std::string how;                         // of the downfall
@@ -56,6 +57,7 @@ struct WorkerPlan {
   const std::vector<Scenario>* scenarios = nullptr;
   const model::Mutant* mutant = nullptr;
   std::optional<sim::Duration> until;
+  Steering steering;                       // of every run
   std::string command;                     // options of the command that started it, for reproduction
   std::function<Observer*()> observe;      // null: nobody looks; called in the worker
   Accidents accidents;

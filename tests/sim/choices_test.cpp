@@ -82,6 +82,41 @@ TEST(Choices, WhatTheLogSaysGivesTheSameRunUnderAnotherSeed) {
   EXPECT_EQ(drawn, again);
 }
 
+TEST(Choices, HangOnTheNameOfANodeNotOnItsNumber) {
+  Choices three{9}, two{9};
+  three.name(node(0), "hub"), three.name(node(1), "d1"), three.name(node(2), "d2");
+  two.name(node(0), "hub"), two.name(node(1), "d2");
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(three.bits(Site::latency, node(2)), two.bits(Site::latency, node(1)));
+  EXPECT_NE(three.bits(Site::latency, node(1)), two.bits(Site::latency, node(1)));
+}
+
+TEST(Choices, AnotherFutureHangsOnWhenItBeginsAndNotOnWhatWasDrawnBefore) {
+  Choices fresh{9}, used{9}, usual{9};
+  used.bits(Site::drop, node(1));
+  fresh.reseed(5), used.reseed(5);
+  fresh.bits(Site::drop, node(1));
+  for (int i = 0; i < 100; ++i) {
+    const std::uint64_t drawn = fresh.bits(Site::drop, node(1));
+    EXPECT_EQ(drawn, used.bits(Site::drop, node(1)));
+    EXPECT_NE(drawn, usual.bits(Site::drop, node(1)));
+  }
+}
+
+TEST(Choices, OneSiteCanHaveAnotherFutureAlone) {
+  Choices one{9}, usual{9};
+  one.reseed(Site::drop, 5);
+  EXPECT_EQ(one.bits(Site::latency, node(1)), usual.bits(Site::latency, node(1)));
+  EXPECT_NE(one.bits(Site::drop, node(1)), usual.bits(Site::drop, node(1)));
+}
+
+TEST(Choices, EverySiteOfTheSimulatorHasAName) {
+  for (std::uint32_t number = 0; number <= static_cast<std::uint32_t>(Site::boot); ++number)
+    EXPECT_FALSE(name(site(number)).empty()) << number;
+  EXPECT_EQ(name(Site::boot), "boot");
+  EXPECT_TRUE(name(Site::program0).empty());
+}
+
 // The digests of all runs hang on these values: they are the contract.
 TEST(Choices, KnownValuesStayAsTheyAre) {
   Choices choices{42};

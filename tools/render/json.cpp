@@ -1,6 +1,7 @@
 // A campaign's result for programs: the document of the command line's contract.
 #include "tools/document.hpp"
 #include "tools/render/render.hpp"
+#include "tools/replayed.hpp"
 
 namespace hubproof::tools {
 namespace {
@@ -48,15 +49,33 @@ Document failures(const std::vector<Failure>& list) {
   for (const Failure& failure : list) {
     Document one = object(evidence(failure));
     one.members.insert(one.members.begin(), {"seed", number(failure.seed)});
-    one.members.emplace_back("bundle", Document{});
+    one.members.emplace_back("bundle", failure.bundle.empty() ? Document{} : text(failure.bundle));
     document.items.push_back(std::move(one));
   }
   return document;
 }
 
+// Distinct failures: one bug in a thousand seeds is one finding.
+Document findings(const CampaignResult& result) {
+  Document list = Document::list();
+  for (const FailureGroup& group : groups_of(result)) {
+    const ScenarioResult& scenario = result.scenarios[group.scenario];
+    const Failure& fastest = scenario.failures[group.failure];
+    Document one = object(evidence(fastest));
+    one.members.insert(one.members.begin() + 1, {"signature", text(fastest.signature)});
+    one.members.emplace_back("runs", number(group.runs));
+    one.members.emplace_back("scenario", text(scenario.name));
+    one.members.emplace_back("seed", number(fastest.seed));
+    one.members.emplace_back("bundle", fastest.bundle.empty() ? Document{} : text(fastest.bundle));
+    list.items.push_back(std::move(one));
+  }
+  return list;
+}
+
 }  // namespace
 
-std::string render_json(const CampaignResult& result, bool machine) {
+std::string render_json(const CampaignResult& result, bool machine,
+                        const std::optional<Bundle>& bundle) {
   Document scenarios = Document::list();
   for (const ScenarioResult& one : result.scenarios)
     scenarios.items.push_back(
@@ -71,11 +90,17 @@ std::string render_json(const CampaignResult& result, bool machine) {
                 {"cpu_s", machine ? Document::number(rounded_seconds(one.cpu)) : Document{}},
                 {"clauses", clauses(one.clauses)},
                 {"failures", failures(one.failures)}}));
-  return write(object({{"hubproof", text(version)},
-                       {"seeds", text(std::to_string(result.first_seed) + ".." +
-                                      std::to_string(result.last_seed))},
-                       {"verdict", text(conformance::verdict_text(result.verdict()))},
-                       {"scenarios", std::move(scenarios)}}));
+  Document document = object({{"hubproof", text(version)},
+                              {"seeds", text(std::to_string(result.first_seed) + ".." +
+                                             std::to_string(result.last_seed))},
+                              {"verdict", text(conformance::verdict_text(result.verdict()))},
+                              {"scenarios", std::move(scenarios)},
+                              {"findings", findings(result)}});
+  if (bundle)
+    document.members.emplace_back("bundle", object({{"clause", text(bundle->clause)},
+                                                    {"signature", text(bundle->signature)},
+                                                    {"outcome", text(replayed_word(replayed(*bundle, result)))}}));
+  return write(document);
 }
 
 std::string render_judged_json(const CampaignResult& result, const std::string& profile) {

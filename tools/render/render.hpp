@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "tools/bundle.hpp"
 #include "tools/campaign.hpp"
 
 namespace hubproof::tools {
@@ -21,7 +23,9 @@ struct Rendering {
 };
 
 std::string render_text(const CampaignResult& result, const Rendering& how);
-std::string render_json(const CampaignResult& result, bool machine = true);
+// `bundle`: the one that was replayed; the document then says what became of its failure.
+std::string render_json(const CampaignResult& result, bool machine = true,
+                        const std::optional<Bundle>& bundle = std::nullopt);
 std::string render_junit(const CampaignResult& result);
 
 // One history that was judged, as a result of one run; `profile` is what it was judged by.

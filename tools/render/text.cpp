@@ -1,6 +1,4 @@
 // A campaign's result for people: scenarios, clauses, failures, and the verdict in the last line.
-#include <map>
-
 #include "tools/render/render.hpp"
 #include "tools/render/table.hpp"
 
@@ -9,8 +7,6 @@ namespace {
 
 using conformance::Verdict;
 using Align = Table::Align;
-
-constexpr std::size_t shown_failures = 3;  // of one clause in one scenario
 
 std::string level_of(std::size_t check) { return conformance::level_text(all_checks()[check].level); }
 
@@ -93,22 +89,15 @@ std::string failure_text(const ScenarioResult& scenario, const Failure& failure,
   return text;
 }
 
+// Each distinct failure once, with the run in which the least happened.
 std::string failures_text(const CampaignResult& result, const Rendering& how) {
   std::string text;
-  for (const ScenarioResult& scenario : result.scenarios) {
-    std::map<std::size_t, std::vector<const Failure*>> by_check;
-    for (const Failure& failure : scenario.failures) by_check[failure.check].push_back(&failure);
-    for (const auto& [check, failures] : by_check) {
-      for (std::size_t at = 0; at < failures.size() && at < shown_failures; ++at)
-        text += "\n" + failure_text(scenario, *failures[at], how);
-      if (failures.size() > shown_failures) {
-        text += "      and in " + count_text(failures.size() - shown_failures) + " more runs of " +
-                scenario.name + ", with seeds";
-        for (std::size_t at = shown_failures; at < failures.size() && at < shown_failures + 5; ++at)
-          text += " " + std::to_string(failures[at]->seed);
-        text += failures.size() > shown_failures + 5 ? " ...\n" : "\n";
-      }
-    }
+  for (const FailureGroup& group : groups_of(result)) {
+    const ScenarioResult& scenario = result.scenarios[group.scenario];
+    const Failure& failure = scenario.failures[group.failure];
+    text += "\n" + failure_text(scenario, failure, how);
+    if (how.machine && !failure.bundle.empty()) text += "      bundle: " + failure.bundle + "\n";
+    if (group.runs > 1) text += "      and so in " + count_text(group.runs - 1) + " more runs\n";
   }
   return text;
 }

@@ -46,7 +46,7 @@ CampaignResult result_of(const std::string& file, const conformance::Report& rep
     const conformance::Finding& finding = report.checks[check].finding;
     one.clauses.emplace_back().add(finding.verdict);
     if (finding.verdict == conformance::Verdict::fail)
-      one.failures.push_back({0, check, finding.at, finding.event, finding.text});
+      one.failures.push_back({0, check, finding.at, finding.event, finding.text, {}, 0, {}});
   }
   return result;
 }

@@ -6,6 +6,7 @@
 #include "model/mutants/mutant.hpp"
 #include "tools/find_scenarios.hpp"
 #include "tools/output.hpp"
+#include "tools/save_bundles.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace hubproof::tools {
@@ -21,6 +22,9 @@ int exit_code(conformance::Verdict verdict) {
 }
 
 namespace {
+
+// Where bundles go when nobody said where: made only when there is a failure to keep.
+constexpr const char* default_bundles = "hubproof-failures";
 
 std::string render(const CampaignResult& result, Format format, const Rendering& how) {
   switch (format) {
@@ -75,14 +79,21 @@ int run_verb(const RunArguments& arguments) {
   if (arguments.cpu_limit) options.cpu_limit = *arguments.cpu_limit;
   options.progress = [&line](const Progress& progress) { line.show(progress); };
   options.interrupted = Interruption::asked;
-  const CampaignResult result = campaign(plan, options);
+  CampaignResult result = campaign(plan, options);
   line.clear();
+  const SavedBundles saved = save_bundles(
+      result, arguments.out.empty() ? default_bundles : arguments.out + "/failures", plan.mutant,
+      [&found](std::size_t scenario, std::uint64_t seed) {
+        return Variation{found.scenarios[scenario], seed, {}};
+      });
+  if (!saved.wrong.empty()) std::fprintf(stderr, "hubproof run: %s\n", saved.wrong.c_str());
 
   Rendering how;
   how.colour = colour_wanted();
   how.command = plan.command;
   bool written = print(render(result, arguments.format, how));
-  if (!arguments.out.empty()) written = write_all(arguments.out, result, how) && written;
+  if (!arguments.out.empty())
+    written = write_all(arguments.out, result, how) && saved.wrong.empty() && written;
   if (!result.broken.empty()) {
     std::fprintf(stderr, "hubproof is at fault: %s\n", result.broken.c_str());
     return exit_broken;

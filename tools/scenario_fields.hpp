@@ -1,0 +1,16 @@
+// The shape of a scenario's JSON object, for files that hold one inside.
+#pragma once
+
+#include <string_view>
+
+#include "tools/field.hpp"
+#include "tools/scenario.hpp"
+
+namespace hubproof::tools {
+
+// `cast`: who takes part, filled in on the way when a scenario is read; for writing it is cast_of().
+// `profile`: overrides the scenario's own; empty: as it says.
+void scenario_fields(Fields& fields, Scenario& scenario, Cast& cast, std::string_view profile = {});
+Cast cast_of(const Scenario& scenario);
+
+}  // namespace hubproof::tools
