@@ -256,7 +256,7 @@ std::vector<DeviceIndex>& Hub::ready() {
   return p.told_ready;
 }
 
-bool Hub::receive_feedback(Now now, Feedback& out, Effects&) {
+std::optional<Ticket> Hub::receive_feedback(Now now, Feedback& out, Effects&) {
   parts_->see(now);
   return parts_->receive_feedback(now, out);
 }

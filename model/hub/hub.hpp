@@ -103,8 +103,9 @@ class Hub {
   // Devices whose queue got something deliverable since the last call (enqueue, return); each once.
   std::vector<DeviceIndex>& ready();
 
-  // Feedback: one stream for the hub [FBK-22].
-  bool receive_feedback(Now now, Feedback& out, Effects& effects);             // false: none waits
+  // Feedback: one stream for the hub [FBK-22]. A batch may leave when the ticket is durable; without
+  // one none waits.
+  std::optional<Ticket> receive_feedback(Now now, Feedback& out, Effects& effects);
   Outcome settle_feedback(Now now, std::uint64_t token, bool complete, Effects& effects);
   bool feedback_waits() const;
 

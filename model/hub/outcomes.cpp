@@ -52,10 +52,10 @@ void Hub::Parts::record(const FeedbackStream::Changes& moved) {
   }
 }
 
-bool Hub::Parts::receive_feedback(Now now, Feedback& out) {
+std::optional<Ticket> Hub::Parts::receive_feedback(Now now, Feedback& out) {
   pass_feedback_time(now);
   while (FeedbackStream::Batch* batch = feedback.first(journal.durable())) {
-    if (!safe(token_ticket())) return false;
+    if (!safe(token_ticket())) return std::nullopt;
     out = {};
     for (const FeedbackRecord& record : batch->records) {
       // Of a device that is gone nothing is told, nor of one to another with its name [C2D-36, INV-21].
@@ -73,13 +73,11 @@ bool Hub::Parts::receive_feedback(Now now, Feedback& out) {
     const LockToken lock = next_token();
     out.token = static_cast<std::uint64_t>(lock);
     feedback.lock(*batch, {lock, now.mono + rules.feedback_lock});
-    if (rules.counts_as_return(rules.delivery_count_rule, false)) {
-      batch->handed = true;
-      journal.append(FeedbackHanded{batch->number});
-    }
-    return true;
+    if (!rules.counts_as_return(rules.delivery_count_rule, false)) return Ticket::none;
+    batch->handed = true;
+    return journal.append(FeedbackHanded{batch->number});  // a crash is a return too [FBK-18]
   }
-  return false;
+  return std::nullopt;
 }
 
 Outcome Hub::Parts::settle_feedback(Now now, LockToken lock, bool complete) {

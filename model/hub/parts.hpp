@@ -56,7 +56,7 @@ struct Hub::Parts {
 
   // outcomes.cpp: feedback.
   std::uint32_t report(Now now, DeviceIndex index, const DeviceQueue::Change& change);
-  bool receive_feedback(Now now, Feedback& out);
+  std::optional<Ticket> receive_feedback(Now now, Feedback& out);
   Outcome settle_feedback(Now now, LockToken token, bool complete);
   void pass_feedback_time(Now now);
   void record(const FeedbackStream::Changes& changes);

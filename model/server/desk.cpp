@@ -122,38 +122,40 @@ Error Desk::check(const ReadTelemetry& what) const {
   return what.partition < rules_->partitions && what.limit > 0 ? Error::none : Error::bad_request;
 }
 
-bool Desk::try_read(Now now, const ReadTelemetry& what, Response& out, Effects&) {
+std::optional<Ticket> Desk::try_read(Now now, const ReadTelemetry& what, Response& out, Effects&) {
   Telemetry telemetry{what.partition, {}};
-  if (!hub_->read(now, what, telemetry)) return false;
+  if (!hub_->read(now, what, telemetry)) return std::nullopt;
   std::uint64_t& newest = shown_[what.partition];
   std::erase_if(telemetry.events, [&](const TelemetryEvent& event) {
     return event.sequence <= newest && !rules_->repeats_event(event.sequence);
   });
   if (!telemetry.events.empty()) newest = std::max(newest, telemetry.events.back().sequence);
   out = std::move(telemetry);
-  return true;
+  return Ticket::none;
 }
 
-bool Desk::try_read(Now now, const ReceiveFeedback&, Response& out, Effects& effects) {
-  if (!hub_->feedback_waits()) return false;
+std::optional<Ticket> Desk::try_read(Now now, const ReceiveFeedback&, Response& out,
+                                     Effects& effects) {
+  if (!hub_->feedback_waits()) return std::nullopt;
   Feedback feedback;
-  if (!hub_->receive_feedback(now, feedback, effects)) return false;
-  out = std::move(feedback);
-  return true;
+  const auto ticket = hub_->receive_feedback(now, feedback, effects);
+  if (ticket) out = std::move(feedback);
+  return ticket;
 }
 
 template <class R>
 void Desk::read(Now now, R what, Asker asker, Effects& effects) {
   Response response = nothing(what);
   if (const Error error = check(what); error != Error::none) response = failed(error);
-  const bool wants =
-      !std::holds_alternative<Failed>(response) && !try_read(now, what, response, effects);
+  const bool asks = !std::holds_alternative<Failed>(response);
+  const auto ticket = asks ? try_read(now, what, response, effects) : Ticket::none;
   const bool room = asker.connection == ConnectionId::none ||
                     std::ranges::count(waiting_, asker.connection, [](const Waiting& one) {
                       return one.asker.connection;
                     }) < most_waiting;
-  if (!wants || what.wait <= Duration{0} || !room)
-    return answer(std::move(asker), Ticket::none, {std::move(response), {}}, effects);
+  if (ticket || what.wait <= Duration{0} || !room)
+    return answer(std::move(asker), ticket.value_or(Ticket::none), {std::move(response), {}},
+                  effects);
   const Instant until = now.mono + std::min(what.wait, longest_wait);
   waiting_.push_back({std::move(asker), std::move(what), until});
 }
@@ -161,8 +163,9 @@ void Desk::read(Now now, R what, Asker asker, Effects& effects) {
 template <class F>
 void Desk::serve(F reply, Effects& effects) {
   for (Waiting& one : std::exchange(waiting_, {})) {  // an answer may ask again at once
-    if (std::optional<Response> response = reply(one)) {
-      send(one.asker, {std::move(*response), {}}, effects);
+    Response response;
+    if (const std::optional<Ticket> ticket = reply(one, response)) {
+      answer(std::move(one.asker), *ticket, {std::move(response), {}}, effects);
     } else {
       waiting_.push_back(std::move(one));
     }
@@ -172,11 +175,9 @@ void Desk::serve(F reply, Effects& effects) {
 void Desk::wake(Now now, Effects& effects) {
   if (waiting_.empty()) return;
   serve(
-      [&](const Waiting& one) -> std::optional<Response> {
-        Response response;
+      [&](const Waiting& one, Response& response) {
         const auto read = [&](const auto& what) { return try_read(now, what, response, effects); };
-        if (!std::visit(read, one.what)) return std::nullopt;
-        return response;
+        return std::visit(read, one.what);
       },
       effects);
 }
@@ -185,9 +186,10 @@ void Desk::woken(Now now, Effects& effects) {
   const auto first = deadline();
   if (!first || now.mono < *first) return;
   serve(
-      [&](const Waiting& one) -> std::optional<Response> {
+      [&](const Waiting& one, Response& response) -> std::optional<Ticket> {
         if (now.mono < one.until) return std::nullopt;
-        return std::visit([](const auto& what) { return nothing(what); }, one.what);
+        response = std::visit([](const auto& what) { return nothing(what); }, one.what);
+        return Ticket::none;
       },
       effects);
 }
@@ -202,7 +204,7 @@ std::optional<Instant> Desk::deadline() const {
 
 void Desk::answer(Asker asker, const Outcome& outcome, Effects& effects) {
   if (outcome.error != Error::none)
-    return answer(std::move(asker), Ticket::none, {failed(outcome.error), {}}, effects);
+    return answer(std::move(asker), outcome.ticket, {failed(outcome.error), {}}, effects);
   answer(std::move(asker), outcome.ticket, {outcome.done, {}}, effects);
 }
 

@@ -55,8 +55,9 @@ class Desk {
   void serve(F reply, Effects& effects);
   template <class R>
   void read(Now now, R what, Asker asker, Effects& effects);
-  bool try_read(Now now, const ReadTelemetry& what, Response& out, Effects& effects);
-  bool try_read(Now now, const ReceiveFeedback& what, Response& out, Effects& effects);
+  std::optional<Ticket> try_read(Now now, const ReadTelemetry& what, Response& out, Effects& effects);
+  std::optional<Ticket> try_read(Now now, const ReceiveFeedback& what, Response& out,
+                                 Effects& effects);
   Error check(const ReadTelemetry& what) const;
   Error check(const ReceiveFeedback&) const { return Error::none; }
   void receive(Now now, const ReceiveCommand& what, Asker asker, Effects& effects);

@@ -181,6 +181,27 @@ TEST(FeedbackStream, NothingIsToldBeforeItIsDurable) {
   EXPECT_TRUE(d.hub->feedback_waits());
 }
 
+// Where each delivery that comes back counts, a crash is a return too: the batch leaves only when its
+// hand-over is on the disk, or the count would miss one.
+TEST(FeedbackStream, ABatchLeavesOnceACrashWouldCountAsItsReturn) {
+  HubRules rules = profile("iot-hub-2017")->hub;
+  HubDriver d{rules};
+  d.device("d1");
+  finish(d, "d1", "c1");
+  d.hold_syncs = true;
+  Feedback batch;
+  const auto ticket = d.hub->receive_feedback(d.now, batch, d.effects);
+  d.flush();
+  ASSERT_TRUE(ticket);
+  EXPECT_EQ(batch.count, 0u);
+  EXPECT_GT(*ticket, d.hub->durable());
+  d.answer_syncs();
+  EXPECT_LE(*ticket, d.hub->durable());
+  d.hold_syncs = false;
+  d.crash(0);
+  EXPECT_EQ(d.feedback().count, 1u);
+}
+
 TEST(FeedbackStream, WrongRulesShowInTheRecords) {
   HubDriver d;
   d.device("d1");
