@@ -43,6 +43,19 @@ void choices(Fields& f, Steering& steering) {
   f.list("reseeds", "futures", steering.reseeds, 10'000, one_reseed);
 }
 
+void odds(Fields& f, Odds& odds) {
+  f.duration("at", "when another future begins", odds.at, {});
+  f.need("at");
+  f.number("fails", "so many futures fail", odds.fails);
+  f.number("of", "so many that were drawn", odds.of);
+}
+
+void no_return(Fields& f, NoReturn& point) {
+  given_choice(f, point.instead);
+  f.number("was", "what was decided in the run", point.was);
+  f.duration("at", "when it was decided", point.at, {});
+}
+
 void evidence(Fields& f, Bundle& bundle) {
   f.text("what", "what happened", bundle.what);
   sim::Duration at{bundle.at};
@@ -81,6 +94,10 @@ void whole(Fields& f, Bundle& bundle, Cast& cast) {
   }
   f.object("choices", "what the seed does not decide", bundle.steering, Steering{}, choices);
   story_lines(f, bundle.story);
+  f.list("odds", "how likely the failure is, along the time line", bundle.odds, 10'000, odds);
+  f.optional("point_of_no_return", bundle.no_return, [&](NoReturn& point) {
+    f.object("point_of_no_return", "the last choice whose change saves the run", point, NoReturn{}, no_return);
+  });
   f.need("scenario");
   f.object("scenario", "with its faults spelled out", bundle.scenario, Scenario{},
            [&](Fields& inner, Scenario& scenario) { scenario_fields(inner, scenario, cast); });

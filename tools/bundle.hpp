@@ -14,6 +14,20 @@
 
 namespace hubproof::tools {
 
+// How often a run failed when its future was drawn anew from a point on.
+struct Odds {
+  sim::Duration at{};
+  std::uint32_t fails = 0;
+  std::uint32_t of = 0;
+};
+
+// The last choice whose change saves the run.
+struct NoReturn {
+  GivenChoice instead;     // with it the failure does not happen
+  std::uint64_t was = 0;
+  sim::Duration at{};      // when it was made
+};
+
 struct Bundle {
   std::string version;     // of the program that wrote it
   std::string clause;
@@ -27,6 +41,8 @@ struct Bundle {
   std::uint64_t digest = 0;
   Steering steering;
   std::vector<std::string> story;      // what happened, for people, line by line
+  std::vector<Odds> odds;  // along the time line; empty: nobody looked
+  std::optional<NoReturn> no_return;
   Scenario scenario;       // its faults spelled out
 };
 

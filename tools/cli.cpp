@@ -101,6 +101,17 @@ void mutant_option(CLI::App& app, std::string& mutant, const char* about) {
   });
 }
 
+void run_choice(CLI::App& app, RunChoice& run) {
+  app.add_option("BUNDLE|SCENARIO", run.what, "a bundle, or file or name of a scenario")->required();
+  value_option(app, "--seed", run.seed, "S", "which run of a scenario; a bundle has its own",
+               [](const std::string& text, std::optional<std::uint64_t>& seed) {
+                 seed.emplace();
+                 return read_seed(text, *seed);
+               });
+  profile_option(app, run.profile, "as for run");
+  mutant_option(app, run.mutant, "as for run");
+}
+
 unsigned cores() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 void run_options(CLI::App& app, RunArguments& run, std::pair<std::uint64_t, std::uint64_t>& seeds,
@@ -174,15 +185,7 @@ Command read_command_line(int argc, const char* const* argv) {
   CLI::App* replay_verb = verb(app, "replay", "one run again, with its history and trace",
                                "  hubproof replay hubproof-failures/INV-01-hub-crash-loop-0.json\n"
                                "  hubproof replay lossy-cellular --seed 7 --history h.jsonl --trace t.txt\n");
-  replay_verb->add_option("BUNDLE|SCENARIO", replay.scenario, "a bundle, or file or name of a scenario")
-      ->required();
-  value_option(*replay_verb, "--seed", replay.seed, "S", "which run of a scenario; a bundle has its own",
-               [](const std::string& text, std::optional<std::uint64_t>& seed) {
-                 seed.emplace();
-                 return read_seed(text, *seed);
-               });
-  profile_option(*replay_verb, replay.profile, "as for run");
-  mutant_option(*replay_verb, replay.mutant, "as for run");
+  run_choice(*replay_verb, replay.run);
   replay_verb->add_option("--history", replay.history, "write what participants asked and saw, as JSON lines")
       ->type_name("FILE");
   replay_verb->add_option("--trace", replay.trace, "write all that the simulator did, line by line")
@@ -191,6 +194,25 @@ Command read_command_line(int argc, const char* const* argv) {
   format_option(*replay_verb, replay.format, false);
   refuse(*replay_verb, "--pcap", "FILE");
   refuse(*replay_verb, "--html", "FILE");
+
+  ShrinkArguments shrink;
+  shrink.jobs = cores();
+  CLI::App* shrink_verb = verb(app, "shrink", "the smallest failure of the same clause",
+                               "  hubproof shrink hubproof-failures/INV-01-hub-crash-loop-0.json --output small.json\n"
+                               "  hubproof shrink hub-crash-loop --seed 0 --mutant ack-before-durable\n");
+  run_choice(*shrink_verb, shrink.run);
+  shrink_verb->add_option("--output", shrink.output,
+                          "the bundle to write; a test goes beside it (default: SCENARIO-SEED-shrunk.json)")
+      ->type_name("FILE");
+  value_option(*shrink_verb, "--budget", shrink.budget, "TIME",
+               "the best that is found in this time (default: 30s)",
+               [](const std::string& text, sim::Duration& budget) {
+                 std::optional<sim::Duration> read;
+                 const std::string wrong = read_time(text, read);
+                 budget = read.value_or(budget);
+                 return wrong;
+               });
+  value_option(*shrink_verb, "--jobs", shrink.jobs, "J", "processes (default: one for each core)", read_jobs);
 
   JudgeArguments judge;
   CLI::App* judge_verb = verb(app, "judge", "judge a history from anywhere",
@@ -239,7 +261,7 @@ Command read_command_line(int argc, const char* const* argv) {
   value_option(*zoo_verb, "--jobs", zoo.jobs, "J", "processes", read_jobs);
   zoo_verb->add_option("--mutant", zoo.mutants, "only these")->type_name("NAME");
 
-  for (const char* name : {"shrink", "conform"}) {
+  for (const char* name : {"conform"}) {
     CLI::App* future = app.add_subcommand(name, later)->group("");
     future->allow_extras();
     future->parse_complete_callback([name] {
@@ -270,6 +292,7 @@ Command read_command_line(int argc, const char* const* argv) {
   run.last_seed = endless ? ~std::uint64_t{0} - 1 : seeds.second;
   if (*run_verb) return run;
   if (*replay_verb) return replay;
+  if (*shrink_verb) return shrink;
   if (*judge_verb) return judge;
   if (*list_verb) return list;
   if (*serve_verb) return serve;

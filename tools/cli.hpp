@@ -41,11 +41,22 @@ struct RunArguments {
   std::optional<sim::Duration> cpu_limit;    // hidden: for tests
 };
 
-struct ReplayArguments {
-  std::string scenario;                      // or a bundle
+struct RunChoice {                           // one run
+  std::string what;                          // a bundle, or file or name of a scenario
   std::optional<std::uint64_t> seed;         // a bundle has its own
   std::string profile;
   std::string mutant;
+};
+
+struct ShrinkArguments {
+  RunChoice run;
+  std::string output;
+  sim::Duration budget = std::chrono::seconds{30};  // of real time
+  unsigned jobs = 1;
+};
+
+struct ReplayArguments {
+  RunChoice run;
   std::string history;
   std::string trace;
   std::optional<sim::Duration> until;
@@ -84,7 +95,7 @@ struct Done {                                // help was shown, or the command l
   int code = 0;
 };
 
-using Command = std::variant<Done, RunArguments, ReplayArguments, JudgeArguments, ListArguments,
+using Command = std::variant<Done, RunArguments, ReplayArguments, ShrinkArguments, JudgeArguments, ListArguments,
                              ServeArguments, ZooArguments>;
 
 // Help goes to standard output, what is wrong to standard error.

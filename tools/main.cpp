@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
     int operator()(const Done& done) const { return done.code; }
     int operator()(const RunArguments& arguments) const { return run_verb(arguments); }
     int operator()(const ReplayArguments& arguments) const { return replay_verb(arguments); }
+    int operator()(const ShrinkArguments& arguments) const { return shrink_verb(arguments); }
     int operator()(const JudgeArguments& arguments) const { return judge_verb(arguments); }
     int operator()(const ListArguments& arguments) const { return list_verb(arguments); }
     int operator()(const ServeArguments& arguments) const { return serve_verb(arguments); }

@@ -31,7 +31,8 @@ class Play {
     stage_.emplace(Stage{world_, *recorder_, effects_, scratch_, [this](sim::NodeId node) {
                            // A boot may set a clock wrong.
                            if (changes_.contains(node)) clock_bounds(node);
-                         }});
+                         },
+                         options_.keep_loads ? &loads_ : nullptr});
     if (options_.on_header) options_.on_header(header_);
     if (options_.trace != nullptr) world_.trace().sink(options_.trace);
     add_nodes();
@@ -57,6 +58,7 @@ class Play {
     result.events = world_.events();
     result.simulated = world_.now() - sim::Instant{};
     result.report = judge_->finish();
+    result.loads = std::move(loads_);
     if (options_.keep_choices) result.choices = world_.choices().log();
     return result;
   }
@@ -257,6 +259,7 @@ class Play {
   std::optional<Recorder> recorder_;
   model::Effects effects_;
   model::Bytes scratch_;
+  std::vector<LoadEvent> loads_;
   std::optional<Stage> stage_;
   std::vector<std::string> names_;            // by node
   std::vector<std::string> ids_;              // of registered devices

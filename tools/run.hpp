@@ -10,6 +10,7 @@
 #include "conformance/judge.hpp"
 #include "model/history.hpp"
 #include "sim/trace.hpp"
+#include "tools/load_event.hpp"
 #include "tools/scenario.hpp"
 #include "tools/steering.hpp"
 
@@ -24,6 +25,7 @@ struct RunOptions {
   const model::Mutant* mutant = nullptr;
   Steering steering;                                   // choices that the seed does not make
   bool keep_choices = false;                           // RunResult::choices
+  bool keep_loads = false;                             // RunResult::loads
   std::optional<sim::Duration> until;                  // stop early (replay --until)
   bool deliberate_nondeterminism = false;              // test-only hook: --verify must catch it
   sim::TraceSink* trace = nullptr;                     // all that happened
@@ -38,6 +40,7 @@ struct RunResult {
   sim::Duration simulated{};
   conformance::Report report;
   std::vector<sim::Choice> choices;                    // every decision, in order, when asked for
+  std::vector<LoadEvent> loads;                        // what applications did, when asked for
 };
 
 RunResult run(const Scenario& scenario, const RunOptions& options);

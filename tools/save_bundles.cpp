@@ -40,6 +40,10 @@ std::string file_name(const std::string& clause, const std::string& scenario, st
 
 }  // namespace
 
+std::string signature_of_downfall(const RunRecord& record, const Scenario& scenario) {
+  return signature_of(run_clause(record.downfall), conformance::no_witness, record.how, scenario);
+}
+
 std::optional<Bundle> bundle_of(Variation variation, const model::Mutant* mutant,
                                 const std::string& clause, const std::string& signature) {
   variation.scenario = spell_out_faults(variation.scenario, variation.seed, variation.steering);

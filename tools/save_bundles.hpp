@@ -19,6 +19,9 @@ using VariationOf = std::function<Variation(std::size_t scenario, std::uint64_t 
 std::optional<Bundle> bundle_of(Variation variation, const model::Mutant* mutant,
                                 const std::string& clause, const std::string& signature);
 
+// Of a run that had no end of its own (RUN-1 to RUN-3).
+std::string signature_of_downfall(const RunRecord& record, const Scenario& scenario);
+
 struct SavedBundles {
   std::size_t files = 0;
   std::string wrong;       // why one could not be written; empty: all were

@@ -191,6 +191,11 @@ void SimDevice::plan_memory_loss() {
 
 void SimDevice::send_telemetry() {
   if (!group_.telemetry.at.empty()) ++told_times_;
+  if (stage_.loads != nullptr) {
+    LoadEvent& told = stage_.loads->emplace_back();
+    told.at = world().now();
+    told.node = node_;
+  }
   model::Bytes& message = stage_.scratch;
   for (std::uint32_t i = 0; i < group_.telemetry.burst; ++i) {
     MessageShape shape;

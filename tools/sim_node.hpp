@@ -10,6 +10,7 @@
 #include "model/time.hpp"
 #include "sim/world.hpp"
 #include "tools/endpoint.hpp"
+#include "tools/load_event.hpp"
 #include "tools/recorder.hpp"
 
 namespace hubproof::tools {
@@ -43,6 +44,7 @@ struct Stage {                  // one run's
   model::Effects& effects;      // calls do not nest, so one serves all machines
   model::Bytes& scratch;        // for the making of one message
   std::function<void(sim::NodeId)> on_started;
+  std::vector<LoadEvent>* loads = nullptr;  // what applications did, when somebody wants to know
 };
 
 class SimNode : public sim::Program {

@@ -1,6 +1,7 @@
 #include "tools/sim_service.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "tools/workload.hpp"
 
@@ -197,6 +198,13 @@ void SimService::work(Work what, std::uint64_t which) {
 
 void SimService::act(RegistryWork what, std::uint32_t device,
                      std::optional<sim::Duration> disabled_for) {
+  if (what == RegistryWork::disable && !disabled_for)
+    disabled_for = draw(settings_.registry.disabled_for, DriverSite::registry_when);
+  if (stage_.loads != nullptr) {
+    constexpr std::array kinds{LoadEvent::Kind::purge, LoadEvent::Kind::recreate, LoadEvent::Kind::disable};
+    stage_.loads->push_back({kinds[static_cast<std::size_t>(what)], world().now(), node_, 0,
+                             devices_[device], std::nullopt, 0, disabled_for.value_or(sim::Duration{})});
+  }
   if (what == RegistryWork::purge) {
     submit(model::Purge{devices_[device]});
   } else if (what == RegistryWork::recreate) {
@@ -206,8 +214,6 @@ void SimService::act(RegistryWork what, std::uint32_t device,
   } else {
     disabled_.insert(device);
     submit(model::EnableDevice{devices_[device], false});
-    if (!disabled_for)
-      disabled_for = draw(settings_.registry.disabled_for, DriverSite::registry_when);
     world().at(world().now() + *disabled_for,
                {[](void* self, std::uint64_t enable, std::uint64_t which_one) {
                   static_cast<SimService*>(self)->work(static_cast<Work>(enable), which_one);
@@ -225,7 +231,12 @@ void SimService::send_commands(std::size_t at) {
     shape.properties = load.properties;
     shape.ack = load.ack;
     shape.body = static_cast<std::size_t>(draw(load.body, DriverSite::command_body).count());
-    if (load.ttl) shape.expiry = now().wall + draw(*load.ttl, DriverSite::command_ttl);
+    std::optional<sim::Duration> ttl;
+    if (load.ttl) ttl = draw(*load.ttl, DriverSite::command_ttl);
+    if (ttl) shape.expiry = now().wall + *ttl;
+    if (stage_.loads != nullptr)
+      stage_.loads->push_back({LoadEvent::Kind::command, world().now(), node_,
+                               static_cast<std::uint32_t>(at), device, ttl, shape.body, {}});
     model::SendCommand command{device, {}};
     write_message(command.message,
                   model::own_key('c', static_cast<std::uint32_t>(node_), ++number_), shape);

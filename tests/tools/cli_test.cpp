@@ -130,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{{"replay", "quiet-fleet", "--seed", "1", "--format", "junit"}, "expected text or json"},
         Usage{{"replay", "quiet-fleet", "--seed", "1", "--pcap", "x"}, "--pcap: comes with a later version"},
         Usage{{"replay", "quiet-fleet", "--seed", "1", "--html", "x"}, "--html: comes with a later version"},
-        Usage{{"shrink", "x.json"}, "hubproof shrink: comes with a later version"},
+        Usage{{"shrink", "quiet-fleet"}, "hubproof shrink: --seed S is required"},
         Usage{{"conform", "simulated", "--profile", "x"}, "hubproof conform: comes with a later version"},
         Usage{{"serve", "--faults", "x"}, "--faults: comes with a later version"},
         Usage{{"list"}, "WHAT"}, Usage{{"list", "things"}, "things"}, Usage{{"judge"}, "HISTORY"}));

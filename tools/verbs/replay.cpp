@@ -2,13 +2,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 
 #include "conformance/history_json.hpp"
 #include "model/mutants/mutant.hpp"
-#include "tools/document.hpp"
-#include "tools/find_scenarios.hpp"
+#include "tools/ask_run.hpp"
 #include "tools/output.hpp"
 #include "tools/replayed.hpp"
 #include "tools/verbs/verbs.hpp"
@@ -61,61 +59,10 @@ bool open_output(const std::string& path, File& file) {
   return false;
 }
 
-// What is to be run: a bundle, or a scenario with a seed.
-struct Asked {
-  std::vector<Scenario> scenarios;
-  std::optional<Bundle> bundle;
-  int wrong = exit_pass;   // an exit code, once it has been said what is wrong
-};
-
-int usage(const std::string& what) {
-  std::fprintf(stderr, "hubproof replay: %s\nTry: hubproof replay --help\n", what.c_str());
-  return exit_usage;
-}
-
-Asked read_bundle_asked(const ReplayArguments& arguments, const std::string& text) {
-  Asked asked;
-  if (arguments.seed || !arguments.mutant.empty() || !arguments.profile.empty()) {
-    asked.wrong = usage(arguments.scenario + " is a bundle, which has its own seed, mutant and profile");
-    return asked;
-  }
-  ReadBundle read = read_bundle(text, arguments.scenario);
-  if (!read.problems.empty()) {
-    std::fprintf(stderr, "%s", problems_text(arguments.scenario, read.problems).c_str());
-    asked.wrong = exit_bad_input;
-    return asked;
-  }
-  asked.scenarios.push_back(read.bundle.scenario);
-  asked.bundle = std::move(read.bundle);
-  return asked;
-}
-
-Asked read_asked(const ReplayArguments& arguments) {
-  std::string text, unreadable;
-  std::error_code ignored;
-  if (std::filesystem::is_regular_file(arguments.scenario, ignored) &&
-      read_file(arguments.scenario, largest_document, text, unreadable) && is_bundle(text))
-    return read_bundle_asked(arguments, text);
-
-  Asked asked;
-  FoundScenarios found = find_scenarios({arguments.scenario}, arguments.profile);
-  if (!found.wrong.empty()) {
-    std::fprintf(stderr, "%s", found.wrong.c_str());
-    asked.wrong = exit_bad_input;
-  } else if (found.scenarios.size() != 1) {
-    asked.wrong = usage(arguments.scenario + " holds " + std::to_string(found.scenarios.size()) +
-                        " scenarios; name one");
-  } else if (!arguments.seed) {
-    asked.wrong = usage("--seed S is required: which run of the scenario (a bundle has its own)");
-  }
-  asked.scenarios = std::move(found.scenarios);
-  return asked;
-}
-
 }  // namespace
 
 int replay_verb(const ReplayArguments& arguments) {
-  const Asked asked = read_asked(arguments);
+  const AskedRun asked = ask_run("replay", arguments.run);
   if (asked.wrong != exit_pass) return asked.wrong;
   File history{nullptr, std::fclose}, trace{nullptr, std::fclose};
   if (!open_output(arguments.history, history) || !open_output(arguments.trace, trace))
@@ -123,16 +70,13 @@ int replay_verb(const ReplayArguments& arguments) {
 
   WorkerPlan plan;
   plan.scenarios = &asked.scenarios;
-  const std::string& mutant = asked.bundle ? asked.bundle->mutant : arguments.mutant;
-  plan.mutant = mutant.empty() ? nullptr : model::find_mutant(mutant);
-  if (asked.bundle) plan.steering = asked.bundle->steering;
+  plan.mutant = asked.mutant.empty() ? nullptr : model::find_mutant(asked.mutant);
+  plan.steering = asked.steering;
   plan.until = arguments.until;
-  if (!arguments.profile.empty()) plan.command += " --profile " + arguments.profile;
-  if (!arguments.mutant.empty()) plan.command += " --mutant " + arguments.mutant;
   Scribe scribe{history.get(), trace.get(), asked.scenarios.front()};
   plan.observe = [&scribe]() -> Observer* { return &scribe; };
   CampaignOptions options;
-  options.first_seed = options.last_seed = asked.bundle ? asked.bundle->seed : *arguments.seed;
+  options.first_seed = options.last_seed = asked.seed;
   const CampaignResult result = campaign(plan, options);
 
   Rendering how;

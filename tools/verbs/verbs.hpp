@@ -7,6 +7,7 @@ namespace hubproof::tools {
 
 int run_verb(const RunArguments& arguments);
 int replay_verb(const ReplayArguments& arguments);
+int shrink_verb(const ShrinkArguments& arguments);
 int judge_verb(const JudgeArguments& arguments);
 int list_verb(const ListArguments& arguments);
 int serve_verb(const ServeArguments& arguments);

@@ -1,0 +1,251 @@
+// Smaller failures: the surgery keeps runs what they are, the shrinker keeps the failure what it is.
+#include "tools/shrink/shrink.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "model/mutants/mutant.hpp"
+#include "tests/support/regression.hpp"
+#include "tests/tools/program.hpp"
+#include "tools/find_scenarios.hpp"
+#include "tools/run.hpp"
+#include "tools/save_bundles.hpp"
+#include "tools/shrink/simplify.hpp"
+#include "tools/shrink/surgery.hpp"
+#include "tools/shrink/trials.hpp"
+#include "tools/shrink/turning_point.hpp"
+#include "tools/spell_out.hpp"
+#include "tools/story.hpp"
+#include "tools/try_run.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using namespace shrinking;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Scenario smoke(const std::string& name) {
+  FoundScenarios found =
+      find_scenarios({(fs::path{tests::source_dir()} / "scenarios/smoke" / (name + ".json")).string()}, "");
+  EXPECT_EQ(found.wrong, "");
+  return found.scenarios.at(0);
+}
+
+std::uint64_t digest(const Scenario& scenario, std::uint64_t seed) {
+  RunOptions options;
+  options.seed = seed;
+  return run(scenario, options).digest;
+}
+
+TEST(Surgery, SingleDevicesMakeTheSameRun) {
+  for (const char* name : {"locks-run-out", "everything-at-once", "takeover-ping-pong"}) {
+    const Scenario scenario = spell_out_faults(smoke(name), 4);
+    const Scenario single = with_single_devices(scenario);
+    EXPECT_EQ(node_names(single), node_names(scenario));
+    EXPECT_EQ(digest(single, 4), digest(scenario, 4)) << name;
+  }
+}
+
+TEST(Surgery, ANodeThatIsGoneTakesItsTwinsLoadsAndFaultsWithIt) {
+  const Scenario scenario = with_single_devices(smoke("locks-run-out"));
+  const std::vector<std::string> names = node_names(scenario);
+  std::vector<bool> gone(names.size());
+  for (const char* name : {"slow0", "deaf", "mute0"})
+    gone[static_cast<std::size_t>(std::ranges::find(names, name) - names.begin())] = true;
+  const Scenario smaller = without_nodes(scenario, gone);
+  const std::vector<std::string> left = node_names(smaller);
+  EXPECT_EQ(left.size(), names.size() - 4);  // rival0 too
+  EXPECT_EQ(std::ranges::count(left, "rival0"), 0);
+  EXPECT_EQ(std::ranges::count(left, "slow1"), 1);
+  ASSERT_EQ(smaller.faults.size(), 1U);      // pause of slow0 and reset of mute0 hit nobody else
+  EXPECT_EQ(left[static_cast<std::size_t>(smaller.faults[0].nodes.at(0))], "picky0");
+  EXPECT_EQ(smaller.services[0].commands.size(), scenario.services[0].commands.size() - 1);  // to deaf
+  EXPECT_TRUE(read_scenario(write_scenario(smaller), "x").problems.empty());
+}
+
+TEST(Surgery, ToldLoadsAreThoseOfTheRun) {
+  const Scenario scenario = with_single_devices(spell_out_faults(smoke("locks-run-out"), 2));
+  RunOptions options;
+  options.seed = 2;
+  options.keep_loads = true;
+  const RunResult drawn = run(scenario, options);
+  ASSERT_GT(drawn.loads.size(), 50U);
+  const RunResult told = run(with_told_loads(scenario, drawn.loads), options);
+  EXPECT_EQ(told.report.messages.d2c_sent, drawn.report.messages.d2c_sent);
+  EXPECT_EQ(told.report.messages.c2d_sent, drawn.report.messages.c2d_sent);
+  ASSERT_EQ(told.loads.size(), drawn.loads.size());
+  for (std::size_t at = 0; at < drawn.loads.size(); ++at) {
+    EXPECT_EQ(told.loads[at].at, drawn.loads[at].at);
+    EXPECT_EQ(told.loads[at].device, drawn.loads[at].device);
+  }
+}
+
+TEST(Surgery, AShorterScenarioHasNothingBehindItsEnd) {
+  Scenario scenario = smoke("hub-crash-loop");
+  scenario.devices[0].telemetry.at = {1s, 59s, 61s};
+  const Scenario shorter = with_duration(scenario, 60s);
+  EXPECT_THAT(shorter.devices[0].telemetry.at, ElementsAre(1s, 59s));
+  EXPECT_EQ(shorter.faults.size(), 2U);  // the sync errors from one minute on are gone
+  EXPECT_TRUE(read_scenario(write_scenario(shorter), "x").problems.empty());
+}
+
+TEST(Surgery, EarlierTimesKeepTheirDistances) {
+  Scenario scenario = smoke("locks-run-out");
+  EXPECT_EQ(first_time(scenario), 5min);
+  const Scenario earlier = with_earlier_times(scenario, 4min);
+  EXPECT_EQ(first_time(earlier), 1min);
+  EXPECT_EQ(earlier.faults[0].until - earlier.faults[0].from, 90s);
+  EXPECT_EQ(earlier.duration, scenario.duration - 4min);
+}
+
+TEST(Simplify, EachStepIsShorterAndWellFormed) {
+  const Scenario scenario = smoke("locks-run-out");
+  const std::string text = write_scenario(scenario);
+  const std::vector<Scenario> simpler = simpler_scenarios(scenario);
+  EXPECT_GT(simpler.size(), 30U);
+  for (const Scenario& one : simpler) {
+    const std::string shorter = write_scenario(one);
+    EXPECT_LT(shorter.size(), text.size());
+    EXPECT_TRUE(read_scenario(shorter, "x").problems.empty());
+  }
+}
+
+struct Case {
+  const char* scenario;
+  const char* mutant;
+  const char* clause;
+};
+
+// The first seed with which the clause fails, so that tests outlive a change that moves draws.
+Bundle failing(const Case& one) {
+  const model::Mutant* mutant = model::find_mutant(one.mutant);
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const Variation variation{smoke(one.scenario), seed, {}};
+    for (const RunRecord::Failure& failure : try_run(variation, mutant).failures)
+      if (clause_of(failure.signature) == one.clause)
+        return *bundle_of(variation, mutant, one.clause, failure.signature);
+  }
+  ADD_FAILURE() << one.mutant << " does not fail " << one.clause;
+  return {};
+}
+
+ShrinkOptions options_for(const Bundle& bundle, unsigned jobs) {
+  ShrinkOptions options;
+  options.mutant = model::find_mutant(bundle.mutant);
+  options.signature = bundle.signature;
+  options.jobs = jobs;
+  options.budget = 60s;
+  return options;
+}
+
+class Shrinking : public testing::TestWithParam<Case> {};
+
+TEST_P(Shrinking, KeepsTheFailureAndLittleElse) {
+  const Bundle bundle = failing(GetParam());
+  const Shrunk shrunk = shrink({bundle.scenario, bundle.seed, {}}, options_for(bundle, 2));
+  ASSERT_TRUE(shrunk.reproduced);
+  EXPECT_TRUE(shrunk.finished);
+  const Size size = size_of(shrunk.smallest.scenario);
+  EXPECT_LE(size.faults, 2U);
+  EXPECT_LE(size.devices, 2U);
+  EXPECT_LE(size.messages, 3U);
+  const auto small = bundle_of(shrunk.smallest, model::find_mutant(bundle.mutant), bundle.clause, bundle.signature);
+  ASSERT_TRUE(small);
+  EXPECT_NE(tests::failure_of(write_bundle(*small)), "");
+  Bundle right = *small;
+  right.mutant.clear();
+  EXPECT_EQ(tests::failure_of(write_bundle(right)), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Mutants, Shrinking,
+                         testing::Values(Case{"troubled-disk", "ack-before-durable", "INV-01"},
+                                         Case{"locks-run-out", "two-live-locks", "INV-08"},
+                                         Case{"wrong-clocks", "ttl-by-wrong-clock", "INV-10"}));
+
+TEST(Shrink, ComesToTheSameWithOneProcessAndWithThree) {
+  const Bundle bundle = failing({"wrong-clocks", "ttl-by-wrong-clock", "INV-10"});
+  const Shrunk one = shrink({bundle.scenario, bundle.seed, {}}, options_for(bundle, 1));
+  const Shrunk three = shrink({bundle.scenario, bundle.seed, {}}, options_for(bundle, 3));
+  EXPECT_EQ(write_scenario(one.smallest.scenario), write_scenario(three.smallest.scenario));
+}
+
+TEST(Shrink, GivesTheBestSoFarWhenItIsInterrupted) {
+  const Bundle bundle = failing({"troubled-disk", "ack-before-durable", "INV-01"});
+  ShrinkOptions options = options_for(bundle, 2);
+  int steps = 0;
+  options.progress = [&](const Size&, std::uint64_t) { ++steps; };
+  options.interrupted = [&] { return steps >= 3; };
+  const Shrunk shrunk = shrink({bundle.scenario, bundle.seed, {}}, options);
+  EXPECT_TRUE(shrunk.reproduced);
+  EXPECT_FALSE(shrunk.finished);
+  const auto record = try_run(shrunk.smallest, options.mutant);
+  EXPECT_EQ(std::ranges::count(record.failures, bundle.signature, &RunRecord::Failure::signature), 1);
+}
+
+TEST(Shrink, DoesNothingWhenTheFailureDoesNotComeBack) {
+  const Bundle bundle = failing({"wrong-clocks", "ttl-by-wrong-clock", "INV-10"});
+  ShrinkOptions options = options_for(bundle, 1);
+  options.signature = "INV-10: something else";
+  EXPECT_FALSE(shrink({bundle.scenario, bundle.seed, {}}, options).reproduced);
+}
+
+TEST(TurningPoint, IsTheChoiceThatSavesTheRun) {
+  const Bundle bundle = failing({"troubled-disk", "ack-before-durable", "INV-01"});
+  Trials trials{{model::find_mutant(bundle.mutant), bundle.signature, 2, 10s, {}}};
+  Bundle looked = bundle;
+  find_turning_point(looked, trials, {3, 4, 40});
+  ASSERT_EQ(looked.odds.size(), 3U);
+  for (const Odds& one : looked.odds) EXPECT_EQ(one.of, 4U);
+  EXPECT_EQ(looked.odds.back().at.count(), bundle.at);
+  if (looked.no_return) {
+    Variation other{bundle.scenario, bundle.seed, {{looked.no_return->instead}, {}}};
+    const auto record = try_run(other, model::find_mutant(bundle.mutant));
+    EXPECT_EQ(std::ranges::count(record.failures, bundle.signature, &RunRecord::Failure::signature), 0);
+  }
+  // What was found stands in the bundle.
+  const ReadBundle again = read_bundle(write_bundle(looked), "b");
+  ASSERT_TRUE(again.problems.empty()) << problems_text("b", again.problems);
+  EXPECT_EQ(again.bundle.odds.size(), 3U);
+  EXPECT_EQ(again.bundle.no_return.has_value(), looked.no_return.has_value());
+}
+
+// --- Through the program ---
+
+TEST(ShrinkVerb, WritesABundleAStoryAndATest) {
+  const Bundle bundle = failing({"wrong-clocks", "ttl-by-wrong-clock", "INV-10"});
+  const fs::path from = tests::scratch_file("failure.json", write_bundle(bundle));
+  const fs::path to = tests::scratch("small.json");
+  const auto outcome = tests::program({"shrink", from.string(), "--output", to.string(), "--budget", "60s"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("1. t="));
+  EXPECT_THAT(outcome.out, HasSubstr("INV-10 fails: "));
+  EXPECT_THAT(outcome.out, HasSubstr("With another future from then on it fails:"));
+  const auto again = tests::program({"replay", to.string()});
+  EXPECT_EQ(again.code, 1);
+  EXPECT_THAT(again.out, HasSubstr("all that happened was the same"));
+  const std::string test = tests::file_text(to.parent_path() / "small.test.cpp");
+  EXPECT_THAT(test, HasSubstr("TEST(Regression, INV_10_wrong_clocks_"));
+  EXPECT_THAT(test, HasSubstr("failure_of(R\"json({"));
+}
+
+TEST(ShrinkVerb, SaysSoWhenNothingFails) {
+  const std::string quiet = (fs::path{tests::source_dir()} / "scenarios/smoke/quiet-fleet.json").string();
+  const auto outcome = tests::program({"shrink", quiet, "--seed", "1"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("nothing fails in this run"));
+}
+
+TEST(ShrinkVerb, CannotWriteWhereNothingCanBeWritten) {
+  const Bundle bundle = failing({"wrong-clocks", "ttl-by-wrong-clock", "INV-10"});
+  const fs::path from = tests::scratch_file("failure.json", write_bundle(bundle));
+  EXPECT_EQ(tests::program({"shrink", from.string(), "--output", "/proc/none/small.json"}).code, 73);
+}
+
+}  // namespace
+}  // namespace hubproof::tools

@@ -1,0 +1,207 @@
+#include "tools/shrink/surgery.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace hubproof::tools::shrinking {
+namespace {
+
+// The new number of each node, or nothing.
+using Renumbered = std::vector<std::optional<sim::NodeId>>;
+
+// False: the list named nodes, and all of them are gone.
+bool renumber(std::vector<sim::NodeId>& nodes, const Renumbered& numbers) {
+  if (nodes.empty()) return true;  // everybody
+  std::vector<sim::NodeId> kept;
+  for (const sim::NodeId node : nodes)
+    if (const auto number = numbers[static_cast<std::size_t>(node)]) kept.push_back(*number);
+  nodes = std::move(kept);
+  return !nodes.empty();
+}
+
+bool any_device(const std::vector<std::string>& devices, std::string_view pattern) {
+  return std::ranges::any_of(devices, [&](const std::string& name) { return matches_name(pattern, name); });
+}
+
+// What is meant for nobody is not sent: a scenario may not name devices that it does not have.
+void drop_loads_without_target(Scenario& scenario) {
+  std::vector<std::string> devices;
+  for (const DeviceGroup& group : scenario.devices) devices.push_back(group.name);
+  for (ServiceNode& service : scenario.services) {
+    std::erase_if(service.commands, [&](const CommandLoad& load) { return !any_device(devices, load.to); });
+    RegistryLoad& registry = service.registry;
+    std::erase_if(registry.at, [&](const RegistryEvent& event) { return !any_device(devices, event.device); });
+    if (any_device(devices, registry.to)) continue;
+    registry.purge.reset();
+    registry.recreate.reset();
+    registry.disable.reset();
+  }
+}
+
+}  // namespace
+
+Scenario with_single_devices(const Scenario& scenario) {
+  Scenario single = scenario;
+  single.devices.clear();
+  const std::vector<std::string> names = node_names(scenario);
+  std::size_t node = 1 + scenario.services.size();
+  std::vector<std::pair<std::string_view, std::size_t>> first_of;  // by group
+  for (const DeviceGroup& group : scenario.devices) {
+    const auto twins = std::ranges::find(first_of, group.twin_of, [](const auto& one) { return one.first; });
+    first_of.emplace_back(group.name, node);
+    for (std::uint32_t i = 0; i < group.count; ++i, ++node) {
+      DeviceGroup& one = single.devices.emplace_back(group);
+      one.name = names[node];
+      one.count = 1;
+      if (!group.twin_of.empty() && twins != first_of.end()) one.twin_of = names[twins->second + i];
+    }
+  }
+  return single;
+}
+
+Scenario without_nodes(const Scenario& scenario, const std::vector<bool>& gone) {
+  Scenario smaller = scenario;
+  smaller.services.clear();
+  smaller.devices.clear();
+  Renumbered numbers{hub_node};
+  std::uint32_t next = 1;
+  const auto keeps = [&](bool keep) {
+    numbers.push_back(keep ? std::optional{sim::NodeId{next++}} : std::nullopt);
+    return keep;
+  };
+  std::size_t node = 1;
+  for (const ServiceNode& service : scenario.services)
+    if (keeps(!gone[node++])) smaller.services.push_back(service);
+  for (const DeviceGroup& group : scenario.devices) {
+    const bool twinless = !group.twin_of.empty() &&
+                          !std::ranges::count(smaller.devices, group.twin_of, &DeviceGroup::name);
+    if (keeps(!gone[node++] && !twinless)) smaller.devices.push_back(group);
+  }
+  std::erase_if(smaller.faults, [&](sim::Fault& fault) {
+    return !renumber(fault.nodes, numbers) || !renumber(fault.peers, numbers);
+  });
+  drop_loads_without_target(smaller);
+  return smaller;
+}
+
+Scenario with_told_loads(const Scenario& scenario, const std::vector<LoadEvent>& loads) {
+  Scenario told = scenario;
+  const std::size_t devices_begin = 1 + scenario.services.size();
+  for (DeviceGroup& group : told.devices) {
+    group.telemetry.every.reset();
+    group.telemetry.at.clear();
+  }
+  for (ServiceNode& service : told.services) {
+    service.commands.clear();
+    service.registry = RegistryLoad{};
+  }
+  for (const LoadEvent& event : loads) {
+    const auto node = static_cast<std::size_t>(event.node);
+    const sim::Duration at = event.at - sim::Instant{};
+    if (event.kind == LoadEvent::Kind::telemetry) {
+      told.devices[node - devices_begin].telemetry.at.push_back(at);
+      continue;
+    }
+    ServiceNode& service = told.services[node - 1];
+    if (event.kind == LoadEvent::Kind::command) {
+      const CommandLoad& drawn = scenario.services[node - 1].commands[event.load];
+      CommandLoad& one = service.commands.emplace_back();
+      one.at = {at};
+      one.to = event.device;
+      if (event.ttl) one.ttl = sim::Distribution::fixed(*event.ttl);
+      one.ack = drawn.ack;
+      one.properties = drawn.properties;
+      one.body = sim::Distribution::fixed(sim::Duration{static_cast<std::int64_t>(event.body)});
+      continue;
+    }
+    RegistryEvent& one = service.registry.at.emplace_back();
+    one.what = event.kind == LoadEvent::Kind::purge      ? RegistryWork::purge
+               : event.kind == LoadEvent::Kind::recreate ? RegistryWork::recreate
+                                                         : RegistryWork::disable;
+    one.device = event.device;
+    one.at = at;
+    one.disabled_for = event.disabled_for;
+  }
+  return told;
+}
+
+Scenario with_duration(const Scenario& scenario, sim::Duration duration) {
+  Scenario shorter = scenario;
+  shorter.duration = duration;
+  const sim::Instant heal = sim::Instant{} + duration;
+  std::erase_if(shorter.faults, [&](const sim::Fault& fault) { return fault.from >= heal; });
+  for (sim::Fault& fault : shorter.faults) fault.until = std::min(fault.until, heal);
+  const auto later = [&](sim::Duration at) { return at >= duration; };
+  for (DeviceGroup& group : shorter.devices) {
+    const bool drawn = group.telemetry.at.empty();
+    std::erase_if(group.telemetry.at, later);
+    if (group.telemetry.at.empty() && !drawn) group.telemetry.every.reset();
+  }
+  for (ServiceNode& service : shorter.services) {
+    std::erase_if(service.commands, [&](CommandLoad& load) {
+      const bool drawn = load.at.empty();
+      std::erase_if(load.at, later);
+      return load.at.empty() && !drawn;
+    });
+    std::erase_if(service.registry.at, [&](const RegistryEvent& event) { return later(event.at); });
+  }
+  return shorter;
+}
+
+namespace {
+
+// Every time of the scenario at which something is told to happen.
+template <class Visit>
+void each_time(Scenario& scenario, const Visit& visit) {
+  const auto instant = [&](sim::Instant& at) {
+    sim::Duration since = at - sim::Instant{};
+    visit(since);
+    at = sim::Instant{} + since;
+  };
+  for (sim::Fault& fault : scenario.faults) {
+    const bool ends = fault.until > fault.from;
+    instant(fault.from);
+    if (ends) instant(fault.until);
+  }
+  for (DeviceGroup& group : scenario.devices)
+    for (sim::Duration& at : group.telemetry.at) visit(at);
+  for (ServiceNode& service : scenario.services) {
+    for (CommandLoad& load : service.commands)
+      for (sim::Duration& at : load.at) visit(at);
+    for (RegistryEvent& event : service.registry.at) visit(event.at);
+  }
+}
+
+}  // namespace
+
+Scenario with_earlier_times(const Scenario& scenario, sim::Duration by) {
+  Scenario earlier = scenario;
+  each_time(earlier, [&](sim::Duration& at) { at = std::max(at - by, sim::Duration{1}); });
+  earlier.duration = std::max(scenario.duration - by, sim::Duration{2});
+  return earlier;
+}
+
+sim::Duration first_time(const Scenario& scenario) {
+  Scenario copy = scenario;
+  sim::Duration first = scenario.duration;
+  each_time(copy, [&](sim::Duration& at) { first = std::min(first, at); });
+  return first;
+}
+
+Size size_of(const Scenario& scenario) {
+  constexpr std::size_t endless = 1000;
+  Size size;
+  size.faults = scenario.faults.size() + scenario.nemeses.size() * endless;
+  for (const DeviceGroup& group : scenario.devices) {
+    size.devices += group.count;
+    size.messages += group.count * group.telemetry.burst *
+                     (group.telemetry.at.empty() ? (group.telemetry.every ? endless : 0)
+                                                 : group.telemetry.at.size());
+  }
+  for (const ServiceNode& service : scenario.services)
+    for (const CommandLoad& load : service.commands)
+      size.messages += load.burst * (load.at.empty() ? endless : load.at.size());
+  return size;
+}
+
+}  // namespace hubproof::tools::shrinking
