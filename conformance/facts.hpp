@@ -289,6 +289,7 @@ struct Command {
   std::uint32_t completes = 0;         // asked for
   std::uint32_t completes_refused = 0;
   std::uint32_t rejects = 0;
+  std::uint32_t rejects_refused = 0;
   std::uint32_t abandons = 0;
   std::uint32_t abandons_done = 0;
   std::uint32_t abandons_refused = 0;

@@ -308,6 +308,7 @@ void Facts::take_settling(const Event& event, Command* command) {
     if (event.what == What::abandon) ++command->abandons_done;
   } else if (event.phase == Phase::fail) {
     if (event.what == What::complete) ++command->completes_refused;
+    if (event.what == What::reject) ++command->rejects_refused;
     if (event.what == What::abandon && ++command->abandons_refused == command->abandons)
       command->abandoned_at = long_ago;
   }

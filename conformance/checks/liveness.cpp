@@ -35,6 +35,19 @@ bool QueuesEmpty::listens(const Facts& facts, std::uint32_t device, std::int64_t
   return hub.subscribed == Subscribed::yes;
 }
 
+// Can it have left the queue without anybody having been told? Its record, if it was to have one, is
+// not what is judged here: that is lost is for FBK-04 to say.
+bool QueuesEmpty::may_have_left(const Facts& facts, const Command& command) const {
+  if (command.acks > 0 || command.handed_at_qos0) return true;
+  const bool settled_in_the_dark =  // asked for, and no answer came
+      command.tokens_of_link > 0 && (command.completes > command.completes_refused ||
+                                     command.rejects > command.rejects_refused);
+  const std::uint32_t returns = facts.terms.count_every_return
+                                    ? command.hand_overs
+                                    : command.abandons - command.abandons_refused;
+  return settled_in_the_dark || returns >= facts.terms.max_delivery_count;  // [C2D-18]
+}
+
 void QueuesEmpty::saw(const Seen& seen) {
   const Facts& facts = seen.facts;
   if (facts.healed_at == never || facts.terms.settle_ns <= 0 || !facts.terms.hub_observed || !facts.hub_up) return;
@@ -51,7 +64,7 @@ void QueuesEmpty::saw(const Seen& seen) {
     facts.each_command(device, [&](const Command& command) {
       if (!command.accepted || command.murky) return;
       if (command.end != End::none || command.acked_live) return pass();
-      if (command.acks > 0 || command.handed_at_qos0 || facts.queues[device].purges_open > 0 ||
+      if (may_have_left(facts, command) || facts.queues[device].purges_open > 0 ||
           facts.queues[device].purge_murky || command.expiry == model::no_date ||
           facts.hub_clock.maybe_was_past(command.expiry, seen.event.at))
         return;

@@ -13,6 +13,7 @@ class QueuesEmpty : public Check {  // INV-23
 
  private:
   bool listens(const Facts& facts, std::uint32_t device, std::int64_t& since) const;
+  bool may_have_left(const Facts& facts, const Command& command) const;
 };
 
 class SendersEnd : public Check {  // INV-24

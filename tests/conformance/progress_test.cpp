@@ -136,6 +136,47 @@ TEST(QueuesEmpty, ADeviceThatHasJustComeBackIsOwedNothingYet) {
   EXPECT_NE(story.verdict("INV-23"), Verdict::fail);
 }
 
+// A message that came back as often as it may is no longer in the queue. From runs of locks-run-out
+// with a hub that loses records: nobody told of its end, and INV-23 took it for one that waits.
+TEST(QueuesEmpty, WhatMayHaveBeenDeadLetteredIsNotTakenForWaiting) {
+  const auto abandoned = [](std::uint32_t times, bool every_return) {
+    Story story;
+    story.history.terms.max_delivery_count = 3;
+    story.history.terms.count_every_return = every_return;
+    story.device_accepted(1, model::flag_link);
+    story.command_waits(1);
+    for (std::uint32_t i = 0; i < times; ++i) {
+      story.at(std::chrono::seconds{2 + i}).delivers(1, 10 + i, i);
+      story.settled(What::abandon, Phase::ok, 1, 10 + i);
+    }
+    story.at(20s).healed();
+    story.at(300s).finished();
+    return story.verdict("INV-23");
+  };
+  for (const bool every_return : {false, true}) {
+    EXPECT_NE(abandoned(3, every_return), Verdict::fail);
+    EXPECT_EQ(abandoned(2, every_return), Verdict::fail);
+  }
+}
+
+// Over the link a settling whose answer is lost may have been done. From seed 27 of hub-crash-loop.
+TEST(QueuesEmpty, WhatMayHaveBeenSettledIsNotTakenForWaiting) {
+  const auto settled = [](What how, Phase answer) {
+    Story story;
+    story.device_accepted(1, model::flag_link);
+    story.command_waits(1);
+    story.at(2s).delivers(1, 10);
+    story.settled(how, answer, 1, 10);
+    story.at(20s).healed();
+    story.at(300s).finished();
+    return story.verdict("INV-23");
+  };
+  for (const What how : {What::complete, What::reject}) {
+    EXPECT_NE(settled(how, Phase::info), Verdict::fail);
+    EXPECT_EQ(settled(how, Phase::fail), Verdict::fail);
+  }
+}
+
 // ---- INV-24
 
 TEST(SendersEnd, AnAnswerPasses) {
