@@ -18,8 +18,10 @@ class Alarms {
     Time due{};
     What what{};
     Duration pause{};  // since it last rang
+    // No two that differ are equal: which of equals a heap gives first is the library's own choice.
     bool operator>(const Alarm& other) const {
-      return due != other.due ? due > other.due : what > other.what;
+      if (due != other.due) return due > other.due;
+      return what != other.what ? what > other.what : pause > other.pause;
     }
   };
 
