@@ -21,7 +21,10 @@ std::string shown(const Document& value) {
     case Kind::text: break;
   }
   std::string text = value.text;
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
+  if (text.size() > 60) {
+    text.resize(57);
+    text += "...";
+  }
   return value.kind == Kind::number ? text : json_string(text);
 }
 
