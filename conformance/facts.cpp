@@ -477,8 +477,9 @@ void Facts::take_read(const Event& event, Telemetry* message) {
 
 void Facts::take_will_read(const Event& event) {
   HubEnd& end = hub_ends[number(event.device)];
-  if (event.sequence <= end.newest_will) return;  // read again
-  end.newest_will = event.sequence;
+  if (end.read_before(event)) return;
+  std::erase_if(end.newest_wills, [&](const auto& old) { return old.first == event.partition; });
+  end.newest_wills.emplace_back(event.partition, event.sequence);
   ++end.wills_read;
 }
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "conformance/flat_table.hpp"
@@ -230,7 +231,12 @@ struct alignas(64) HubEnd {
   std::uint32_t wills_owed = 0;        // the hub saw the unclean end and lived long enough after it
   std::uint32_t wills_possible = 0;
   std::uint32_t wills_read = 0;        // different events
-  std::uint64_t newest_will = 0;       // sequence
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> newest_wills;  // partition, sequence of the last
+  bool read_before(const model::Event& will) const {
+    return std::ranges::any_of(newest_wills, [&](const auto& newest) {
+      return newest.first == will.partition && will.sequence <= newest.second;
+    });
+  }
   std::int64_t will_ended_at = long_ago;     // of the last one owed
   std::vector<std::int64_t> recent_wills;    // ends that a crash may still undo
 };

@@ -94,7 +94,7 @@ void WillExactlyOnce::look(const Seen& seen) {
   const Facts& facts = seen.facts;
   if (event.what == What::read) {
     const HubEnd* end = hub_end(seen);
-    if ((event.flags & model::flag_will) == 0 || end == nullptr || event.sequence <= end->newest_will) return;
+    if ((event.flags & model::flag_will) == 0 || end == nullptr || end->read_before(event)) return;
     if (!facts.terms.hub_observed) return;
     if (end->wills_read >= end->wills_possible)
       return fail(seen, "a Will of " + device(seen) + " was read, number " +

@@ -138,6 +138,23 @@ TEST(WillExactlyOnce, AReplayIsNoSecondWill) {
   EXPECT_EQ(story.alarm(), "");
 }
 
+// Sequence numbers are those of a partition: that a device changes it is for INV-05 to say.
+TEST(WillExactlyOnce, OneInAnotherPartitionIsNotTakenForAReplay) {
+  Story story = with_will();
+  story.at(2s).hub_ends(1);
+  story.at(3s);
+  will(story, 1, 20);
+  story.at(4s).hub_accepts(2, model::flag_has_will);
+  story.at(5s).hub_ends(2);
+  story.at(6s);
+  will(story, 2, 1);
+  story.history.events.back().partition = 1;
+  story.at(7s).healed();
+  story.at(200s).finished();
+  EXPECT_EQ(story.verdict("INV-17"), Verdict::pass);
+  EXPECT_EQ(story.verdict("INV-05"), Verdict::fail);
+}
+
 TEST(WillExactlyOnce, AHubThatCrashesMayLeaveOneOrNone) {
   for (const bool left : {true, false}) {
     Story story = with_will();
