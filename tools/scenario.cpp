@@ -568,6 +568,8 @@ void scenario_fields(Fields& f, Scenario& scenario, Cast& cast, std::string_view
   f.list("devices", "groups of devices", scenario.devices, 1000, device_group);
   f.list("services", "back ends", scenario.services, 100, service);
   if (f.reading()) {
+    for (ServiceNode& node : scenario.services)  // a back end reads them all
+      node.settings.partitions = scenario.rules.hub.partitions;
     cast = checked_cast(scenario, [&](const std::string& where, std::string what) {
       f.problem(where, std::move(what));
     });

@@ -319,6 +319,13 @@ RC_GTEST_PROP(ScenarioReader, SurvivesAnyChangeOfAByte, ()) {
   for (const Problem& problem : read.problems) RC_ASSERT(!problem.what.empty());
 }
 
+TEST(ScenarioReader, ABackEndReadsAsManyPartitionsAsItsHubHas) {
+  const ReadScenario read = read_scenario(
+      R"({"duration": "1m", "settle": "1m", "hub": {"partitions": 7}, "services": [{}]})", "x.json");
+  ASSERT_TRUE(read.problems.empty());
+  EXPECT_EQ(read.scenario.services[0].settings.partitions, 7u);
+}
+
 // --- The schema and the documentation are in step with the reader. ---
 
 TEST(ScenarioSchema, IsWhatTheReaderReads) {
