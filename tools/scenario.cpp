@@ -538,6 +538,17 @@ std::string stem(std::string_view file) {
   return std::string{file.substr(0, file.rfind('.'))};
 }
 
+void exhaustive(Fields& f, ExhaustivePlan& plan) {
+  f.number("faults", "at most so many on one path", plan.faults, {0, 8});
+  f.nodes("connection_loss", "whose connections may be lost, with what is under way on them",
+          plan.connection_loss, Among::all);
+  f.nodes("silent_loss", "the same, but the hub does not hear of it", plan.silent_loss, Among::all);
+  f.nodes("crash", "who may crash", plan.crash, Among::all);
+  f.duration("restart_after", "who crashed starts again after it", plan.restart_after, {});
+  f.duration("begin", "choices begin then; what went before is connected and at rest", plan.begin, {});
+  f.flag("late", "time may pass to the next deadline though something is under way", plan.late);
+}
+
 }  // namespace
 
 // Faults name nodes, so the cast is known before them.
@@ -582,6 +593,10 @@ void scenario_fields(Fields& f, Scenario& scenario, Cast& cast, std::string_view
          [&](Fields& inner, sim::NemesisSpec& one) {
            nemesis(inner, one, scenario.duration, cast.names.size());
          });
+  f.optional("exhaustive", scenario.exhaustive, [&](ExhaustivePlan& inner) {
+    f.object("exhaustive", "for run --strategy exhaustive: every order, and every set of so many faults",
+             inner, ExhaustivePlan{}, exhaustive);
+  });
 }
 
 Cast cast_of(const Scenario& scenario) {

@@ -88,6 +88,18 @@ struct ServiceNode {
   std::optional<sim::PathSettings> path;
 };
 
+// What `run --strategy exhaustive` walks: every order of what may happen, and every set of so many of
+// these faults. Loads are played once each, without their times.
+struct ExhaustivePlan {
+  std::uint32_t faults = 1;                 // at most, on one path
+  std::vector<sim::NodeId> connection_loss; // whose connections may be lost
+  std::vector<sim::NodeId> silent_loss;     // the same, but the hub does not hear of it
+  std::vector<sim::NodeId> crash;           // who may crash, and start again
+  sim::Duration restart_after = std::chrono::milliseconds{500};
+  bool late = false;                        // time may pass though something is under way
+  sim::Duration begin{};                    // of the run: choices begin then
+};
+
 struct Scenario {
   std::string name;
   std::string file;                         // where it was read from
@@ -103,6 +115,7 @@ struct Scenario {
   std::vector<ServiceNode> services;
   std::vector<sim::Fault> faults;
   std::vector<sim::NemesisSpec> nemeses;
+  std::optional<ExhaustivePlan> exhaustive;
 };
 
 bool lasts(sim::FaultKind kind);            // or happens at one time only

@@ -13,6 +13,8 @@ int list_verb(const ListArguments& arguments);
 int serve_verb(const ServeArguments& arguments);
 int zoo_verb(const ZooArguments& arguments);
 
+int exhaustive_verb(const RunArguments& arguments);  // run --strategy exhaustive
+
 int exit_code(conformance::Verdict verdict);  // of a campaign or a history
 
 }  // namespace hubproof::tools
