@@ -331,7 +331,9 @@ void HistoryReader::line(std::string_view text) {
   if (object.is_discarded()) {
     Fault fault;
     json::sax_parse(text, &fault);
-    parts.problem("", "not JSON, column " + std::to_string(fault.column));
+    parts.problem("", fault.column > text.size()
+                          ? "the JSON ends too early; is the file complete?"
+                          : "not JSON, column " + std::to_string(fault.column));
   } else if (!object.is_object()) {
     parts.problem("", "expected an object, found " + shown(object));
   } else if (!open_) {

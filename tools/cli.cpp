@@ -1,6 +1,7 @@
 #include "tools/cli.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <thread>
@@ -78,6 +79,22 @@ CLI::App* verb(CLI::App& app, const char* name, const char* sentence, const std:
 }
 
 // Options that the contract knows and this version does not.
+// The first word that looks like an option of the verb and is none.
+std::optional<std::string> unknown_option(const CLI::App& verb, int argc, const char* const* argv) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : verb.get_options())
+    if (!option->get_group().empty())  // those for tests are hidden
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  const std::vector<std::string_view> known{names.begin(), names.end()};
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word{argv[i]};
+    const std::string_view name = word.substr(0, word.find('='));
+    if (name.starts_with("--") && name.size() > 2 && !std::ranges::count(known, name))
+      return "there is no option " + std::string{name} + did_you_mean(name, known);
+  }
+  return std::nullopt;
+}
+
 void refuse(CLI::App& app, const char* name, const char* metavar) {
   app.add_option_function<std::string>(name, [name](const std::string&) {
        throw CLI::ValidationError(name, later);
@@ -283,6 +300,8 @@ Command read_command_line(int argc, const char* const* argv) {
     if (argc > 1 && asked == &app && argv[1][0] != '-') {
       std::vector<std::string_view> known{"run", "replay", "shrink", "conform", "serve", "judge", "list"};
       what = "there is no verb \"" + std::string{argv[1]} + "\"" + did_you_mean(argv[1], known);
+    } else if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+      what = unknown_option(*asked, argc, argv).value_or(what);
     }
     std::fprintf(stderr, "%s: %s\nTry: %s --help\n", path.c_str(), what.c_str(), path.c_str());
     return Done{exit_usage};

@@ -39,6 +39,9 @@ bool QueuesEmpty::listens(const Facts& facts, std::uint32_t device, std::int64_t
 // not what is judged here: that is lost is for FBK-04 to say.
 bool QueuesEmpty::may_have_left(const Facts& facts, const Command& command) const {
   if (command.acks > 0 || command.handed_at_qos0) return true;
+  const std::uint32_t registered = facts.queues[command.device].generation;
+  if (command.generation != 0 && registered != 0 && command.generation != registered)
+    return true;  // it went with a registration that is gone [C2D-36]
   const bool settled_in_the_dark =  // asked for, and no answer came
       command.tokens_of_link > 0 && (command.completes > command.completes_refused ||
                                      command.rejects > command.rejects_refused);

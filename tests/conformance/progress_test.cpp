@@ -159,6 +159,30 @@ TEST(QueuesEmpty, WhatMayHaveBeenDeadLetteredIsNotTakenForWaiting) {
   }
 }
 
+// A send that overlapped a deletion was stored before it, as its generation says: the queue of the
+// new registration does not owe it. From seed 30 of recreated-devices.
+TEST(QueuesEmpty, WhatWasSentToADeletedRegistrationIsNotTakenForWaiting) {
+  Story story;
+  story.registry(What::create_device, Phase::ok, 7);
+  story.device_accepted(1, model::flag_link);
+  story.at(1s).command_waits(2);
+  story.at(2s).delivers(2, 10);
+  story.settled(What::complete, Phase::ok, 2, 10);
+  story.at(3s).asks(1);
+  story.registry(What::delete_device, Phase::invoke);
+  story.at(4s).accepted(1).generation = 7;
+  story.registry(What::delete_device, Phase::ok);
+  story.registry(What::create_device, Phase::invoke);
+  story.at(5s).registry(What::create_device, Phase::ok, 8);
+  story.device_accepted(2, model::flag_link);
+  story.command_waits(3);
+  story.at(6s).delivers(3, 11);
+  story.settled(What::complete, Phase::ok, 3, 11);
+  story.at(20s).healed();
+  story.at(300s).finished();
+  EXPECT_NE(story.verdict("INV-23"), Verdict::fail);
+}
+
 // Over the link a settling whose answer is lost may have been done. From seed 27 of hub-crash-loop.
 TEST(QueuesEmpty, WhatMayHaveBeenSettledIsNotTakenForWaiting) {
   const auto settled = [](What how, Phase answer) {

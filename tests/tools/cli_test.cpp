@@ -1,7 +1,9 @@
 // The command line as scripts use it: outputs, exit codes, and that nothing around it matters.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -114,7 +116,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Usage{{}, "subcommand"},
         Usage{{"rnu"}, "hubproof: there is no verb \"rnu\"; did you mean \"run\"?"},
-        Usage{{"run", "--sedes", "3"}, "--sedes"},
+        Usage{{"run", "--sedes", "3"}, "hubproof run: there is no option --sedes; did you mean \"--seeds\"?"},
         Usage{{"run", "--seeds", "0"}, "hubproof run: --seeds: no seeds at all"},
         Usage{{"run", "--seeds", "x"}, "--seeds: expected N or A..B, found \"x\""},
         Usage{{"run", "--seeds", "9..3"}, "--seeds: the first seed is above the last in \"9..3\""},
@@ -192,6 +194,19 @@ TEST(CommandLine, AnOutputThatCannotBeWrittenExits73) {
   EXPECT_EQ(program({"run", file, "--seed", "1", "--out", "/proc/nowhere"}).code, 73);
   EXPECT_EQ(program({"replay", file, "--seed", "1", "--history", "/nowhere/h"}).code, 73);
   EXPECT_EQ(program({"replay", file, "--seed", "1", "--trace", "/dev/full"}).code, 73);
+}
+
+TEST(CommandLine, AFullDiskUnderStandardOutputExits73) {
+  const std::string of_small = " '" + small_file() + "' --seed 1";
+  for (const std::string& words : {std::string{"list faults"}, "replay" + of_small, "run" + of_small}) {
+    const fs::path said = scratch("said");
+    const std::string command =
+        "'" + program_file() + "' " + words + " > /dev/full 2> '" + said.string() + "'";
+    const int status = std::system(command.c_str());
+    EXPECT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 73) << words;
+    EXPECT_THAT(file_text(said), HasSubstr("cannot write standard output: No space left on device"));
+  }
 }
 
 TEST(CommandLine, ReportsGoIntoAFolderToo) {
