@@ -56,5 +56,37 @@ TEST(Trace, ARecordReadsAsALine) {
   EXPECT_EQ(describe(pair.world.trace(), record).substr(0, 28), "0.000000000s #1 hub started ");
 }
 
+TEST(Trace, EachKindOfTheSimulatorHasANameOfItsOwn) {
+  std::set<std::string_view> names;
+  std::size_t named = 0;
+  for (std::uint16_t number = 0; number < static_cast<std::uint16_t>(Kind::program0); ++number) {
+    const std::string_view of = name(Kind{number});
+    if (of.empty()) continue;
+    ++named;
+    EXPECT_TRUE(names.insert(of).second) << of;
+  }
+  EXPECT_EQ(named, 52U);
+  EXPECT_EQ(name(Kind::bit_rotted), "bit rotted");
+  EXPECT_EQ(name(Kind::program0), "");
+}
+
+TEST(Trace, ARecordAsTextSaysWhenWhoAndWhat) {
+  struct Text : TraceSink {
+    const Trace* trace = nullptr;
+    std::vector<std::string> lines;
+    void saw(const Record& record) override { lines.push_back(describe(*trace, record)); }
+  } text;
+  Pair pair;
+  text.trace = &pair.world.trace();
+  pair.world.trace().sink(&text);
+  pair.world.run_until(at(1500ms));
+  pair.world.trace().note(pair.hub.id, Kind::bit_rotted, 0x2a, 7, pattern(3));
+  pair.world.trace().note(NodeId{999}, Kind::program0);
+  ASSERT_EQ(text.lines.size(), 2U);
+  EXPECT_NE(text.lines[0].find("1.500000000s #"), std::string::npos) << text.lines[0];
+  EXPECT_NE(text.lines[0].find(" hub bit rotted 2a 7, 3 bytes, "), std::string::npos) << text.lines[0];
+  EXPECT_NE(text.lines[1].find(" world note 256 0 0, 0 bytes, "), std::string::npos) << text.lines[1];
+}
+
 }  // namespace
 }  // namespace hubproof::sim::test
