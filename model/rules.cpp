@@ -23,7 +23,6 @@ Rules plain_mqtt() {
   rules.hub.filter_limit = 65'535;        // the standard has no limit
   rules.hub.keep_alive_cap = 876'000h;    // nor a cap: a hundred years stand for never
   rules.hub.resend_while_connected = false;  // resends are for reconnects [mqtt311:4.4.0-1]
-  rules.hub.mqtt_presub_messages = PresubMessages::after_subscribe;
   return rules;
 }
 

@@ -40,12 +40,7 @@ class Campaign {
     const std::uint64_t scenarios = plan_.scenarios->size();
     units_ = seeds > ~std::uint64_t{0} / scenarios ? ~std::uint64_t{0} : seeds * scenarios;
     if (seeds == 0) units_ = ~std::uint64_t{0};
-    for (const Scenario& scenario : *plan_.scenarios) {
-      ScenarioResult& one = result_.scenarios.emplace_back();
-      one.name = scenario.name;
-      one.file = scenario.file;
-      one.clauses.resize(all_checks().size());
-    }
+    for (const Scenario& scenario : *plan_.scenarios) result_.scenarios.push_back(result_for(scenario));
     result_.first_seed = options_.first_seed;
     result_.last_seed = options_.last_seed;
   }
@@ -207,38 +202,11 @@ class Campaign {
     }
   }
 
-  // True if a MUST or LIMIT clause failed.
   bool take(const Worker::Unit& done, const RunRecord& record) {
-    ScenarioResult& scenario = result_.scenarios[done.scenario];
-    ++scenario.runs;
-    scenario.digest = model::mix(scenario.digest ^ record.digest) + scenario.runs;
     result_.last_digest = record.digest;
-    scenario.events += record.events;
-    scenario.messages += record.messages;
-    scenario.simulated += record.simulated;
-    scenario.cpu += record.cpu;
     if (record.output_failed) result_.output_failed = true;
-    bool failed = false;
-    for (std::size_t check = 0; check < own_checks(); ++check)
-      scenario.clauses[check].add(check < record.verdicts.size() ? record.verdicts[check]
-                                                                 : Verdict::not_exercised);
-    for (const RunRecord::Failure& failure : record.failures) {
-      scenario.failures.push_back({done.seed, failure.check, failure.at, failure.event, failure.what,
-                                   failure.signature, record.events, {}});
-      failed = failed || all_checks()[failure.check].level != Level::should;
-    }
-    for (std::size_t fall = 1; fall <= 3; ++fall) {
-      const bool so = record.downfall == static_cast<Downfall>(fall);
-      const std::size_t check = own_checks() + fall - 1;
-      scenario.clauses[check].add(so ? Verdict::fail : Verdict::pass);
-      if (so)
-        scenario.failures.push_back({done.seed, check, 0, std::nullopt, record.how,
-                                     signature_of(all_checks()[check].id, conformance::no_witness,
-                                                  record.how, (*plan_.scenarios)[done.scenario]),
-                                     0, {}});
-      failed = failed || so;
-    }
-    return failed;
+    if (options_.on_run) options_.on_run(done.number, record);
+    return result_.scenarios[done.scenario].add((*plan_.scenarios)[done.scenario], done.seed, record);
   }
 
   void tell_progress(bool last) {
@@ -320,6 +288,44 @@ std::vector<ClauseCounts> CampaignResult::clauses() const {
   for (const ScenarioResult& scenario : scenarios)
     for (std::size_t check = 0; check < sum.size(); ++check) sum[check] += scenario.clauses[check];
   return sum;
+}
+
+ScenarioResult result_for(const Scenario& scenario) {
+  ScenarioResult result;
+  result.name = scenario.name;
+  result.file = scenario.file;
+  result.clauses.resize(all_checks().size());
+  return result;
+}
+
+bool ScenarioResult::add(const Scenario& scenario, std::uint64_t seed, const RunRecord& record) {
+  ++runs;
+  digest = model::mix(digest ^ record.digest) + runs;
+  events += record.events;
+  messages += record.messages;
+  simulated += record.simulated;
+  cpu += record.cpu;
+  fault_kinds |= record.fault_kinds;
+  bool failed = false;
+  for (std::size_t check = 0; check < own_checks(); ++check)
+    clauses[check].add(check < record.verdicts.size() ? record.verdicts[check] : Verdict::not_exercised);
+  for (const RunRecord::Failure& failure : record.failures) {
+    failures.push_back({seed, failure.check, failure.at, failure.event, failure.what, failure.signature,
+                        record.events, {}});
+    failed = failed || all_checks()[failure.check].level != Level::should;
+  }
+  for (std::size_t fall = 1; fall <= 3; ++fall) {
+    const bool so = record.downfall == static_cast<Downfall>(fall);
+    const std::size_t check = own_checks() + fall - 1;
+    clauses[check].add(so ? Verdict::fail : Verdict::pass);
+    if (so)
+      failures.push_back({seed, check, 0, std::nullopt, record.how,
+                          signature_of(all_checks()[check].id, conformance::no_witness, record.how, scenario),
+                          0, {}});
+    failed = failed || so;
+  }
+  if (failed) ++failing_runs;
+  return failed;
 }
 
 std::vector<FailureGroup> groups_of(const CampaignResult& result) {

@@ -54,7 +54,13 @@ struct ScenarioResult {
   std::int64_t cpu = 0;                    // ns
   std::vector<ClauseCounts> clauses;       // by check
   std::vector<Failure> failures;           // in the order of seeds
+  std::uint64_t failing_runs = 0;          // in which a MUST or LIMIT clause failed
+  std::uint64_t fault_kinds = 0;           // bit n: a fault of FaultKind n began in some run
+
+  // True if a MUST or LIMIT clause failed.
+  bool add(const Scenario& scenario, std::uint64_t seed, const RunRecord& record);
 };
+ScenarioResult result_for(const Scenario& scenario);  // of no run yet
 
 // The verdict of MUST and LIMIT clauses together.
 conformance::Verdict verdict_of(const std::vector<ClauseCounts>& clauses);
@@ -95,6 +101,7 @@ struct CampaignOptions {
   bool verify = false;                     // every run twice, in two processes
   std::chrono::nanoseconds cpu_limit = std::chrono::minutes{2};  // of one run
   std::function<void(const Progress&)> progress;       // about five times a second
+  std::function<void(std::uint64_t number, const RunRecord& record)> on_run;  // in the order of runs
   std::function<bool()> interrupted;
 };
 

@@ -150,11 +150,22 @@ void run_options(CLI::App& app, RunArguments& run, std::pair<std::uint64_t, std:
                "begin no run after this time; without seeds, run as many as fit", read_time);
   profile_option(app, run.profile, "what the hub promises, whatever the scenario says");
   mutant_option(app, run.mutant, "a wrong hub or device (see: hubproof list mutants)");
+  value_option(app, "--strategy", run.strategy, "random|swarm|pct|guided|exhaustive",
+               "how runs differ from each other (default: random)",
+               [](const std::string& text, Strategy& strategy) {
+                 const auto found = std::ranges::find(strategy_names, text);
+                 if (found == strategy_names.end())
+                   return "there is no strategy \"" + text + "\"; there are random, swarm, pct, guided and exhaustive";
+                 strategy = static_cast<Strategy>(found - strategy_names.begin());
+                 return std::string{};
+               });
   app.add_flag("--first", run.first, "stop at the first failure");
   app.add_flag("--verify", run.verify, "run each seed twice, in two processes, and compare");
   app.add_option("--out", run.out, "write the result there too, in every format")->type_name("DIR");
   format_option(app, run.format, true);
   app.final_callback([&run, &endless, range, one] {
+    if (run.verify && run.strategy == Strategy::guided)
+      throw CLI::ValidationError("--verify", "a guided search learns from its runs; verify a bundle's scenario instead");
     endless = run.budget && range->count() == 0 && one->count() == 0;
   });
 

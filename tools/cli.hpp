@@ -10,6 +10,7 @@
 
 #include "sim/time.hpp"
 #include "tools/render/render.hpp"
+#include "tools/search/strategy.hpp"
 
 namespace hubproof::tools {
 
@@ -33,6 +34,7 @@ struct RunArguments {
   unsigned jobs = 1;
   std::string profile;
   std::string mutant;
+  Strategy strategy = Strategy::random;
   bool first = false;
   bool verify = false;
   std::string out;

@@ -59,6 +59,8 @@ class Play {
     result.simulated = world_.now() - sim::Instant{};
     result.report = judge_->finish();
     result.loads = std::move(loads_);
+    for (const sim::Fault& fault : world_.nemesis().faults())
+      if (fault.from < world_.now()) result.fault_kinds |= std::uint64_t{1} << static_cast<unsigned>(fault.kind);
     if (options_.keep_choices) result.choices = world_.choices().log();
     return result;
   }

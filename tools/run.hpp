@@ -39,6 +39,7 @@ struct RunResult {
   std::uint64_t events = 0;                            // of the scheduler
   sim::Duration simulated{};
   conformance::Report report;
+  std::uint64_t fault_kinds = 0;                       // bit n: a fault of FaultKind n began
   std::vector<sim::Choice> choices;                    // every decision, in order, when asked for
   std::vector<LoadEvent> loads;                        // what applications did, when asked for
 };

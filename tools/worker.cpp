@@ -23,6 +23,7 @@
 #include "conformance/check.hpp"
 #include "model/bytes.hpp"
 #include "sim/ensure.hpp"
+#include "tools/search/state_coverage.hpp"
 #include "tools/signature.hpp"
 
 namespace hubproof::tools {
@@ -101,6 +102,9 @@ void write_record(model::Bytes& out, std::int64_t cpu_of_process, const RunRecor
     writer.bytes32(model::view(failure.what));
     writer.bytes32(model::view(failure.signature));
   }
+  writer.u64(record.fault_kinds);
+  writer.u32(static_cast<std::uint32_t>(record.reached.size()));
+  for (const std::uint32_t feature : record.reached) writer.u32(feature);
   writer.patch_u32(0, static_cast<std::uint32_t>(out.size() - 4));
 }
 
@@ -130,6 +134,9 @@ RunRecord read_record(model::View bytes, std::int64_t& cpu_of_process) {
     failure.what = model::text(reader.bytes32());
     failure.signature = model::text(reader.bytes32());
   }
+  record.fault_kinds = reader.u64();
+  record.reached.resize(reader.u32());
+  for (std::uint32_t& feature : record.reached) feature = reader.u32();
   return record;
 }
 
@@ -153,17 +160,25 @@ void have_accident(const Accidents& accidents, std::uint64_t seed) {
 }
 
 RunRecord run_one(const WorkerPlan& plan, const Worker::Unit& unit) {
-  const Scenario& scenario = (*plan.scenarios)[unit.scenario];
-  current_line = reproduce_line(scenario, unit.seed, plan.command);
+  const Scenario& base = (*plan.scenarios)[unit.scenario];
+  current_line = reproduce_line(base, unit.seed, plan.command);
   RunRecord record;
   const std::int64_t begun = clock_time(CLOCK_PROCESS_CPUTIME_ID);
   try {
     have_accident(plan.accidents, unit.seed);
+    std::optional<Variation> varied;
+    if (plan.vary) varied = plan.vary(unit.number, unit.scenario, unit.seed);
+    const Scenario& scenario = varied ? varied->scenario : base;
     RunOptions options;
-    options.seed = unit.seed;
+    options.seed = varied ? varied->seed : unit.seed;
     options.mutant = plan.mutant;
     options.until = plan.until;
-    options.steering = plan.steering;
+    options.steering = varied ? varied->steering : plan.steering;
+    std::optional<StateCoverage> coverage;
+    if (plan.coverage) {
+      options.on_header = [&](const model::History& header) { coverage.emplace(header); };
+      options.on_event = [&](const model::History&, const model::Event& event) { coverage->saw(event); };
+    }
     options.deliberate_nondeterminism = plan.accidents.nondeterminism;
     Observer* observer = plan.observe ? plan.observe() : nullptr;
     if (observer != nullptr) observer->attach(options);
@@ -173,6 +188,8 @@ RunRecord run_one(const WorkerPlan& plan, const Worker::Unit& unit) {
     record.events = result.events;
     record.simulated = result.simulated.count();
     record.messages = result.report.messages;
+    record.fault_kinds = result.fault_kinds;
+    if (coverage) record.reached = coverage->reached();
     for (const conformance::Judged& judged : result.report.checks) {
       if (judged.finding.verdict == conformance::Verdict::fail)
         record.failures.push_back({static_cast<std::uint16_t>(record.verdicts.size()),

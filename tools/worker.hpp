@@ -12,6 +12,7 @@
 
 #include "conformance/judge.hpp"
 #include "tools/run.hpp"
+#include "tools/variation.hpp"
 
 namespace hubproof::tools {
 
@@ -36,6 +37,8 @@ struct RunRecord {
   conformance::MessageCounts messages;
   std::vector<conformance::Verdict> verdicts;  // by check
   std::vector<Failure> failures;
+  std::uint64_t fault_kinds = 0;           // bit n: a fault of FaultKind n began
+  std::vector<std::uint32_t> reached;      // features (search/state_coverage.hpp), when asked for
   bool output_failed = false;              // what was to be written on the way could not be
 };
 
@@ -59,6 +62,8 @@ struct WorkerPlan {
   std::optional<sim::Duration> until;
   Steering steering;                       // of every run
   std::string command;                     // options of the command that started it, for reproduction
+  std::function<Variation(std::uint64_t number, std::uint32_t scenario, std::uint64_t seed)> vary;  // null: as it is
+  bool coverage = false;                   // RunRecord::reached
   std::function<Observer*()> observe;      // null: nobody looks; called in the worker
   Accidents accidents;
   bool unlike = false;                     // addresses differ from those of its siblings (--verify)

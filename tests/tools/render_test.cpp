@@ -100,7 +100,7 @@ TEST(JsonReport, IsTheDocumentOfTheContract) {
     for (const auto& [key, value] : of.members) names.push_back(key);
     return names;
   };
-  EXPECT_THAT(keys(document), testing::ElementsAre("hubproof", "seeds", "verdict", "scenarios", "findings"));
+  EXPECT_THAT(keys(document), testing::ElementsAre("hubproof", "seeds", "verdict", "scenarios", "findings", "risk"));
   EXPECT_EQ(document.find("seeds")->text, "3..12");
   EXPECT_EQ(document.find("verdict")->text, "fail");
   const Document& loud = document.find("scenarios")->items.at(1);

@@ -2,6 +2,7 @@
 #include "tools/document.hpp"
 #include "tools/render/render.hpp"
 #include "tools/replayed.hpp"
+#include "tools/risk.hpp"
 
 namespace hubproof::tools {
 namespace {
@@ -72,6 +73,21 @@ Document findings(const CampaignResult& result) {
   return list;
 }
 
+Document names(const std::vector<std::string>& all) {
+  Document list = Document::list();
+  for (const std::string& name : all) list.items.push_back(text(name));
+  return list;
+}
+
+Document risk(const Risk& risk) {
+  return object({{"runs", number(risk.runs)},
+                 {"failing", number(risk.failing)},
+                 {"at_most_per_million", number(risk.at_most_per_million)},
+                 {"confidence", Document::number("0.95")},
+                 {"never_exercised", names(risk.never_exercised)},
+                 {"faults_never_seen", names(risk.faults_never_seen)}});
+}
+
 }  // namespace
 
 std::string render_json(const CampaignResult& result, bool machine,
@@ -95,7 +111,8 @@ std::string render_json(const CampaignResult& result, bool machine,
                                              std::to_string(result.last_seed))},
                               {"verdict", text(conformance::verdict_text(result.verdict()))},
                               {"scenarios", std::move(scenarios)},
-                              {"findings", findings(result)}});
+                              {"findings", findings(result)},
+                              {"risk", risk(risk_of(result))}});
   if (bundle)
     document.members.emplace_back("bundle", object({{"clause", text(bundle->clause)},
                                                     {"signature", text(bundle->signature)},

@@ -20,6 +20,7 @@ struct Rendering {
   bool history = false;      // it is a history that was judged: no runs, no seeds
   bool colour = false;
   std::string command;       // options that a reproduce line needs besides the seed
+  bool by_bundle = false;    // only a bundle reproduces: the seed is the number of a run in a search
 };
 
 std::string render_text(const CampaignResult& result, const Rendering& how);

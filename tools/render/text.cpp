@@ -1,6 +1,7 @@
 // A campaign's result for people: scenarios, clauses, failures, and the verdict in the last line.
 #include "tools/render/render.hpp"
 #include "tools/render/table.hpp"
+#include "tools/risk.hpp"
 
 namespace hubproof::tools {
 namespace {
@@ -80,7 +81,7 @@ std::string failure_text(const ScenarioResult& scenario, const Failure& failure,
   if (failure.event)
     text += "    t=" + seconds_text(failure.at) + "s  event " + std::to_string(*failure.event);
   text += "\n      " + failure.what + "\n";
-  if (how.machine) {
+  if (how.machine && !how.by_bundle) {
     Scenario named;
     named.name = scenario.name;
     named.file = scenario.file;
@@ -96,7 +97,10 @@ std::string failures_text(const CampaignResult& result, const Rendering& how) {
     const ScenarioResult& scenario = result.scenarios[group.scenario];
     const Failure& failure = scenario.failures[group.failure];
     text += "\n" + failure_text(scenario, failure, how);
-    if (how.machine && !failure.bundle.empty()) text += "      bundle: " + failure.bundle + "\n";
+    if (how.machine && how.by_bundle && !failure.bundle.empty())
+      text += "      reproduce: hubproof replay " + failure.bundle + "\n";
+    else if (how.machine && !failure.bundle.empty())
+      text += "      bundle: " + failure.bundle + "\n";
     if (group.runs > 1) text += "      and so in " + count_text(group.runs - 1) + " more runs\n";
   }
   return text;
@@ -146,7 +150,8 @@ std::string render_text(const CampaignResult& result, const Rendering& how) {
   const std::string head = how.history ? messages_line(result.scenarios.front())
                                        : scenario_table(result, how.machine);
   return head + "\n" + clause_table(result.clauses()) +
-         failures_text(result, how) + "\n" + last_line(result, how);
+         failures_text(result, how) + "\n" +
+         (how.machine && !how.history ? risk_text(risk_of(result)) : std::string{}) + last_line(result, how);
 }
 
 }  // namespace hubproof::tools

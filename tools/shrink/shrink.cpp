@@ -16,6 +16,12 @@ using namespace std::chrono_literals;
 using namespace shrinking;
 using Clock = std::chrono::steady_clock;
 
+// What is owed within `settle`: a shorter one would make a failure of what was only not yet done.
+bool liveness(const std::string& signature) {
+  const std::string clause = clause_of(signature);
+  return clause == "INV-23" || clause == "INV-24";
+}
+
 bool run_clause(const std::string& signature) { return signature.starts_with("RUN-"); }
 
 class Shrinker {
@@ -211,7 +217,7 @@ class Shrinker {
       return with_duration(scenario(), shorter);
     });
     halves([&](int part) -> std::optional<Scenario> {
-      if (scenario().settle <= 2s) return std::nullopt;
+      if (scenario().settle <= 2s || liveness(options_.signature)) return std::nullopt;
       Scenario shorter = scenario();
       shorter.settle = part == 2 ? shorter.settle / 2 : shorter.settle / 4 * 3;
       return shorter;
@@ -278,7 +284,9 @@ class Shrinker {
   // Figures back to their defaults, and round ones for the rest.
   void simplify() {
     for (std::size_t at = 0; !trials_.over();) {
-      const std::vector<Scenario> simpler = simpler_scenarios(scenario());
+      std::vector<Scenario> simpler = simpler_scenarios(scenario());
+      if (liveness(options_.signature))
+        std::erase_if(simpler, [&](const Scenario& one) { return one.settle < scenario().settle; });
       if (at >= simpler.size()) return;
       const auto found =
           adopt_scenario(simpler.size() - at, [&](std::size_t k) { return simpler[at + k]; });

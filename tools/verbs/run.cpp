@@ -7,6 +7,7 @@
 #include "tools/find_scenarios.hpp"
 #include "tools/output.hpp"
 #include "tools/save_bundles.hpp"
+#include "tools/search/guided.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace hubproof::tools {
@@ -67,6 +68,13 @@ int run_verb(const RunArguments& arguments) {
   if (!arguments.profile.empty()) plan.command += " --profile " + arguments.profile;
   if (!arguments.mutant.empty()) plan.command += " --mutant " + arguments.mutant;
 
+  if (arguments.strategy == Strategy::swarm || arguments.strategy == Strategy::pct) {
+    plan.command += " --strategy " + std::string{name(arguments.strategy)};
+    plan.vary = [&](std::uint64_t, std::uint32_t scenario, std::uint64_t seed) {
+      return vary(arguments.strategy, found.scenarios[scenario], seed);
+    };
+  }
+
   ProgressLine line;
   const Interruption interruption;
   CampaignOptions options;
@@ -79,18 +87,27 @@ int run_verb(const RunArguments& arguments) {
   if (arguments.cpu_limit) options.cpu_limit = *arguments.cpu_limit;
   options.progress = [&line](const Progress& progress) { line.show(progress); };
   options.interrupted = Interruption::asked;
-  CampaignResult result = campaign(plan, options);
+  GuidedResult guided;
+  CampaignResult result;
+  if (arguments.strategy == Strategy::guided) {
+    guided = guided_campaign(plan, options);
+    result = std::move(guided.campaign);
+  } else {
+    result = campaign(plan, options);
+  }
   line.clear();
   const SavedBundles saved = save_bundles(
       result, arguments.out.empty() ? default_bundles : arguments.out + "/failures", plan.mutant,
-      [&found](std::size_t scenario, std::uint64_t seed) {
-        return Variation{found.scenarios[scenario], seed, {}};
+      [&](std::size_t scenario, std::uint64_t seed) {
+        if (arguments.strategy == Strategy::guided) return guided.failing.at({scenario, seed});
+        return vary(arguments.strategy, found.scenarios[scenario], seed);
       });
   if (!saved.wrong.empty()) std::fprintf(stderr, "hubproof run: %s\n", saved.wrong.c_str());
 
   Rendering how;
   how.colour = colour_wanted();
   how.command = plan.command;
+  how.by_bundle = arguments.strategy == Strategy::guided;
   bool written = print(render(result, arguments.format, how));
   if (!arguments.out.empty())
     written = write_all(arguments.out, result, how) && saved.wrong.empty() && written;

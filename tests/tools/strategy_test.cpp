@@ -1,0 +1,194 @@
+// Search strategies: what they vary, that they repeat, and that they come to the same with any number of
+// workers.
+#include "tools/search/strategy.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "model/mutants/mutant.hpp"
+#include "tests/tools/program.hpp"
+#include "tools/document.hpp"
+#include "tools/find_scenarios.hpp"
+#include "tools/risk.hpp"
+#include "tools/run.hpp"
+#include "tools/search/guide.hpp"
+#include "tools/search/guided.hpp"
+#include "tools/search/state_coverage.hpp"
+#include "tools/spell_out.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+const Scenario& busy() {
+  static const Scenario scenario =
+      find_scenarios({(fs::path{tests::source_dir()} / "scenarios/smoke/everything-at-once.json").string()}, "")
+          .scenarios.at(0);
+  return scenario;
+}
+
+std::set<sim::FaultKind> kinds_of(const Scenario& scenario, std::uint64_t seed) {
+  std::set<sim::FaultKind> kinds;
+  for (const sim::Fault& fault : spell_out_faults(scenario, seed).faults) kinds.insert(fault.kind);
+  return kinds;
+}
+
+class PureStrategy : public testing::TestWithParam<Strategy> {};
+
+TEST_P(PureStrategy, IsAFunctionOfScenarioAndSeedAndGivesWellFormedScenarios) {
+  std::set<std::string> different;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const Variation one = vary(GetParam(), busy(), seed);
+    const std::string text = write_scenario(one.scenario);
+    EXPECT_EQ(text, write_scenario(vary(GetParam(), busy(), seed).scenario));
+    const ReadScenario read = read_scenario(write_scenario(spell_out_faults(one.scenario, one.seed)), "x");
+    EXPECT_TRUE(read.problems.empty()) << problems_text("x", read.problems);
+    different.insert(text);
+  }
+  EXPECT_EQ(different.size() > 1, GetParam() != Strategy::random);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PureStrategy, testing::Values(Strategy::random, Strategy::swarm, Strategy::pct),
+                         [](const auto& one) { return std::string{name(one.param)}; });
+
+TEST(Swarm, LeavesKindsOfFaultsOut) {
+  std::map<sim::FaultKind, int> with;
+  for (std::uint64_t seed = 0; seed < 40; ++seed)
+    for (const sim::FaultKind kind : kinds_of(vary(Strategy::swarm, busy(), seed).scenario, seed)) ++with[kind];
+  EXPECT_GT(with.size(), 12U);
+  for (const auto& [kind, count] : with) EXPECT_LT(count, 34) << sim::name(kind);
+}
+
+// Of all faults but slow links, how many begin within a second of the one before.
+double share_of_close_ones(Strategy strategy) {
+  double close = 0, all = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const Variation varied = vary(strategy, busy(), seed);
+    std::vector<sim::Instant> begins;
+    for (const sim::Fault& fault : spell_out_faults(varied.scenario, seed).faults)
+      if (fault.kind != sim::FaultKind::delay) begins.push_back(fault.from);
+    std::ranges::sort(begins);
+    for (std::size_t at = 1; at < begins.size(); ++at, ++all)
+      if (begins[at] - begins[at - 1] < std::chrono::seconds{1}) ++close;
+  }
+  return close / all;
+}
+
+TEST(Pct, GathersFaultsAroundChangePoints) {
+  EXPECT_GT(share_of_close_ones(Strategy::pct), 1.2 * share_of_close_ones(Strategy::random));
+}
+
+TEST(Pct, SlowsLinksFromChangePointToChangePoint) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const Scenario staged = vary(Strategy::pct, busy(), seed).scenario;
+    EXPECT_TRUE(std::ranges::any_of(staged.faults, [](const sim::Fault& fault) {
+      return fault.kind == sim::FaultKind::delay && fault.duration.kind == sim::Distribution::Kind::fixed;
+    }));
+  }
+}
+
+TEST(StateCoverage, ReachesMoreWithFaultsAndTheSameEachTime) {
+  const auto reached = [](const Scenario& scenario) {
+    std::optional<StateCoverage> coverage;
+    RunOptions options;
+    options.seed = 3;
+    options.on_header = [&](const model::History& header) { coverage.emplace(header); };
+    options.on_event = [&](const model::History&, const model::Event& event) { coverage->saw(event); };
+    run(scenario, options);
+    return coverage->reached();
+  };
+  const auto with = reached(busy());
+  EXPECT_EQ(with, reached(busy()));
+  EXPECT_TRUE(std::ranges::is_sorted(with));
+  Scenario quiet = busy();
+  quiet.nemeses.clear();
+  EXPECT_GT(with.size(), reached(quiet).size() * 2);
+}
+
+TEST(Guide, KeepsWhatIsNewAndOnlyThat) {
+  Guide guide{busy(), 1};
+  const Variation first = guide.propose();
+  guide.learn(first, {1, 2, 3}, 100);
+  guide.learn(guide.propose(), {1, 2, 3}, 100);
+  EXPECT_EQ(guide.kept(), 1U);
+  guide.learn(guide.propose(), {2, 9}, 100);
+  EXPECT_EQ(guide.kept(), 2U);
+  EXPECT_EQ(guide.reached(), 4U);
+  for (int i = 0; i < 200; ++i) {
+    const Variation one = guide.propose();
+    const ReadScenario read = read_scenario(write_scenario(one.scenario), "x");
+    ASSERT_TRUE(read.problems.empty()) << problems_text("x", read.problems);
+    guide.learn(one, {static_cast<std::uint32_t>(10 + i)}, 100);
+  }
+}
+
+TEST(Guided, ComesToTheSameWithOneWorkerAndWithThree) {
+  const std::vector<Scenario> scenarios{busy()};
+  const auto search = [&](unsigned jobs) {
+    WorkerPlan plan;
+    plan.scenarios = &scenarios;
+    plan.mutant = model::find_mutant("stuck-after-heal");
+    CampaignOptions options;
+    options.last_seed = 39;
+    options.jobs = jobs;
+    return guided_campaign(plan, options);
+  };
+  const GuidedResult one = search(1);
+  const GuidedResult three = search(3);
+  EXPECT_EQ(one.campaign.scenarios[0].digest, three.campaign.scenarios[0].digest);
+  EXPECT_EQ(one.campaign.scenarios[0].runs, 40U);
+  EXPECT_EQ(one.reached, three.reached);
+  EXPECT_EQ(one.failing.size(), three.failing.size());
+  EXPECT_GT(one.kept, 5U);
+}
+
+TEST(Risk, IsTheRuleOfThreeWithoutAFailure) {
+  CampaignResult result;
+  result.scenarios.push_back(result_for(busy()));
+  result.scenarios[0].runs = 3000;
+  EXPECT_EQ(risk_of(result).at_most_per_million, 999U);
+  result.scenarios[0].failing_runs = 1;
+  EXPECT_EQ(risk_of(result).at_most_per_million, 1582U);
+  result.scenarios[0].failing_runs = 400;
+  EXPECT_GT(risk_of(result).at_most_per_million, 400'000'000U / 3000);
+  EXPECT_LT(risk_of(result).at_most_per_million, 150'000U);
+  EXPECT_EQ(risk_of(result).never_exercised.size(), all_checks().size());
+  EXPECT_EQ(risk_of(result).faults_never_seen.size(), sim::fault_names.size());
+}
+
+// --- Through the program ---
+
+TEST(Strategies, OfTheProgramGiveBundlesThatReplay) {
+  const std::string smoke = (fs::path{tests::source_dir()} / "scenarios/smoke/locks-run-out.json").string();
+  for (const char* strategy : {"swarm", "pct", "guided"}) {
+    tests::Surroundings surroundings;
+    surroundings.folder = tests::scratch(strategy);
+    fs::create_directories(surroundings.folder);
+    const auto outcome = tests::program({"run", smoke, "--strategy", strategy, "--seeds", "12", "--mutant",
+                                         "two-live-locks", "--format", "json"}, surroundings);
+    EXPECT_EQ(outcome.code, 1) << strategy << outcome.err;
+    const Document document = parse(outcome.out).document;
+    const std::vector<Document>& findings = document.find("findings")->items;
+    ASSERT_FALSE(findings.empty());
+    for (const Document& finding : findings) {
+      const auto again = tests::program({"replay", (surroundings.folder / finding.find("bundle")->text).string(),
+                                         "--format", "json"});
+      EXPECT_EQ(parse(again.out).document.find("bundle")->find("outcome")->text, "same run") << strategy;
+    }
+  }
+}
+
+TEST(Strategies, WrongOnesAreRefused) {
+  const auto unknown = tests::program({"run", "--strategy", "psychic"});
+  EXPECT_EQ(unknown.code, 64);
+  EXPECT_THAT(unknown.err, HasSubstr("there is no strategy \"psychic\""));
+  EXPECT_EQ(tests::program({"run", "--strategy", "guided", "--verify"}).code, 64);
+}
+
+}  // namespace
+}  // namespace hubproof::tools

@@ -1,0 +1,32 @@
+// Edits of a list of faults that is spelled out: what strategies are made of. Every edit leaves a
+// scenario well formed.
+#pragma once
+
+#include <vector>
+
+#include "tools/scenario.hpp"
+#include "tools/search/dice.hpp"
+
+namespace hubproof::tools {
+
+// Times that matter to the protocols: two things that are so far apart may meet at a boundary.
+std::vector<sim::Duration> telling_times(const Scenario& scenario);
+
+// A copy of the fault that begins at `from`, hits one or some of those that it may hit, and lasts as
+// long as it did or a good deal less.
+sim::Fault moved(const sim::Fault& fault, sim::Duration from, const Scenario& scenario, Dice& dice);
+
+// Within the time before all is healed.
+sim::Duration some_time(const Scenario& scenario, Dice& dice);
+
+// The link of one node is slow in this time.
+sim::Fault slow_link(sim::NodeId node, sim::Duration from, sim::Duration until, Dice& dice);
+
+// Bit rot may not be moved or doubled: which copies rot, and in which order, decides what can be kept.
+bool may_be_moved(sim::FaultKind kind);
+
+// Faults of kinds that the scenario has, as it could have them: those that are told, and some that its
+// nemeses draw.
+std::vector<sim::Fault> fault_pool(const Scenario& scenario);
+
+}  // namespace hubproof::tools

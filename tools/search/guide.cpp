@@ -1,0 +1,137 @@
+#include "tools/search/guide.hpp"
+
+#include <algorithm>
+
+#include "tools/search/fault_edits.hpp"
+#include "tools/search/state_coverage.hpp"
+#include "tools/search/strategy.hpp"
+#include "tools/spell_out.hpp"
+
+namespace hubproof::tools {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t most_faults = 60;     // a variation does not grow for ever
+constexpr std::size_t most_kept = 400;
+
+}  // namespace
+
+Guide::Guide(const Scenario& scenario, std::uint64_t seed)
+    : scenario_{scenario},
+      dice_{seed},
+      pool_{fault_pool(scenario)},
+      apart_{telling_times(scenario)},
+      nodes_{node_names(scenario).size()},
+      next_seed_{seed},
+      seen_(StateCoverage::features) {}
+
+// Every fourth run is one that nobody guided, drawn by each of the other strategies in turn: a guide
+// that only follows itself gets stuck.
+Variation Guide::propose() {
+  const bool begin = proposed_++ < 3;
+  if (begin || corpus_.empty() || dice_.one_in(4)) return fresh();
+  Variation variation = parent().variation;
+  for (std::uint64_t changes = 1 + dice_.below(4); changes > 0; --changes) change(variation);
+  return variation;
+}
+
+Variation Guide::fresh() {
+  const std::uint64_t seed = next_seed_++;
+  const Strategy strategy = proposed_ % 3 == 1   ? Strategy::random
+                            : proposed_ % 3 == 2 ? Strategy::pct
+                                                 : Strategy::swarm;
+  Variation variation = vary(strategy, scenario_, seed);
+  variation.scenario = spell_out_faults(variation.scenario, seed);
+  return variation;
+}
+
+// The best of a few: much that was new, few tries, little work.
+Guide::Kept& Guide::parent() {
+  std::size_t best = dice_.below(corpus_.size());
+  const auto worth = [](const Kept& one) {
+    return (one.news + 1) * 1'000'000 / (one.tries + 1) / (one.events / 1000 + 1);
+  };
+  for (int i = 0; i < 2; ++i) {
+    const std::size_t other = dice_.below(corpus_.size());
+    if (worth(corpus_[other]) > worth(corpus_[best])) best = other;
+  }
+  ++corpus_[best].tries;
+  return corpus_[best];
+}
+
+void Guide::change(Variation& variation) {
+  std::vector<sim::Fault>& faults = variation.scenario.faults;
+  const auto some_fault = [&] { return static_cast<std::ptrdiff_t>(dice_.below(faults.size())); };
+  const sim::Instant heal = sim::Instant{} + scenario_.duration;
+  const auto movable = [&](std::ptrdiff_t at) { return may_be_moved(faults[static_cast<std::size_t>(at)].kind); };
+  switch (dice_.below(faults.empty() ? 2 : 8)) {
+    case 0:  // another future
+      variation.steering.reseeds.push_back({some_time(scenario_, dice_), std::nullopt, dice_.below(~std::uint64_t{0}) | 1});
+      return;
+    case 1:  // one more fault
+      if (!pool_.empty() && faults.size() < most_faults)
+        faults.push_back(moved(dice_.one_of(pool_), some_time(scenario_, dice_), scenario_, dice_));
+      return;
+    case 2:  // one less
+      faults.erase(faults.begin() + some_fault());
+      return;
+    case 3:
+    case 4: {  // a fault, or a copy of one, beside another
+      const sim::Fault& other = faults[static_cast<std::size_t>(some_fault())];
+      const sim::Instant anchor = dice_.one_in(2) || other.until <= other.from ? other.from : other.until;
+      sim::Duration apart = dice_.one_of(apart_) + dice_.time_below(20ms);
+      if (dice_.one_in(2)) apart = -apart;
+      const sim::Duration when = std::max<sim::Duration>(anchor - sim::Instant{} + apart, 1ms);
+      const std::ptrdiff_t own = some_fault();
+      const bool from_pool = !pool_.empty() && (dice_.one_in(2) || !movable(own));
+      if (faults.size() >= most_faults || (!from_pool && !movable(own))) return;
+      faults.push_back(moved(from_pool ? dice_.one_of(pool_) : faults[static_cast<std::size_t>(own)], when,
+                             scenario_, dice_));
+      return;
+    }
+    case 5: {  // earlier or later, by a little
+      const std::ptrdiff_t at = some_fault();
+      if (!movable(at)) return;
+      sim::Fault& fault = faults[static_cast<std::size_t>(at)];
+      const sim::Duration length = fault.until - fault.from;
+      const sim::Duration by = dice_.one_of(apart_) / 4 + dice_.time_below(5ms);
+      fault.from = std::clamp(dice_.one_in(2) ? fault.from + by : fault.from - by, sim::Instant{} + 1ms, heal - 1ms);
+      fault.until = lasts(fault.kind) ? std::clamp(fault.from + length, fault.from + 1ms, heal) : fault.from;
+      return;
+    }
+    case 6: {  // shorter or longer
+      sim::Fault& fault = faults[static_cast<std::size_t>(some_fault())];
+      if (!lasts(fault.kind)) return;
+      const sim::Duration length = dice_.one_in(2) ? (fault.until - fault.from) / 2 : dice_.one_of(apart_);
+      fault.until = std::clamp(fault.from + length, fault.from + 1ms, heal);
+      return;
+    }
+    default: {  // a slow link for a while
+      if (faults.size() >= most_faults) return;
+      const sim::Duration from = some_time(scenario_, dice_);
+      const sim::Duration until = std::min(from + 1ms + dice_.time_below(60s), scenario_.duration);
+      faults.push_back(slow_link(sim::NodeId{static_cast<std::uint32_t>(dice_.below(nodes_))}, from, until, dice_));
+    }
+  }
+}
+
+void Guide::learn(const Variation& variation, const std::vector<std::uint32_t>& reached, std::uint64_t events) {
+  std::uint64_t news = 0;
+  for (const std::uint32_t feature : reached) {
+    if (seen_[feature]) continue;
+    seen_[feature] = true;
+    ++news;
+  }
+  reached_count_ += news;
+  if (news == 0) return;
+  corpus_.push_back({variation, news, 0, events});
+  if (corpus_.size() <= most_kept) return;
+  const auto oldest = std::ranges::min_element(corpus_, {}, [](const Kept& one) {
+    return (one.news + 1) * 1000 / (one.tries + 1);
+  });
+  corpus_.erase(oldest);
+}
+
+}  // namespace hubproof::tools
