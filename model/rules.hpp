@@ -136,6 +136,12 @@ struct HubRules {
   };
   // Does a purge take locked messages too? [C2D-38, C2D-04]
   bool purge_takes_locked = true;
+  // Which of them does it leave to their lock time-out? Those whose lock ends sooner than this.
+  Duration purge_spares{0};
+  // Is every message of a queue looked at for its expiry, or its first one only? [C2D-29]
+  bool expires_behind_head = true;
+  // Which clock measures locks? The monotonic one [TIME-02].
+  Instant (*lock_clock)(Now now) = [](Now now) { return now.mono; };
   // Does a deletion end the queue? [C2D-36]
   bool deletion_ends_queue = true;
   // Is a device that is created again a new one, with its own generation and queue? [C2D-37, INV-21]
@@ -149,6 +155,10 @@ struct HubRules {
   bool (*keeps_record)(std::uint64_t nth) = [](std::uint64_t) { return true; };
   // How many records does one outcome make? [FBK-05, INV-14]
   std::uint32_t records_per_outcome = 1;
+  // Does the first record that a full batch has no room for wait for the next one? [FBK-15]
+  bool overflow_waits = true;
+  // Is the time between two batches measured on the monotonic clock? [FBK-15]
+  bool batches_by_monotonic_clock = true;
 
   // Decisions of the telemetry log.
 
@@ -164,6 +174,8 @@ struct HubRules {
   // process lives, or a clock set forward by a day would delete what was promised a minute ago.
   bool (*past_retention)(Duration age, Duration wall_age, Duration kept) =
       [](Duration age, Duration, Duration kept) { return age >= kept; };
+  // Are events readable only once they are durable? [DLV-02]
+  bool reads_durable_only = true;
   // Does a reader that passes this event see it? [D2C-35, INV-01]
   bool (*shows_event)(std::uint64_t sequence) = [](std::uint64_t) { return true; };
   // What is kept of a checkpoint; `newest` is the partition's last readable event. [D2C-36]
@@ -174,6 +186,24 @@ struct HubRules {
 
   // Does a promise wait for its record to be durable? [DLV-01, DLV-04, DLV-11]
   bool promise_waits = true;
+  // Does a sync cover only the records that were written before it began?
+  bool own_sync_only = true;
+  // Does a sync that failed stop the hub? What it leaves on the disk is unknown.
+  bool failed_sync_halts = true;
+  // Do old segments stay until the snapshot that replaces them is durable?
+  bool segments_await_snapshot = true;
+  // Does a snapshot that a crash cut short take nothing over from older segments?
+  bool torn_snapshot_is_void = true;
+  // Is the number of a segment that a crash left torn never used again?
+  bool torn_segment_is_left = true;
+  // Does a snapshot hold the filters of stored sessions, and the feedback records that wait?
+  bool snapshot_has_filters = true;
+  bool snapshot_has_records = true;
+  // Does a segment that takes older ones over write their telemetry anew?
+  bool merge_has_telemetry = true;
+  // Are lock tokens and generations of before a crash never given again? [C2D-11, C2D-37]
+  bool tokens_outlive_crash = true;
+  bool generations_outlive_crash = true;
   // Is a record with a wrong checksum left out, with all that follows it in its segment?
   bool checks_crc = true;
   // Is the n-th record (from 1) that recovery finds taken over? [DLV-02]
@@ -189,6 +219,17 @@ struct HubRules {
 
   // Is a message with DUP stored like any other? [MQTT-22, DLV-10]
   bool resends_are_stored = true;
+  // May one be left out because of its packet id and that of the newest stored one? Null: never.
+  bool (*stored_before)(std::uint16_t id, std::uint16_t newest) = nullptr;
+  // Do the deliveries under way on a connection that ends so become deliverable again? [C2D-15]
+  bool (*flights_return)(Why why) = [](Why) { return true; };
+  // Does a PUBACK whose token is dead change nothing? [C2D-14]
+  bool late_puback_is_nothing = true;
+  // Does a session with CleanSession 1 begin without the stored one, and end with its connection?
+  // [MQTT-12]
+  bool clean_session_is_clean = true;
+  // Does a connection leave its will only if it was accepted? [MQTT-42]
+  bool will_needs_connack = true;
   // Does a newer connection of a device end the older one? [MQTT-09]
   bool one_connection = true;
   // Is nothing delivered before a subscription? [MQTT-30]
@@ -216,13 +257,33 @@ struct DeviceRules {
   bool fresh_packet_ids = true;        // no id of an unfinished exchange [mqtt311:2.3.1-2]
   bool acknowledges_in_order = true;   // [mqtt311:4.6.0-2]
   bool pings = true;                   // never silent for longer than its keep-alive [mqtt311:3.1.2-23]
+  bool skips_used_ids = true;          // an id of an unfinished exchange is passed over
+  bool skips_id_zero = true;           // [mqtt311:2.3.1-1]
+  bool resends_full_window = true;     // also when as much is unacknowledged as may be
+  bool forgets_unsettled = true;       // what came on an ended connection is not acknowledged later
+  // The packet id to try after `last`, for the n-th time in this process.
+  std::uint16_t (*next_packet_id)(std::uint16_t last, std::uint32_t nth) =
+      [](std::uint16_t last, std::uint32_t) { return static_cast<std::uint16_t>(last + 1); };
   bool operator==(const DeviceRules&) const = default;
+};
+
+struct ServiceRules {
+  // What is stored as the checkpoint of a reader that saw this event last? [D2C-36]
+  std::uint64_t (*checkpoint)(std::uint64_t last) = [](std::uint64_t last) { return last; };
+  // Where does a reader that wanted this event go on after its connection ended?
+  std::uint64_t (*resumes_at)(std::uint64_t wanted) = [](std::uint64_t wanted) { return wanted; };
+  // How many records of a feedback batch are looked at?
+  std::size_t (*looks_at)(std::size_t records) = [](std::size_t records) { return records; };
+  bool reports_unanswered = true;  // a command whose answer was lost ends as unknown [ERR-38]
+  bool sends_once = true;          // and is not sent again
+  bool operator==(const ServiceRules&) const = default;
 };
 
 struct Rules {
   std::string profile = "iot-hub-2026";
   HubRules hub;
   DeviceRules device;
+  ServiceRules service;
 };
 
 // iot-hub-2026 (the default), iot-hub-2017, mqtt-3.1.1. Null for another name.

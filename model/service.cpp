@@ -28,9 +28,12 @@ struct Service::Parts {
   };
   using State = std::variant<Waiting, Dialling, Open>;
 
-  Parts(const ServiceSettings& the_settings, Chance the_chance,
+  Parts(const ServiceSettings& the_settings, const ServiceRules& the_rules, Chance the_chance,
         std::function<NodeIndex(std::string_view)> the_index_of)
-      : settings{the_settings}, chance{the_chance}, index_of{std::move(the_index_of)} {
+      : settings{the_settings},
+        rules{the_rules},
+        chance{the_chance},
+        index_of{std::move(the_index_of)} {
     for (std::uint32_t i = 0; settings.reads_telemetry && i < settings.partitions; ++i)
       readers.emplace_back(i);
     if (settings.reads_feedback) feedback.emplace();
@@ -42,7 +45,7 @@ struct Service::Parts {
     return std::holds_alternative<Dialling>(state) && current(connection);
   }
   Line line(Now now, Effects& effects) {
-    return {now, effects, settings, index_of, chance, connections, last_correlation};
+    return {now, effects, settings, rules, index_of, chance, connections, last_correlation};
   }
 
   template <class F>
@@ -156,6 +159,7 @@ struct Service::Parts {
   }
 
   ServiceSettings settings;
+  const ServiceRules& rules;
   Chance chance;
   std::function<NodeIndex(std::string_view)> index_of;
   State state = Waiting{};
@@ -172,9 +176,10 @@ struct Service::Parts {
 
 // A service's events do not name it, and its commands have ids that their maker chose: so neither
 // its name nor its number is needed.
-Service::Service(const ServiceSettings& settings, std::string, std::uint32_t, Chance chance,
+Service::Service(const ServiceSettings& settings, const ServiceRules& rules, std::string,
+                 std::uint32_t, Chance chance,
                  std::function<NodeIndex(std::string_view)> index_of)
-    : parts_{std::make_unique<Parts>(settings, chance, std::move(index_of))} {}
+    : parts_{std::make_unique<Parts>(settings, rules, chance, std::move(index_of))} {}
 Service::~Service() = default;
 Service::Service(Service&&) noexcept = default;
 

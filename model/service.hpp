@@ -8,6 +8,7 @@
 #include <string>
 
 #include "model/device.hpp"
+#include "model/rules.hpp"
 
 namespace hubproof::model {
 
@@ -30,7 +31,9 @@ struct ServiceSettings {
 
 class Service {
  public:
-  Service(const ServiceSettings& settings, std::string name, std::uint32_t number, Chance chance,
+  // The rules must outlive it.
+  Service(const ServiceSettings& settings, const ServiceRules& rules, std::string name,
+          std::uint32_t number, Chance chance,
           std::function<NodeIndex(std::string_view)> index_of);
   ~Service();
   Service(Service&&) noexcept;

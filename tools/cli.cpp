@@ -149,7 +149,7 @@ void run_options(CLI::App& app, RunArguments& run, std::pair<std::uint64_t, std:
   value_option(app, "--budget", run.budget, "TIME",
                "begin no run after this time; without seeds, run as many as fit", read_time);
   profile_option(app, run.profile, "what the hub promises, whatever the scenario says");
-  mutant_option(app, run.mutant, "a wrong hub or device (see: hubproof list mutants)");
+  mutant_option(app, run.mutant, "a wrong hub, device or service (see: hubproof list mutants)");
   value_option(app, "--strategy", run.strategy, "random|swarm|pct|guided|exhaustive",
                "how runs differ from each other (default: random)",
                [](const std::string& text, Strategy& strategy) {
@@ -284,7 +284,8 @@ Command read_command_line(int argc, const char* const* argv) {
   CLI::App* zoo_verb = verb(app, "zoo", "mutants against checks: the kill matrix",
                             "  hubproof zoo --seeds 200 > reports/kill-matrix.md\n");
   zoo_verb->group("");
-  zoo_verb->add_option("SCENARIO", zoo.scenarios, "as for run");
+  zoo_verb->add_option("SCENARIO", zoo.scenarios,
+                       "files, folders or names of scenarios (default: scenarios/smoke and scenarios/faults)");
   value_option(*zoo_verb, "--seeds", zoo.seeds, "N", "of each scenario, at most (default: 200)", read_seed);
   value_option(*zoo_verb, "--jobs", zoo.jobs, "J", "processes", read_jobs);
   zoo_verb->add_option("--mutant", zoo.mutants, "only these")->type_name("NAME");

@@ -83,13 +83,16 @@ bool read_file(const std::string& path, std::size_t most, std::string& text, std
 
 std::vector<std::string> scenario_files() { return files_under(home()); }
 
-FoundScenarios find_scenarios(const std::vector<std::string>& asked, const std::string& profile) {
+FoundScenarios find_scenarios(const std::vector<std::string>& asked, const std::string& profile,
+                              const std::vector<std::string>& folders) {
   FoundScenarios found;
   std::vector<std::string> files;
-  if (asked.empty()) {
-    files = files_under(home() / "smoke");
-    if (files.empty())
-      found.wrong = "no scenarios found in " + (home() / "smoke").string() +
+  for (const std::string& folder : folders) {
+    if (!asked.empty()) break;
+    const std::vector<std::string> more = files_under(home() / folder);
+    files.insert(files.end(), more.begin(), more.end());
+    if (more.empty())
+      found.wrong = "no scenarios found in " + (home() / folder).string() +
                     "; name a file or a folder\n";
   }
   for (const std::string& one : asked) {

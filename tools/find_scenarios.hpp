@@ -13,8 +13,10 @@ struct FoundScenarios {
   std::string wrong;                 // what is wrong with the input, for people; empty: nothing
 };
 
-// Nothing asked: all of scenarios/smoke. ./scenarios is preferred to those of the source folder.
-FoundScenarios find_scenarios(const std::vector<std::string>& asked, const std::string& profile);
+// Nothing asked: all of these folders of scenarios. ./scenarios is preferred to those of the source
+// folder.
+FoundScenarios find_scenarios(const std::vector<std::string>& asked, const std::string& profile,
+                              const std::vector<std::string>& folders = {"smoke"});
 
 // All files that `hubproof list scenarios` names.
 std::vector<std::string> scenario_files();

@@ -110,8 +110,8 @@ class Play {
 
     const sim::Instant quiet_from = sim::Instant{} + scenario_.duration;
     for (const ServiceNode& settings : scenario_.services) {
-      services_.push_back(std::make_unique<SimService>(*stage_, settings, index_of, ids_, hub_node,
-                                                       quiet_from));
+      services_.push_back(std::make_unique<SimService>(*stage_, settings, rules_.service, index_of, ids_,
+                                                       hub_node, quiet_from));
       place(*services_.back());
       if (settings.path) path(services_.back()->node(), *settings.path);
     }

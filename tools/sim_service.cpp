@@ -7,10 +7,11 @@
 
 namespace hubproof::tools {
 
-SimService::SimService(Stage& stage, const ServiceNode& settings, IndexOf index_of,
+SimService::SimService(Stage& stage, const ServiceNode& settings, const model::ServiceRules& rules,
+                       IndexOf index_of,
                        const std::vector<std::string>& devices, sim::NodeId hub,
                        sim::Instant quiet_from)
-    : SimNode{stage}, settings_{settings}, index_of_{std::move(index_of)}, devices_{devices},
+    : SimNode{stage}, settings_{settings}, rules_{rules}, index_of_{std::move(index_of)}, devices_{devices},
       hub_{hub}, quiet_from_{quiet_from} {
   const auto choose = [&](std::string_view pattern) {
     Targets targets;
@@ -57,7 +58,7 @@ void SimService::started() {
   socket_ = sim::Socket::none;
   connection_ = model::ConnectionId::none;
   note(model::What::started);
-  service_.emplace(settings_.settings, settings_.name, static_cast<std::uint32_t>(node_), chance(),
+  service_.emplace(settings_.settings, rules_, settings_.name, static_cast<std::uint32_t>(node_), chance(),
                    index_of_);
   service_->started(now(), effects());
   done();

@@ -20,7 +20,7 @@ class SimService final : public SimNode {
 
   // `devices`: the ids of all devices, which patterns choose from. Work that is not told when to
   // stop stops at `quiet_from`.
-  SimService(Stage& stage, const ServiceNode& settings, IndexOf index_of,
+  SimService(Stage& stage, const ServiceNode& settings, const model::ServiceRules& rules, IndexOf index_of,
              const std::vector<std::string>& devices, sim::NodeId hub, sim::Instant quiet_from);
 
   void begin();
@@ -64,6 +64,7 @@ class SimService final : public SimNode {
   void mend();
 
   const ServiceNode& settings_;
+  const model::ServiceRules& rules_;
   IndexOf index_of_;
   const std::vector<std::string>& devices_;
   std::vector<Targets> command_targets_;

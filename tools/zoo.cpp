@@ -22,21 +22,28 @@ double cpu_seconds() {
   return static_cast<double>(spent.tv_sec) + static_cast<double>(spent.tv_nsec) * 1e-9;
 }
 
-Kill hunt(const std::vector<Scenario>& scenarios, const model::Mutant& mutant, std::uint64_t seeds) {
-  Kill kill{mutant.name, mutant.meant_for, false, {}, 0, 0, 0, {}};
+constexpr std::string_view clean_hub = "clean";
+
+Kill not_found(const model::Mutant* mutant) {
+  if (mutant == nullptr) return {std::string{clean_hub}, "none", false, "-", 0, 0, 0, {}};
+  return {mutant->name, mutant->meant_for, false, "-", 0, 0, 0, {}};
+}
+
+Kill hunt(const std::vector<Scenario>& scenarios, const model::Mutant* mutant, std::uint64_t seeds) {
+  Kill kill = not_found(mutant);
   const double begun = cpu_seconds();
   for (std::uint64_t seed = 0; seed < seeds && !kill.found; ++seed) {
     for (const Scenario& scenario : scenarios) {
       RunOptions options;
       options.seed = seed;
-      options.mutant = &mutant;
+      options.mutant = mutant;
       const RunResult result = run(scenario, options);
       ++kill.runs;
       for (const conformance::Judged& judged : result.report.checks) {
         if (judged.finding.verdict != conformance::Verdict::fail) continue;
         const std::string id{judged.id};
         if (!std::ranges::count(kill.checks, id)) kill.checks.push_back(id);
-        if (id == mutant.meant_for) {
+        if (mutant != nullptr && id == mutant->meant_for) {
           kill.found = true;
           kill.found_in = scenario.name;
           kill.seed = seed;
@@ -45,6 +52,7 @@ Kill hunt(const std::vector<Scenario>& scenarios, const model::Mutant& mutant, s
       if (kill.found) break;
     }
   }
+  if (mutant == nullptr) kill.found = kill.checks.empty();
   kill.cpu_s = cpu_seconds() - begun;
   return kill;
 }
@@ -53,7 +61,7 @@ Kill hunt(const std::vector<Scenario>& scenarios, const model::Mutant& mutant, s
 std::string to_line(const Kill& kill) {
   std::ostringstream line;
   line << kill.mutant << ' ' << kill.meant_for << ' ' << kill.found << ' '
-       << (kill.found ? kill.found_in : "-") << ' ' << kill.seed << ' ' << kill.runs << ' '
+       << kill.found_in << ' ' << kill.seed << ' ' << kill.runs << ' '
        << kill.cpu_s;
   for (const std::string& check : kill.checks) line << ' ' << check;
   return line.str();
@@ -66,6 +74,13 @@ bool from_line(const std::string& text, Kill& kill) {
   if (!line) return false;
   for (std::string check; line >> check;) kill.checks.push_back(check);
   return true;
+}
+
+bool clean(const Kill& kill) { return kill.mutant == clean_hub; }
+
+std::string verdict(const Kill& kill) {
+  if (clean(kill)) return kill.found ? "no check failed" : "a check FAILED";
+  return (kill.found ? "found by " : "NOT found by ") + kill.meant_for;
 }
 
 struct Hunter {
@@ -90,7 +105,7 @@ std::vector<Kill> zoo(const std::vector<Scenario>& scenarios, const ZooOptions& 
       if (child < 0) return kills;
       if (child == 0) {
         close(ends[0]);
-        const std::string line = to_line(hunt(scenarios, *options.mutants[next], options.seeds));
+        const std::string line = to_line(hunt(scenarios, options.mutants[next], options.seeds));
         const bool told = write(ends[1], line.data(), line.size()) ==
                           static_cast<ssize_t>(line.size());  // far less than a pipe holds
         std::exit(told ? 0 : 1);  // not _exit: coverage counters are written on the way out
@@ -108,35 +123,39 @@ std::vector<Kill> zoo(const std::vector<Scenario>& scenarios, const ZooOptions& 
       text.append(buffer, static_cast<std::size_t>(got));
     close(found->second.answer);
     Kill& kill = kills[found->second.mutant];
-    const model::Mutant& mutant = *options.mutants[found->second.mutant];
     if (!from_line(text, kill)) {
-      kill = Kill{mutant.name, mutant.meant_for, false, "-", 0, 0, 0, {"RUN-1"}};
+      kill = not_found(options.mutants[found->second.mutant]);
+      kill.checks = {"RUN-1"};
     }
     hunters.erase(found);
     ++done;
-    progress << done << "/" << kills.size() << "  " << kill.mutant
-             << (kill.found ? ": found by " : ": NOT found by ") << kill.meant_for << "\n";
+    progress << done << "/" << kills.size() << "  " << kill.mutant << ": " << verdict(kill) << "\n";
   }
   return kills;
 }
 
 std::string kill_matrix(const std::vector<Kill>& kills, const std::string& command) {
   std::ostringstream page;
-  const auto found = std::ranges::count_if(kills, [](const Kill& kill) { return kill.found; });
+  const auto hunted = std::ranges::count_if(kills, [](const Kill& kill) { return !clean(kill); });
+  const auto found =
+      std::ranges::count_if(kills, [](const Kill& kill) { return kill.found && !clean(kill); });
   page << "# Kill matrix\n\nMade by `" << command << "`.\n\n"
-       << "Each row is a wrong hub or device: the right one with one named defect. It counts as found when\n"
-       << "the check meant for it fails; other checks that failed in the same runs stand beside. CPU seconds\n"
-       << "and runs are those to the first find, over the scenarios in turn, seed by seed.\n\n"
-       << found << " of " << kills.size() << " found.\n\n"
+       << "Each row is a wrong hub, device or service: the right one with one named defect. It counts as\n"
+       << "found when the check meant for it fails; other checks that failed in the same runs stand beside.\n"
+       << "CPU seconds and runs are those to the first find, over the scenarios in turn, seed by seed. The\n"
+       << "row `" << clean_hub << "` is the right hub, under which no check may fail.\n\n"
+       << found << " of " << hunted << " found.\n\n"
        << "| mutant | meant for | found | runs | CPU s | scenario, seed | also failed |\n"
        << "| --- | --- | --- | ---: | ---: | --- | --- |\n";
   for (const Kill& kill : kills) {
-    page << "| " << kill.mutant << " | " << kill.meant_for << " | " << (kill.found ? "yes" : "**no**")
+    const char* yes = clean(kill) ? "quiet" : "yes";
+    const char* no = clean(kill) ? "**alarm**" : "**no**";
+    page << "| " << kill.mutant << " | " << kill.meant_for << " | " << (kill.found ? yes : no)
          << " | " << kill.runs << " | ";
     char seconds[32];
     std::snprintf(seconds, sizeof seconds, "%.3f", kill.cpu_s);
     page << seconds << " | ";
-    if (kill.found) page << kill.found_in << ", " << kill.seed;
+    if (kill.found && !clean(kill)) page << kill.found_in << ", " << kill.seed;
     page << " | ";
     bool first = true;
     for (const std::string& check : kill.checks) {
@@ -148,7 +167,7 @@ std::string kill_matrix(const std::vector<Kill>& kills, const std::string& comma
   }
   std::map<std::string, std::vector<std::string>> by_check;
   for (const Kill& kill : kills)
-    if (kill.found) by_check[kill.meant_for].push_back(kill.mutant);
+    if (kill.found && !clean(kill)) by_check[kill.meant_for].push_back(kill.mutant);
   page << "\n## By check\n\n| check | mutants that it found |\n| --- | --- |\n";
   for (const auto& [check, mutants] : by_check) {
     page << "| " << check << " | ";

@@ -16,9 +16,9 @@ struct Mutant;
 namespace hubproof::tools {
 
 struct Kill {
-  std::string mutant;
-  std::string meant_for;             // the check that is to find it
-  bool found = false;                // by that check
+  std::string mutant;                // "clean": the right hub
+  std::string meant_for;             // the check that is to find it; of the right hub "none"
+  bool found = false;                // by that check; the right hub: no check failed
   std::string found_in;              // scenario
   std::uint64_t seed = 0;
   std::uint64_t runs = 0;            // until then, or in all
@@ -29,7 +29,7 @@ struct Kill {
 struct ZooOptions {
   std::uint64_t seeds = 200;         // of each scenario, at most
   unsigned jobs = 2;
-  std::vector<const model::Mutant*> mutants;
+  std::vector<const model::Mutant*> mutants;  // null: the right hub, which no check may fail
 };
 
 // Runs seed 0 of every scenario, then seed 1, until the meant check has failed. Each mutant has a

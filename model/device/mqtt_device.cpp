@@ -174,7 +174,7 @@ void MqttDevice::wait_and_retry(Now now) {
 
 void MqttDevice::connection_ended(Now now) {
   if (const Online* here = online()) back_off_.lasted(now.mono - here->since);
-  if (inbox_) inbox_->connection_ended();
+  if (inbox_ && rules_->forgets_unsettled) inbox_->connection_ended();
   decoder_ = mqtt::Decoder{mqtt::End::client};
 }
 
@@ -315,10 +315,14 @@ void MqttDevice::say_ping(Now now, Online& here, Effects& effects) {
 mqtt::PacketId MqttDevice::fresh_id() {
   const mqtt::PacketId asked =
       online() != nullptr && online()->asked ? online()->ask : mqtt::PacketId{0};
+  const auto skipped = [&](mqtt::PacketId id) {
+    if (id == 0) return rules_->skips_id_zero;                               // [mqtt311:2.3.1-1]
+    return rules_->skips_used_ids && (id == asked || outbox_.used(id));      // [mqtt311:2.3.1-2]
+  };
   mqtt::PacketId id = last_id_;
   do {
-    ++id;
-  } while (id == 0 || id == asked || outbox_.used(id));  // [mqtt311:2.3.1-1, 2.3.1-2]
+    id = rules_->next_packet_id(id, ++ids_tried_);
+  } while (skipped(id));
   last_id_ = id;
   return rules_->fresh_packet_ids ? id : mqtt::PacketId{1};
 }
@@ -371,6 +375,7 @@ void MqttDevice::resend(Now now, Online& here, bool session_present, Effects& ef
   if (!session_present && inbox_) inbox_->forget_received();
   if (!rules_->resend_after_reconnect) return outbox_.forget_sent();
   if (settings_->clean_session) return outbox_.begin_again();
+  if (!rules_->resends_full_window && outbox_.full(settings_->window)) return;
   outbox_.each_sent(rules_->resend_in_order, [&](Outbox::Entry& entry) {
     if (entry.step == Outbox::Step::released)
       send_release(now, here, entry, effects);

@@ -114,6 +114,7 @@ class MqttDevice {
   std::uint32_t connections_ = 0;  // asked for so far; the newest is the current one
   std::uint32_t first_will_ = 0;
   BackOff back_off_;
+  std::uint32_t ids_tried_ = 0;
   mqtt::PacketId last_id_ = 0;  // the packet id used last
   bool subscribed_ = false;     // the hub has granted the filter to this session
 };

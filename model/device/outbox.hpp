@@ -42,6 +42,7 @@ class Outbox {
   }
   std::size_t size() const { return entries_.size() - head_; }  // unfinished
   bool in_flight() const { return next_ > head_; }
+  bool full(std::uint16_t window) const { return next_ - head_ >= window; }
   View packet(const Entry& entry) const { return View{arena_}.subspan(entry.from, entry.size); }
 
   // The first message that waits, if the window has room; it counts as sent from now on. With QoS 1

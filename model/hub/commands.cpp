@@ -59,7 +59,7 @@ std::optional<Delivery> Hub::Parts::deliver(Now now, DeviceIndex index, Holder h
   Registration& device = registry.at(index);
   Ticket ticket = token_ticket();
   const LockToken lock = next_token();
-  const Instant until = now.mono + rules.lock;  // from the hand-over on [TIME-10]
+  const Instant until = rules.lock_clock(now) + rules.lock;  // from the hand-over on [TIME-10]
   const DeviceQueue::Entry* entry = device.queue->deliver(lock, holder, until);
   lock_alarms.set({until, {index, entry->sequence}});
   ticket = std::max(ticket, entry->stored);
@@ -102,7 +102,7 @@ Outcome Hub::Parts::purge(Now now, std::string_view id) {
   Done done;
   if (Registration& device = registry.at(index); device.queue) {
     changes.clear();
-    done.count = device.queue->purge(changes);
+    done.count = device.queue->purge(changes, rules.lock_clock(now));
     record(now, index, changes);
   }
   return accepted(journal.newest(), done);
@@ -113,7 +113,7 @@ void Hub::Parts::pass_time(Now now, DeviceIndex index) {
   if (!device.queue) return;
   changes.clear();
   device.queue->expire(now, changes);
-  device.queue->end_locks(now.mono, changes);
+  device.queue->end_locks(rules.lock_clock(now), changes);
   record(now, index, changes);
 }
 

@@ -145,11 +145,13 @@ void DeviceQueue::release(Holder holder, Changes& changes) {
       changes);
 }
 
-std::uint32_t DeviceQueue::purge(Changes& changes) {
+std::uint32_t DeviceQueue::purge(Changes& changes, Instant now) {
   const std::size_t before = entries_.size();
   move_all(
       [&](Entry& entry) -> std::optional<Step> {
-        if (!rules_->purge_takes_locked && std::holds_alternative<Invisible>(entry.state))
+        const auto* lock = std::get_if<Invisible>(&entry.state);
+        if (lock != nullptr &&
+            (!rules_->purge_takes_locked || lock->until - now < rules_->purge_spares))
           return std::nullopt;
         return PurgeAll{};
       },
@@ -160,6 +162,7 @@ std::uint32_t DeviceQueue::purge(Changes& changes) {
 void DeviceQueue::expire(Now now, Changes& changes) {
   move_all(
       [&](Entry& entry) -> std::optional<Step> {
+        if (!rules_->expires_behind_head && &entry != &entries_.front()) return std::nullopt;
         const Date date = rules_->expiry_clock(now, entry.enqueued, entry.since);
         const Date shown = cut(date, rules_->tick);
         if (!rules_->expired(shown, entry.expiry)) return std::nullopt;

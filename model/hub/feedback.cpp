@@ -18,6 +18,7 @@ std::optional<Instant> FeedbackStream::batch_due() const {
 FeedbackStream::Batch& FeedbackStream::form(Now now, Date date) {
   const std::uint64_t number = next_batch_;
   restore_formed(number, rules_.feedback_batch_limit, date, date + rules_.feedback_ttl);
+  if (!rules_.overflow_waits && !records_.empty()) records_.erase(records_.begin());
   last_batch_ = now.mono;
   return batches_.at(number);
 }

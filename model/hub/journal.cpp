@@ -37,9 +37,9 @@ void Journal::begin_sync(Now now, Effects& effects) {
 
 Journal::Stored Journal::stored(Ticket ticket, bool ok) {
   if (syncing_ == 0 || ticket != Ticket{syncing_}) return Stored::not_yet;
-  if (!ok) return Stored::failed;
+  if (!ok && rules_.failed_sync_halts) return Stored::failed;
   if (--expected_ > 0) return Stored::not_yet;
-  durable_ = syncing_;
+  durable_ = rules_.own_sync_only ? syncing_ : static_cast<std::uint64_t>(newest());
   syncing_ = 0;
   return Stored::durable;
 }
@@ -86,7 +86,7 @@ void Journal::end_snapshot() {
 bool Journal::holds_telemetry() const { return !old_.empty() || current_.telemetry_bytes > 0; }
 
 void Journal::remove_old_segments(Now now, Effects& effects) {
-  if (durable_ < snapshot_ticket_) return;
+  if (durable_ < snapshot_ticket_ && rules_.segments_await_snapshot) return;
   std::erase_if(old_, [&](const Segment& segment) {
     if (segment.telemetry_bytes > 0 &&
         !rules_.past_retention(now.mono - segment.newest, now.wall - segment.newest_date,

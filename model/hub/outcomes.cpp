@@ -15,7 +15,7 @@ std::uint32_t Hub::Parts::report(Now now, DeviceIndex index, const DeviceQueue::
 }
 
 void Hub::Parts::pass_feedback_time(Now now) {
-  while (const auto due = feedback.batch_due()) {  // [FBK-15]
+  while (const auto due = batch_due()) {  // [FBK-15]
     if (*due > now.mono) break;
     const std::size_t waiting = feedback.records().size();
     FeedbackStream::Batch& batch = feedback.form(now, date(now));
@@ -34,8 +34,15 @@ void Hub::Parts::pass_feedback_time(Now now) {
   feedback_quiet = now.mono + feedback_pause;
 }
 
+std::optional<Instant> Hub::Parts::batch_due() const {
+  const auto due = feedback.batch_due();
+  const bool at_once = !due || *due == Instant::min();
+  if (at_once || rules.batches_by_monotonic_clock) return due;
+  return when(*feedback.last_batch() + rules.feedback_batch);
+}
+
 std::optional<Instant> Hub::Parts::feedback_deadline() const {
-  std::optional<Instant> first = feedback.batch_due();
+  std::optional<Instant> first = batch_due();
   const auto sooner = [&](Instant at) {
     at = std::max(at, feedback_quiet);
     if (!first || at < *first) first = at;

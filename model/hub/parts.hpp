@@ -61,6 +61,7 @@ struct Hub::Parts {
   void pass_feedback_time(Now now);
   void record(const FeedbackStream::Changes& changes);
   std::optional<Instant> feedback_deadline() const;
+  std::optional<Instant> batch_due() const;
 
   // Lock tokens: unique over restarts, as the journal reserves them in blocks.
   static constexpr std::uint64_t token_block = 1 << 16;

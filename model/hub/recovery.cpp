@@ -44,7 +44,8 @@ class Hub::Parts::Replay {
   void telemetry(const StoredRecord& stored, Journal::Segment& segment) {
     const auto record = read_record<TelemetryRecord>(stored.fields);
     if (!record) return;
-    p_.next_generation = std::max(p_.next_generation, record->generation + 1);
+    if (p_.rules.generations_outlive_crash)
+      p_.next_generation = std::max(p_.next_generation, record->generation + 1);
     // Its age is known by the wall clock only; an event from the future is as good as new.
     const Duration age = std::clamp(now_.wall - record->enqueued, 0ns, p_.rules.retention);
     const Instant appended = now_.mono - age;
@@ -68,7 +69,8 @@ class Hub::Parts::Replay {
     p_.log.restore(r.partitions);
   }
   void apply(const DeviceRecord& r) {
-    p_.next_generation = std::max(p_.next_generation, r.generation + 1);
+    if (p_.rules.generations_outlive_crash)
+      p_.next_generation = std::max(p_.next_generation, r.generation + 1);
     if (p_.registry.find(r.id) != DeviceIndex::none) return;
     DeviceIndex index = find(r.generation);
     if (index == DeviceIndex::none) {
@@ -200,7 +202,8 @@ void Hub::Parts::recover(Now now, std::span<const StoredFile> files, Effects& ef
   std::uint64_t spoiled = ~std::uint64_t{0};
   for (const StoredSegment& stored : segments) {
     const bool taken_over = std::ranges::any_of(segments, [&](const StoredSegment& later) {
-      return later.has_state && later.number > stored.number &&
+      const bool valid = later.has_state || (later.has_head && !rules.torn_snapshot_is_void);
+      return valid && later.number > stored.number &&
              later.takes_over_from <= stored.number;
     });
     Journal::Segment segment;
@@ -225,7 +228,9 @@ void Hub::Parts::recover(Now now, std::span<const StoredFile> files, Effects& ef
     kept.push_back(std::move(segment));
   }
   if (files.empty()) next_generation += chance.below(ChanceSite::generation, 1 << 20);
-  journal.recovered(segments.empty() ? 0 : segments.back().number, std::move(kept));
+  std::uint64_t last = segments.empty() ? 0 : segments.back().number;
+  if (!rules.torn_segment_is_left && state_in > 0) last = state_in;
+  journal.recovered(last, std::move(kept));
   log.drop_old(now);
   wake_up(now);
   begin_segment(std::min(journal.worth_merging(), spoiled));
@@ -274,7 +279,7 @@ void Hub::Parts::wake_up(Now now) {
     if (device.queue->size() == 0) device.queue.reset();
     became_ready(index);
   }
-  token = tokens_below;
+  if (rules.tokens_outlive_crash) token = tokens_below;
   safe_tokens = token;
   tokens_below += token_block;
   tokens_ticket = stored;
@@ -284,7 +289,8 @@ void Hub::Parts::wake_up(Now now) {
 void Hub::Parts::begin_segment(std::uint64_t takes_over_from) {
   journal.begin_segment(takes_over_from, log.ends());
   write_state();
-  for (std::uint32_t partition = 0; partition < log.partitions(); ++partition)
+  const std::uint32_t partitions = rules.merge_has_telemetry ? log.partitions() : 0;
+  for (std::uint32_t partition = 0; partition < partitions; ++partition)
     log.each(partition, journal.starts()[partition],
              [&](const TelemetryLog::Entry& entry, View flat, Instant appended) {
                write_telemetry(partition, entry, flat, appended);
@@ -300,7 +306,10 @@ void Hub::Parts::write_state() {
     const DeviceInfo& info = device.info;
     if (!info.exists) continue;
     journal.append(DeviceRecord{info.generation, info.enabled, device.next_command, info.id});
-    if (device.session) journal.append(session_record(info.generation, *device.session));
+    if (device.session && rules.snapshot_has_filters)
+      journal.append(session_record(info.generation, *device.session));
+    else if (device.session)
+      journal.append(SessionRecord{info.generation, true, device.session->subscribed, {}});
     if (!device.queue) continue;
     for (const DeviceQueue::Entry& entry : device.queue->entries())
       journal.append(CommandRecord{info.generation, entry.sequence, entry.enqueued, entry.expiry,
@@ -313,7 +322,8 @@ void Hub::Parts::write_state() {
     return FeedbackEntry{r.original_message_id, r.device, r.generation, r.status,
                          Date{Duration{r.date}}};
   };
-  for (const FeedbackRecord& record : feedback.records()) journal.append(entry_of(record));
+  if (rules.snapshot_has_records)
+    for (const FeedbackRecord& record : feedback.records()) journal.append(entry_of(record));
   for (const auto& [number, batch] : feedback.batches()) {
     FeedbackBatch record{number, batch.created, batch.expiry, batch.count, batch.handed, {}};
     for (const FeedbackRecord& r : batch.records) record.records.push_back(entry_of(r));

@@ -11,10 +11,11 @@ void read_snapshot(StoredSegment& segment, bool checks_crc) {
   if (!record || record->kind != RecordKind::segment) return;
   const auto head = read_record<SegmentRecord>(record->fields);
   if (!head || head->version != 1 || head->number != segment.number) return;
+  segment.has_head = true;
+  segment.takes_over_from = head->takes_over_from;
   while ((record = reader.next()))
     if (record->kind == RecordKind::snapshot_end) {
       segment.has_state = true;
-      segment.takes_over_from = head->takes_over_from;
       return;
     }
 }
@@ -53,7 +54,7 @@ std::vector<StoredSegment> stored_segments(std::span<const StoredFile> files, bo
   for (const StoredFile& file : files) {  // ascending, so copies are neighbours
     const auto id = static_cast<std::uint64_t>(file.id);
     if (segments.empty() || segments.back().number != id / 2)
-      segments.push_back({id / 2, {}, false, 0});
+      segments.push_back({id / 2, {}, false, 0, false});
     segments.back().copies[id % 2] = file.bytes;
   }
   for (StoredSegment& segment : segments) read_snapshot(segment, checks_crc);

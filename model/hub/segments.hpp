@@ -23,6 +23,7 @@ struct StoredSegment {
   std::array<std::optional<View>, 2> copies;
   bool has_state = false;             // its snapshot is complete
   std::uint64_t takes_over_from = 0;  // and holds the telemetry of these older segments too
+  bool has_head = false;              // that it was to take them over is known, if not that it did
 };
 
 // Reads one segment from its start. The first record that no copy has whole ends it: whatever

@@ -44,7 +44,7 @@ class TelemetryLog {
   void read(std::uint32_t partition, std::uint64_t from, Visit&& visit) const {
     const Partition& p = partitions_[partition];
     each(p, from, [&](const Entry& entry, View flat, const Chunk&) {
-      return entry.sequence <= p.durable && visit(entry, flat);
+      return (entry.sequence <= p.durable || !rules_.reads_durable_only) && visit(entry, flat);
     });
   }
   // The same for every event, with the instant that counts for its retention.

@@ -10,5 +10,7 @@ std::span<const Mutant> command_mutants();
 std::span<const Mutant> feedback_mutants();
 std::span<const Mutant> session_mutants();
 std::span<const Mutant> device_mutants();
+std::span<const Mutant> journal_mutants();
+std::span<const Mutant> service_mutants();
 
 }  // namespace hubproof::model

@@ -4,11 +4,23 @@
 namespace hubproof::model {
 namespace {
 
+constexpr bool rare = true;
+
 constexpr Mutant zoo[] = {
     {"fifty-first-message", "a device queue takes one message more than its limit", "run", nullptr,
      "INV-07",
      [](Rules& rules) {
        rules.hub.queue_full = [](std::size_t count, std::uint32_t limit) { return count > limit; };
+     }},
+    {"queue-without-limit", "a device queue takes any number of messages", "run",
+     "moscajs/aedes#1087", "INV-07",
+     [](Rules& rules) { rules.hub.queue_full = [](std::size_t, std::uint32_t) { return false; }; }},
+    {"fiftieth-refused", "a device queue refuses the last message that it has room for", "run",
+     nullptr, "INV-07",
+     [](Rules& rules) {
+       rules.hub.queue_full = [](std::size_t count, std::uint32_t limit) {
+         return count + 1 >= limit;
+       };
      }},
     {"two-live-locks", "a redelivery leaves the token of the delivery before it alive", "run",
      nullptr, "INV-08", [](Rules& rules) { rules.hub.old_token_dies = false; }},
@@ -18,6 +30,13 @@ constexpr Mutant zoo[] = {
     {"purge-leaves-locked",
      "a purge reports locked messages as removed and leaves them in the queue", "run", nullptr,
      "INV-09", [](Rules& rules) { rules.hub.purge_takes_locked = false; }},
+    {"expires-at-the-head-only",
+     "a message behind another one is not looked at for its expiry until that one is gone", "run",
+     "rabbitmq/rabbitmq-server#2074", "INV-10",
+     [](Rules& rules) { rules.hub.expires_behind_head = false; }},
+    {"purge-spares-ending-lock",
+     "a purge leaves a locked message to a lock time-out that is less than three seconds away",
+     "run", nullptr, "INV-10", [](Rules& rules) { rules.hub.purge_spares = 3s; }, rare},
     {"delivery-after-expiry", "a message is handed over without a look at its expiry", "run",
      nullptr, "INV-10",
      [](Rules& rules) {
@@ -48,6 +67,20 @@ constexpr Mutant zoo[] = {
      nullptr, "INV-11", [](Rules& rules) { rules.hub.lock_hides = false; }},
     {"lock-half-as-long", "a lock runs out after half its time", "run", nullptr, "INV-11",
      [](Rules& rules) { rules.hub.lock /= 2; }},
+    {"lock-by-wall-clock",
+     "locks are measured on the wall clock: when it is set forward they end at once", "run",
+     "redis/redis#416", "INV-11",
+     [](Rules& rules) {
+       rules.hub.lock_clock = [](Now now) { return Instant{now.wall.time_since_epoch()}; };
+     },
+     rare},
+    {"given-up-too-soon", "a message is given up one abandon before it may be", "run", nullptr,
+     "INV-14",
+     [](Rules& rules) {
+       rules.hub.count_exceeded = [](std::uint32_t count, std::uint32_t max) {
+         return count + 1 >= max;
+       };
+     }},
     {"dead-token-settles", "a token whose lock has run out still settles its message", "run",
      nullptr, "INV-12", [](Rules& rules) { rules.hub.settle_needs_live_lock = false; }},
     {"count-rule-of-other-profile",

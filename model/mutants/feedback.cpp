@@ -4,6 +4,8 @@
 namespace hubproof::model {
 namespace {
 
+constexpr bool rare = true;
+
 constexpr Mutant zoo[] = {
     {"feedback-lost", "every sixth feedback record is dropped before its batch is formed", "run",
      nullptr, "FBK-04",
@@ -25,6 +27,16 @@ constexpr Mutant zoo[] = {
      [](Rules& rules) { rules.hub.feedback_batch *= 2; }},
     {"feedback-batch-too-large", "a feedback batch may hold twice the records that it may", "run",
      nullptr, "INV-15", [](Rules& rules) { rules.hub.feedback_batch_limit *= 2; }},
+    {"feedback-overflow-lost",
+     "the first record that a full feedback batch has no room for is lost", "run", nullptr,
+     "FBK-04", [](Rules& rules) { rules.hub.overflow_waits = false; }},
+    {"feedback-by-wall-clock",
+     "the time between two feedback batches is measured on the wall clock: when it is set back, "
+     "records wait for it to catch up",
+     "run", "samm-git/btest-opensource#13", "FBK-04",
+     [](Rules& rules) { rules.hub.batches_by_monotonic_clock = false; }, rare},
+    {"feedback-short-lived", "a feedback batch that nobody receives for half a minute expires",
+     "run", nullptr, "FBK-04", [](Rules& rules) { rules.hub.feedback_ttl = 30s; }},
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The zoo: wrong hubs and devices, each the right one with one named defect. A mutant replaces
+// The zoo: wrong hubs, devices and services, each the right one with one named defect. A mutant replaces
 // rules; no machine knows that it is there. Only tools and tests include this.
 #pragma once
 
@@ -13,9 +13,10 @@ struct Mutant {
   const char* name;
   const char* sentence;   // the defect
   const char* found_by;   // run: by checks over a simulated run; search; conform
-  const char* issue;      // where it was seen in the wild; null: nowhere known
+  const char* issue;      // where it was seen in the wild, owner/repo#number; null: nowhere known
   const char* meant_for;  // the check that should find it
   void (*apply)(Rules& rules);
+  bool rare = false;      // it shows only when two or three things coincide
 };
 
 std::span<const Mutant> mutants();                 // in the order of `list mutants`

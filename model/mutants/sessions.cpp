@@ -4,13 +4,15 @@
 namespace hubproof::model {
 namespace {
 
+constexpr bool rare = true;
+
 constexpr Mutant zoo[] = {
     {"older-connection-kept", "a newer connection of a device leaves the older one in place", "run",
      nullptr, "INV-16", [](Rules& rules) { rules.hub.one_connection = false; }},
     {"will-after-disconnect", "the will is published after a clean DISCONNECT too", "run", nullptr,
      "INV-17", [](Rules& rules) { rules.hub.wills = [](Why) { return 1u; }; }},
     {"will-missing", "no will is published for a connection that a newer one or silence ended",
-     "run", nullptr, "INV-17",
+     "run", "emqx/emqx#10551", "INV-17",
      [](Rules& rules) {
        rules.hub.wills = [](Why why) {
          return why == Why::disconnect || why == Why::takeover || why == Why::keep_alive ? 0u : 1u;
@@ -36,8 +38,8 @@ constexpr Mutant zoo[] = {
          return limit == Duration{0} || limit > cap ? cap : limit;
        };
      }},
-    {"keep-alive-early", "a silent connection is ended after the keep-alive alone", "run", nullptr,
-     "INV-19",
+    {"keep-alive-early", "a silent connection is ended after the keep-alive alone", "run",
+     "vernemq/vernemq#275", "INV-19",
      [](Rules& rules) {
        rules.hub.keep_alive_limit = [](Duration keep_alive, Duration cap) {
          return keep_alive == Duration{0} || keep_alive > cap ? cap : keep_alive;
@@ -46,7 +48,27 @@ constexpr Mutant zoo[] = {
     {"stuck-after-heal",
      "what waited while a device was away is not pushed when it comes back, only when something "
      "new arrives",
-     "run", nullptr, "INV-23", [](Rules& rules) { rules.hub.pushes_backlog = false; }},
+     "run", "eclipse-mosquitto/mosquitto#866", "INV-23",
+     [](Rules& rules) { rules.hub.pushes_backlog = false; }},
+    {"flight-lost-with-connection",
+     "what a device had not acknowledged when its connection ended counts as delivered", "run",
+     "Yakifo/amqtt#401", "INV-14",
+     [](Rules& rules) { rules.hub.flights_return = [](Why) { return false; }; }},
+    {"flight-lost-in-takeover",
+     "what was under way to a connection that a newer one ends counts as delivered", "run",
+     "eclipse-mosquitto/mosquitto#1650", "INV-14",
+     [](Rules& rules) { rules.hub.flights_return = [](Why why) { return why != Why::takeover; }; }},
+    {"late-ack-unsubscribes",
+     "an acknowledgement that comes after the lock has run out ends the subscription", "run",
+     "Azure/iotedge#1494", "INV-23", [](Rules& rules) { rules.hub.late_puback_is_nothing = false; },
+     rare},
+    {"clean-session-resumed",
+     "a session that asked to be clean goes on with the subscriptions of the one before it", "run",
+     "eclipse-mosquitto/mosquitto#874", "INV-18",
+     [](Rules& rules) { rules.hub.clean_session_is_clean = false; }},
+    {"will-before-acceptance",
+     "a connection that ended before its CONNACK left leaves its will all the same", "run", nullptr,
+     "INV-17", [](Rules& rules) { rules.hub.will_needs_connack = false; }, rare},
 };
 
 }  // namespace

@@ -5,10 +5,15 @@
 namespace hubproof::model {
 namespace {
 
+constexpr bool rare = true;
+
 constexpr Mutant zoo[] = {
+    {"canary", "every stored message is changed: what does not find this one finds none", "run",
+     nullptr, "INV-25", [](Rules& rules) { rules.hub.alters_telemetry_every = 1; }},
     {"ack-before-durable",
      "a PUBACK leaves before its message is durable, so a crash forgets what was acknowledged",
-     "run", nullptr, "INV-01", [](Rules& rules) { rules.hub.promise_waits = false; }},
+     "run", "nats-io/nats-server#7564", "INV-01",
+     [](Rules& rules) { rules.hub.promise_waits = false; }},
     {"lost-on-recovery", "recovery skips every ninth telemetry record of the journal", "run",
      nullptr, "INV-01",
      [](Rules& rules) {
@@ -76,7 +81,18 @@ constexpr Mutant zoo[] = {
      }},
     {"sequence-numbers-reused",
      "after recovery sequence numbers go on from the last snapshot, not from the last event", "run",
-     nullptr, "INV-06", [](Rules& rules) { rules.hub.restores_counters = false; }},
+     "Log2n-io/Typhon#712", "INV-06", [](Rules& rules) { rules.hub.restores_counters = false; }},
+    {"resend-after-wrap-dropped",
+     "a PUBLISH with DUP whose packet id lies far below the newest one is taken for one of long "
+     "ago "
+     "and dropped, which is wrong once ids have wrapped",
+     "run", nullptr, "INV-01",
+     [](Rules& rules) {
+       rules.hub.stored_before = [](std::uint16_t id, std::uint16_t newest) {
+         return newest - id > 60'000;
+       };
+     },
+     rare},
     {"altered-payload", "one byte of every 24th stored message is changed", "run", nullptr,
      "INV-25", [](Rules& rules) { rules.hub.alters_telemetry_every = 24; }},
 };

@@ -145,9 +145,13 @@ void MqttDoor::finish(Now now, std::uint32_t slot, EndedBy by, Why why, Effects&
   if (const auto late = overtaken_.extract(session.id))
     hub_->append_telemetry(now, session.device, late.mapped(), false, effects);
   // The will comes behind all that this connection published [MQTT-42, MQTT-43].
-  if (session.stage == Stage::live && !session.will.empty())
+  const bool accepted = session.stage == Stage::live || !rules_->will_needs_connack;
+  if (accepted && !session.will.empty())
     for (std::uint32_t n = rules_->wills(why); n > 0; --n)
       hub_->append_telemetry(now, session.device, session.will, true, effects);
+  if (session.inbox && !rules_->flights_return(why))
+    for (const Flight& flight : session.inbox->flights)
+      hub_->settle(now, session.device, flight.token, Settle::complete, effects);
   hub_->released(now, session.device, holder(session.id), effects);
 }
 
@@ -187,7 +191,7 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Connect& packet, Effe
 
   session.device = device;
   session.stage = Stage::accepting;
-  session.clean = packet.clean_session;
+  session.clean = packet.clean_session && rules_->clean_session_is_clean;
   session.keep_alive = packet.keep_alive;
   session.heard = now.mono;
   session.limit =
@@ -308,12 +312,20 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Publish& packet, Effe
     return cut(now, slot, Why::not_allowed, effects);  // [D2C-40, H-19]
 
   Ticket ticket{};
-  const bool dropped = packet.dup && session.took_over && !rules_->resends_are_stored;
+  const bool dropped = packet.dup && dropped_resend(session, packet.id);
   if (topic.kind == mqtt::Topic::Kind::telemetry && !too_large && !dropped)
     ticket = append(now, session, effects);
+  if (rules_->stored_before && packet.qos > 0 && !dropped) newest_[session.device] = packet.id;
   if (packet.qos > 0) promise(session, Promise::Kind::puback, packet.id, ticket);  // [DLV-04]
   if (ticket == Ticket::none) release(now, effects);
   return true;
+}
+
+bool MqttDoor::dropped_resend(const Session& session, mqtt::PacketId id) const {
+  if (session.took_over && !rules_->resends_are_stored) return true;
+  if (!rules_->stored_before) return false;
+  const auto newest = newest_.find(session.device);
+  return newest != newest_.end() && rules_->stored_before(id, newest->second);
 }
 
 // Stores what is in flat_ as this connection's next message.
@@ -633,8 +645,9 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Puback& packet, Effec
   event.sequence = flight->sequence;
   const LockToken token = flight->token;
   flights.erase(flight);
-  hub_->settle(now, session.device, token, Settle::complete,
-               effects);  // a lost lock changes nothing [C2D-14]
+  const Outcome outcome = hub_->settle(now, session.device, token, Settle::complete, effects);
+  if (outcome.error != Error::none && !rules_->late_puback_is_nothing)  // [C2D-14]
+    session.inbox->qos = Inbox::nothing;
   deliver(now, session, effects);
   return true;
 }

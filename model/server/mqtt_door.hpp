@@ -133,6 +133,7 @@ class MqttDoor {
   void take_over(Now now, std::uint32_t slot, Effects& effects);
   void resume(const StoredSession& stored, Session& session);
   bool read_will(const mqtt::Connect& packet, Bytes& flat);
+  bool dropped_resend(const Session& session, mqtt::PacketId id) const;
   Ticket append(Now now, Session& session, Effects& effects);
   Ticket store(Now now, const Session& session, Effects& effects);
   void deliver(Now now, Session& session, Effects& effects);
@@ -161,6 +162,7 @@ class MqttDoor {
   std::deque<Prepared> prepared_;
   Ticket session_ticket_{};                  // of the last change of any stored session
   std::map<ConnectionId, Bytes> overtaken_;  // by the next message of the connection (see rules)
+  std::map<DeviceIndex, mqtt::PacketId> newest_;  // stored packet (see rules)
   mqtt::Decoder decoder_;                    // for whoever has no partial packet
   std::vector<std::unique_ptr<mqtt::Decoder>> spare_;
   Bytes flat_;  // scratch

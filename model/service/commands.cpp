@@ -5,10 +5,16 @@
 namespace hubproof::model {
 
 void Commands::go_on(Line& line) {
+  for (; !again_.empty(); again_.pop_front()) {
+    const SendCommand& command = again_.front();
+    sent_.push_back({line.ask(command), MessageView{command.message}.key(),
+                     line.index_of(command.device), command});
+  }
   for (; !waiting_.empty(); waiting_.pop_front()) {
     const SendCommand& command = waiting_.front();
     const MessageView message{command.message};
-    const Sent sent{line.ask(command), message.key(), line.index_of(command.device)};
+    Sent sent{line.ask(command), message.key(), line.index_of(command.device)};
+    if (!line.rules.sends_once) sent.again = command;
     sent_.push_back(sent);
     Event& event = line.saw(What::command, Phase::invoke);
     event.message = sent.message;
@@ -45,6 +51,8 @@ Took Commands::answered(Line& line, const link::ResponseFrame& frame) {
 
 void Commands::connection_ended(Line& line) {
   for (const Sent& sent : sent_) {
+    if (sent.again) again_.push_back(*sent.again);
+    if (sent.again || !line.rules.reports_unanswered) continue;
     Event& event = line.saw(What::command, Phase::info);
     event.message = sent.message;
     event.device = sent.device;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "model/service/line.hpp"
@@ -24,9 +25,11 @@ class Commands {
     Asking asking;
     MessageKey message{};
     NodeIndex device = NodeIndex::none;
+    std::optional<SendCommand> again{};  // what a service keeps that sends it again
   };
 
   std::deque<SendCommand> waiting_;
+  std::deque<SendCommand> again_;  // those of the ended connection (see rules)
   std::vector<Sent> sent_;  // in the order of sending, so the first has waited longest
 };
 

@@ -26,7 +26,9 @@ Took FeedbackReader::received(Line& line, const Response& response) {
   batch.token = feedback->token;
   batch.count = static_cast<std::uint32_t>(feedback->records.size());
   batch.date = feedback->created;
-  for (const FeedbackRecord& record : feedback->records) {
+  const std::size_t most = line.rules.looks_at(feedback->records.size());
+  for (std::size_t i = 0; i < most; ++i) {
+    const FeedbackRecord& record = feedback->records[i];
     Event& event = line.saw(What::feedback_record);
     event.token = feedback->token;
     event.message = message_key(record.original_message_id);

@@ -36,6 +36,7 @@ struct Line {
   Now now;
   Effects& effects;
   const ServiceSettings& settings;
+  const ServiceRules& rules;
   const std::function<NodeIndex(std::string_view)>& index_of;
   Chance& chance;
   std::uint32_t connection;

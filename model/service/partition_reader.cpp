@@ -24,7 +24,7 @@ void PartitionReader::store(Line& line) {
   const bool due = unstored_ > 0 && (lull_ || unstored_ >= line.settings.checkpoint_every);
   if (storing_ == 0) {
     if (!due) return;
-    storing_ = last_;
+    storing_ = line.rules.checkpoint(last_);
     unstored_ = 0;
     saw_checkpoint(line, Phase::invoke);
   }
@@ -89,7 +89,10 @@ Took PartitionReader::was_stored(Line& line, const Response& response) {
   return Took::fine;
 }
 
-void PartitionReader::connection_ended(Line&) { read_ = store_ = {}; }
+void PartitionReader::connection_ended(Line& line) {
+  read_ = store_ = {};
+  next_ = line.rules.resumes_at(next_);
+}
 
 std::optional<Instant> PartitionReader::deadline() const {
   Instant first = read_.under_way() ? read_.patience : read_at_;

@@ -588,6 +588,58 @@ TEST(WrongDevice, ReusesAPacketIdInFlight) {
   EXPECT_EQ(bench.said(), (Lines{publish(1, 1), publish(1, 2)}));
 }
 
+TEST(WrongDevice, TakesAPacketIdWithoutALook) {
+  Online bench = wrong([](DeviceRules& rules) {
+    rules.skips_used_ids = false;
+    rules.next_packet_id = [](std::uint16_t, std::uint32_t) { return std::uint16_t{7}; };
+  });
+  bench.submit(1);
+  bench.submit(2);
+  EXPECT_EQ(bench.said(), (Lines{publish(7, 1), publish(7, 2)}));
+}
+
+TEST(WrongDevice, TakesZeroForAPacketId) {
+  Online bench = wrong([](DeviceRules& rules) {
+    rules.skips_id_zero = false;
+    rules.next_packet_id = [](std::uint16_t, std::uint32_t nth) {
+      return static_cast<std::uint16_t>(nth - 1);
+    };
+  });
+  bench.device->submit(bench.now(), flat_message(own_key('t', 3, 1)), bench.effects);
+  const std::vector<Event>& events = bench.effects.events();
+  const auto sent = std::ranges::find(events, Packet::publish, &Event::packet);
+  ASSERT_NE(sent, events.end());
+  EXPECT_EQ(sent->packet_id, 0);
+  bench.effects.clear();  // what it wrote is no packet
+}
+
+TEST(WrongDevice, IsStuckWithAFullWindow) {
+  DeviceSettings settings;
+  settings.window = 2;
+  Online bench =
+      wrong([](DeviceRules& rules) { rules.resends_full_window = false; }, std::move(settings));
+  bench.submit(1);
+  bench.submit(2);
+  bench.submit(3);
+  bench.end();
+  bench.said();
+  bench.go_online(true);
+  EXPECT_EQ(bench.said().size(), 1u);  // the CONNECT
+  EXPECT_EQ(bench.device->unacknowledged(), 3u);
+}
+
+TEST(WrongDevice, AcknowledgesOnTheNextConnection) {
+  DeviceSettings settings = receiving();
+  settings.handling = 5s;
+  Online bench = wrong([](DeviceRules& rules) { rules.forgets_unsettled = false; }, settings);
+  bench.hear_command(own_key('c', 1, 1), 9);
+  bench.end();
+  bench.go_online(true);
+  bench.said();
+  bench.wait(5s);
+  EXPECT_EQ(bench.said(), Lines{"PUBACK 9"});
+}
+
 TEST(WrongDevice, DoesNotPing) {
   Online bench = wrong([](DeviceRules& rules) { rules.pings = false; });
   EXPECT_EQ(bench.device->deadline(), std::nullopt);

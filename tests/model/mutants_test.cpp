@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -65,6 +66,14 @@ std::vector<FeedbackRecord> feedback(Driver& driver) {
     driver.ask(SettleFeedback{batch->token, true});
   }
 }
+std::uint32_t generation(const Response& response) {
+  const auto* done = std::get_if<Done>(&response);
+  return done ? done->generation : 0;
+}
+void complete(Driver& driver, int count) {
+  command(driver, count);
+  for (int i = 0; i < count; ++i) settle(driver, token(receive(driver)));
+}
 ConnectionId session_with_filter(Driver& driver) {
   const ConnectionId id = connected(driver, "d1", false);
   subscribe(driver, id, {command_filter("d1")});
@@ -83,6 +92,127 @@ const std::map<std::string, Story>& stories() {
          t << d.take(id).size();
          d.crash();
          t << d.bodies().size();
+       }},
+      {"canary",
+       [](Driver& d, Tale& t) {
+         send(d, connected(d, "d1"), 1);
+         t << d.bodies();
+       }},
+      {"resend-after-wrap-dropped",
+       [](Driver& d, Tale& t) {
+         telemetry(d, connected(d, "d1", false), "d1", "before the wrap", 65'535);
+         const auto id = connected(d, "d1", false);
+         publish(d, id, "devices/d1/messages/events/", "behind it", 1, 1, true);
+         t << d.take(id).size() << d.bodies();
+       }},
+      {"promise-by-older-sync",
+       [](Driver& d, Tale& t) {
+         const auto id = connected(d, "d1");
+         d.hold();
+         send(d, id, 2);
+         d.release_one();
+         t << d.take(id).size();
+       }},
+      {"failed-sync-counts",
+       [](Driver& d, Tale& t) {
+         const auto id = connected(d, "d1");
+         d.hold();
+         send(d, id, 1);
+         d.release(false);
+         t << d.take(id).size() << d.halted();
+       }},
+      {"read-before-durable",
+       [](Driver& d, Tale& t) {
+         const auto id = connected(d, "d1");
+         d.hold();
+         send(d, id, 1);
+         t << d.bodies().size();
+       }},
+      {"old-segments-go-too-soon",
+       [](Driver& d, Tale& t) {
+         send(d, connected(d, "d1"), 1);
+         d.crash(Driver::Tail::lost, true);
+         d.pass(1ms);
+         d.crash();
+         t << d.bodies().size();
+       }},
+      {"torn-snapshot-believed",
+       [](Driver& d, Tale& t) {
+         send(d, connected(d, "d1"), 1);
+         d.crash(Driver::Tail::lost, true);
+         d.crash(Driver::Tail::torn);
+         t << d.bodies().size();
+       }},
+      {"goes-on-behind-torn-record",
+       [](Driver& d, Tale& t) {
+         d.crash(Driver::Tail::lost, true);
+         d.crash(Driver::Tail::torn);
+         send(d, connected(d, "d1"), 1);
+         d.crash();
+         t << d.bodies().size();
+       }},
+      {"merged-telemetry-lost",
+       [](Driver& d, Tale& t) {
+         send(d, connected(d, "d1"), 1);
+         d.crash();
+         d.crash();
+         t << d.bodies().size();
+       }},
+      {"filters-lost-in-snapshot",
+       [](Driver& d, Tale& t) {
+         d.lose(session_with_filter(d));
+         command(d, 1);
+         d.crash();
+         d.crash();
+         t << d.take(login(d, "d1", false)).size();
+       }},
+      {"feedback-lost-in-snapshot",
+       [](Driver& d, Tale& t) {
+         complete(d, 2);  // the first record leaves at once, the second one waits
+         d.crash();
+         d.crash();
+         d.pass(20s);
+         t << feedback(d).size();
+       }},
+      {"tokens-begin-anew",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         t << token(receive(d));
+         d.crash();
+         t << token(receive(d));
+       }},
+      {"generation-given-twice",
+       [](Driver& d, Tale& t) {
+         const auto one = generation(d.ask(CreateDevice{"d2"}));
+         d.crash();
+         t << generation(d.ask(CreateDevice{"d3"})) - one;
+       }},
+      {"removal-lost-on-recovery",
+       [](Driver& d, Tale& t) {
+         d.ask(DeleteDevice{"d1"});
+         d.crash();
+         t << word(d.ask(CreateDevice{"d1"}));
+       }},
+      {"abandons-lost-on-recovery",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         settle(d, token(receive(d)), Settle::abandon);
+         d.crash();
+         t << word(receive(d));
+       }},
+      {"settling-lost-on-recovery",
+       [](Driver& d, Tale& t) {
+         complete(d, 20);
+         d.crash();
+         t << word(receive(d));
+       }},
+      {"batch-formed-twice",
+       [](Driver& d, Tale& t) {
+         complete(d, 1);
+         t << feedback(d).size();
+         d.crash();
+         d.pass(20s);
+         t << feedback(d).size();
        }},
       {"lost-on-recovery",
        [](Driver& d, Tale& t) {
@@ -170,6 +300,46 @@ const std::map<std::string, Story>& stories() {
        [](Driver& d, Tale& t) {
          command(d, 50);
          t << word(d.command("d1", "m51"));
+       }},
+      {"queue-without-limit",
+       [](Driver& d, Tale& t) {
+         command(d, 60);
+         t << word(d.command("d1", "m61"));
+       }},
+      {"fiftieth-refused",
+       [](Driver& d, Tale& t) {
+         command(d, 49);
+         t << word(d.command("d1", "m50"));
+       }},
+      {"expires-at-the-head-only",
+       [](Driver& d, Tale& t) {
+         d.command("d1", "m1", "first");
+         receive(d);
+         d.command("d1", "m2", "second", Ack::full, d.now().wall + 4s);
+         d.pass(5s);
+         t << word(receive(d));
+       }},
+      {"purge-spares-ending-lock",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         receive(d);
+         d.pass(58s);
+         d.ask(Purge{"d1"});
+         d.pass(3s);
+         t << word(receive(d));
+       }},
+      {"lock-by-wall-clock",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         receive(d);
+         d.set_wall(2min);
+         t << word(receive(d));
+       }},
+      {"given-up-too-soon",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         for (int i = 0; i < 9; ++i) settle(d, token(receive(d)), Settle::abandon);
+         t << word(receive(d));
        }},
       {"two-live-locks",
        [](Driver& d, Tale& t) {
@@ -275,6 +445,28 @@ const std::map<std::string, Story>& stories() {
          d.pass(20s);
          t << feedback(d).size();
        }},
+      {"feedback-overflow-lost",
+       [](Driver& d, Tale& t) {
+         complete(d, 31);  // the first record leaves at once
+         command(d, 50);
+         d.ask(Purge{"d1"});
+         d.pass(20s);
+         t << feedback(d).size();
+       }},
+      {"feedback-by-wall-clock",
+       [](Driver& d, Tale& t) {
+         complete(d, 1);
+         d.set_wall(-1h);
+         complete(d, 1);
+         d.pass(20s);
+         t << feedback(d).size();
+       }},
+      {"feedback-short-lived",
+       [](Driver& d, Tale& t) {
+         complete(d, 1);
+         d.pass(40s);
+         t << feedback(d).size();
+       }},
       {"feedback-doubled",
        [](Driver& d, Tale& t) {
          command(d, 1);
@@ -339,6 +531,44 @@ const std::map<std::string, Story>& stories() {
          d.pass(90s);
          t << d.bodies();
        }},
+      {"flight-lost-with-connection",
+       [](Driver& d, Tale& t) {
+         const auto id = session_with_filter(d);
+         command(d, 1);
+         d.lose(id);
+         t << word(receive(d));
+       }},
+      {"flight-lost-in-takeover",
+       [](Driver& d, Tale& t) {
+         session_with_filter(d);
+         command(d, 1);
+         t << d.take(login(d, "d1", false)).size();
+       }},
+      {"late-ack-unsubscribes",
+       [](Driver& d, Tale& t) {
+         const auto id = session_with_filter(d);
+         command(d, 1);
+         const auto late = d.take(id).at(0).id;
+         d.feed(id, mqtt::Pingreq{});
+         d.pass(61s);
+         d.feed(id, mqtt::Puback{late});
+         d.take(id);
+         command(d, 1);
+         t << d.take(id).size();
+       }},
+      {"clean-session-resumed",
+       [](Driver& d, Tale& t) {
+         d.lose(session_with_filter(d));
+         command(d, 1);
+         t << d.take(login(d, "d1", true)).size();
+       }},
+      {"will-before-acceptance",
+       [](Driver& d, Tale& t) {
+         d.hold();
+         d.lose(login(d, "d1", false, 60, "will"));
+         d.release();
+         t << d.bodies();
+       }},
       {"c2d-before-subscribe",
        [](Driver& d, Tale& t) {
          command(d, 1);
@@ -385,10 +615,12 @@ TEST_P(EveryMutant, TellsAnotherStory) {
   const Mutant& mutant = GetParam();
   const auto story = stories().find(mutant.name);
   if (story == stories().end()) {
-    // A device's defect: its story is told where both ends meet. Here only: it changes the device.
+    // A device's or a service's defect: its story is told where both ends meet. Here only: it
+    // changes the device or the service.
     Rules rules;
     mutant.apply(rules);
-    EXPECT_NE(rules.device, DeviceRules{}) << "no story for " << mutant.name;
+    EXPECT_TRUE(rules.device != DeviceRules{} || rules.service != ServiceRules{})
+        << "no story for " << mutant.name;
     return;
   }
   Rules wrong;
@@ -414,11 +646,33 @@ TEST(Mutants, HaveNamesAndSentencesOfTheirOwn) {
     EXPECT_TRUE(std::ranges::all_of(std::string_view{mutant.name}, [](char c) {
       return (c >= 'a' && c <= 'z') || c == '-' || c == '2';
     })) << mutant.name;
+    if (mutant.issue != nullptr) {
+      EXPECT_TRUE(std::regex_match(mutant.issue, std::regex{"[\\w.-]+/[\\w.-]+#[0-9]+"}))
+          << mutant.issue;
+    }
     const std::set<std::string_view> ways = {"run", "search", "conform"};
     EXPECT_TRUE(ways.contains(mutant.found_by));
   }
-  EXPECT_GE(names.size(), 30u);
   EXPECT_EQ(find_mutant("none"), nullptr);
+}
+
+TEST(Mutants, AreManyAndSomeWereSeenInTheWildAndSomeAreRare) {
+  EXPECT_GE(mutants().size(), 70u);
+  EXPECT_GE(std::ranges::count_if(mutants(), [](const Mutant& m) { return m.issue != nullptr; }), 15);
+  EXPECT_GE(std::ranges::count_if(mutants(), &Mutant::rare), 15);
+}
+
+TEST(Mutants, AreOfHubDeviceAndService) {
+  int device = 0, service = 0;
+  for (const Mutant& mutant : mutants()) {
+    Rules rules;
+    mutant.apply(rules);
+    device += rules.device != DeviceRules{};
+    service += rules.service != ServiceRules{};
+  }
+  EXPECT_GE(device, 10);
+  EXPECT_GE(service, 5);
+  EXPECT_GE(static_cast<int>(mutants().size()) - device - service, 40);
 }
 
 TEST(Mutants, ThereIsOneForEachCheck) {

@@ -158,8 +158,16 @@ class Driver {
     fails_ = !ok;
     perform();
   }
+  void release_one() {  // the sync that was asked for first; the others go on waiting
+    if (syncs_.empty()) return;
+    const auto [file, ticket] = syncs_.front();
+    syncs_.pop_front();
+    durable_[file] = files_[file];
+    server_->stored(now(), ticket, true, effects_);
+    perform();
+  }
   enum class Tail { lost, torn };  // what a crash does to bytes that were not synced
-  void crash(Tail tail = Tail::lost) {
+  void crash(Tail tail = Tail::lost, bool then_hold = false) {
     if (tail == Tail::torn)
       for (auto& [id, bytes] : files_) {
         Bytes& kept = durable_[id];
@@ -173,7 +181,8 @@ class Driver {
     effects_.clear();
     syncs_.clear();
     written_.clear();
-    holding_ = fails_ = false;
+    holding_ = then_hold;
+    fails_ = false;
     files_ = durable_;
     start();
   }

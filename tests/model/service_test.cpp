@@ -39,9 +39,9 @@ std::string describe(const Request& request) {
 // A service machine, a scripted hub, a clock that only the test moves.
 class Bench {
  public:
-  explicit Bench(ServiceSettings settings = {}) {
+  explicit Bench(ServiceSettings settings = {}, ServiceRules the_rules = {}) : rules{the_rules} {
     settings.back_off_jitter_percent = 0;
-    service.emplace(settings, "s0", 1, draws.chance(), [](std::string_view id) {
+    service.emplace(settings, rules, "s0", 1, draws.chance(), [](std::string_view id) {
       return id.starts_with('d') ? NodeIndex{static_cast<std::uint32_t>(id[1] - '0')}
                                  : NodeIndex::none;
     });
@@ -110,6 +110,7 @@ class Bench {
   Draws draws;
   Instant time{};
   Effects effects;
+  ServiceRules rules;
   std::optional<Service> service;
   std::uint32_t connection = 0;
   std::size_t piece = 1u << 30;
@@ -436,6 +437,67 @@ TEST(Service, AsksForFeedbackAgainWhenThereWasNone) {
   EXPECT_EQ(bench.said(), (Lines{"feedback", "feedback"}));
   bench.wait(1s);
   EXPECT_EQ(bench.said(), Lines{"feedback"});
+}
+
+// ---- Rules that a wrong service breaks: each changes what is done, and only there.
+
+template <class Spoil>
+ServiceRules spoilt(Spoil spoil) {
+  ServiceRules rules;
+  spoil(rules);
+  return rules;
+}
+
+TEST(WrongService, StoresWhatItDidNotSee) {
+  Bench bench{reading(), spoilt([](ServiceRules& rules) {
+                rules.checkpoint = [](std::uint64_t last) { return last + 1; };
+              })};
+  bench.start();
+  bench.answer("read", events(1, 3));
+  EXPECT_EQ(bench.saw("checkpoint"), Lines{"checkpoint invoke on=1 sequence=4"});
+}
+
+TEST(WrongService, ForgetsWhereItWas) {
+  Bench bench{reading(), spoilt([](ServiceRules& rules) {
+                rules.resumes_at = [](std::uint64_t) { return std::uint64_t{0}; };
+              })};
+  bench.start();
+  bench.answer("read", events(1, 2));
+  bench.end();
+  bench.wait(1s);
+  bench.said();
+  bench.connect();
+  EXPECT_EQ(bench.said().back(), "read 0 from 0");
+}
+
+TEST(WrongService, LooksAtAPartOfItsFeedback) {
+  Bench bench{receiving(), spoilt([](ServiceRules& rules) {
+                rules.looks_at = [](std::size_t) { return std::size_t{1}; };
+              })};
+  bench.start();
+  bench.answer("feedback", feedback());
+  EXPECT_EQ(bench.saw("feedback_record").size(), 1u);
+}
+
+TEST(WrongService, ForgetsWhatWasNotAnswered) {
+  Bench bench{quiet(), spoilt([](ServiceRules& rules) { rules.reports_unanswered = false; })};
+  bench.start();
+  bench.submit(command(1));
+  bench.end();
+  EXPECT_EQ(bench.saw("command"), Lines{"command invoke on=1 message=c1-1 device=5"});
+  EXPECT_EQ(bench.service->pending(), 0u);
+}
+
+TEST(WrongService, SendsACommandAgain) {
+  Bench bench{quiet(), spoilt([](ServiceRules& rules) { rules.sends_once = false; })};
+  bench.start();
+  bench.submit(command(1));
+  bench.end();
+  bench.wait(1s);
+  bench.said();
+  bench.connect();
+  EXPECT_EQ(bench.said(), Lines{"command d5 c1-1"});
+  EXPECT_EQ(bench.saw("command"), Lines{"command invoke on=1 message=c1-1 device=5"});
 }
 
 // ---- Connections.

@@ -381,21 +381,32 @@ TEST(ScenarioReadme, ItsExamplesCanBeRead) {
 
 // --- What smoke must have. ---
 
-std::vector<fs::path> smoke() {
+std::vector<fs::path> folder(const char* name) {
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator{root / "scenarios/smoke"})
+  for (const auto& entry : fs::directory_iterator{root / "scenarios" / name})
     if (entry.path().extension() == ".json") files.push_back(entry.path());
   return files;
 }
 
-TEST(Smoke, EveryScenarioIsReadAndHasAReason) {
-  EXPECT_GE(smoke().size(), 14u);
-  for (const fs::path& file : smoke()) {
+std::vector<fs::path> smoke() { return folder("smoke"); }
+
+void all_are_read_and_have_reasons(const std::vector<fs::path>& files) {
+  for (const fs::path& file : files) {
     const ReadScenario read = read_scenario(file_text(file), file.string());
     EXPECT_TRUE(read.problems.empty()) << problems_text(file.string(), read.problems);
     EXPECT_GT(read.scenario.reason.size(), 20u) << file;
     EXPECT_EQ(read.scenario.name, file.stem().string()) << file;
   }
+}
+
+TEST(Smoke, EveryScenarioIsReadAndHasAReason) {
+  EXPECT_GE(smoke().size(), 14u);
+  all_are_read_and_have_reasons(smoke());
+}
+
+TEST(Faults, EveryScenarioIsReadAndHasAReason) {
+  EXPECT_GE(folder("faults").size(), 5u);
+  all_are_read_and_have_reasons(folder("faults"));
 }
 
 TEST(Smoke, HasEveryFault) {

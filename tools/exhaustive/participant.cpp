@@ -350,8 +350,9 @@ class ServiceAlone final : public Client<model::Service> {
 
  private:
   void start() override {
-    machine_.emplace(settings_.settings, settings_.name, static_cast<std::uint32_t>(node_),
-                     first_value(), [this](std::string_view id) { return cast_.index_of(id); });
+    machine_.emplace(settings_.settings, cast_.rules.service, settings_.name,
+                     static_cast<std::uint32_t>(node_), first_value(),
+                     [this](std::string_view id) { return cast_.index_of(id); });
     machine_->started(now(), effects_);
   }
   // The loads one after the other, each once.

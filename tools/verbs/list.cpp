@@ -126,6 +126,7 @@ std::vector<Item> mutants() {
     Item item{mutant.name, {}, mutant.sentence, {{"found_by", text(mutant.found_by)}}};
     if (mutant.meant_for != nullptr) item.more.emplace_back("meant_for", text(mutant.meant_for));
     if (mutant.issue != nullptr) item.more.emplace_back("issue", text(mutant.issue));
+    item.more.emplace_back("rare", Document::boolean(mutant.rare));
     items.push_back(std::move(item));
   }
   return items;

@@ -13,7 +13,7 @@
 namespace hubproof::tools {
 
 int zoo_verb(const ZooArguments& arguments) {
-  const FoundScenarios found = find_scenarios(arguments.scenarios, {});
+  const FoundScenarios found = find_scenarios(arguments.scenarios, {}, {"smoke", "faults"});
   if (!found.wrong.empty()) {
     std::fprintf(stderr, "%s", found.wrong.c_str());
     return exit_bad_input;
@@ -29,9 +29,11 @@ int zoo_verb(const ZooArguments& arguments) {
     }
     options.mutants.push_back(mutant);
   }
-  if (options.mutants.empty())
+  if (options.mutants.empty()) {
+    options.mutants.push_back(nullptr);
     for (const model::Mutant& mutant : model::mutants())
       if (std::string_view{mutant.found_by} == "run") options.mutants.push_back(&mutant);
+  }
 
   const std::vector<Kill> kills = zoo(found.scenarios, options, std::cerr);
   const std::string command = "hubproof zoo --seeds " + std::to_string(arguments.seeds);
