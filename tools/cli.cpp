@@ -166,6 +166,8 @@ void run_options(CLI::App& app, RunArguments& run, std::pair<std::uint64_t, std:
   app.final_callback([&run, &endless, range, one] {
     if (run.verify && run.strategy == Strategy::guided)
       throw CLI::ValidationError("--verify", "a guided search learns from its runs; verify a bundle's scenario instead");
+    if (run.strategy == Strategy::exhaustive && (run.verify || range->count() + one->count() > 0))
+      throw CLI::ValidationError("--strategy", "an exhaustive search has no seeds, and nothing to verify");
     endless = run.budget && range->count() == 0 && one->count() == 0;
   });
 

@@ -11,6 +11,7 @@
 #include "conformance/check.hpp"
 #include "model/mutants/mutant.hpp"
 #include "tests/support/paths.hpp"
+#include "tests/tools/program.hpp"
 #include "tools/exhaustive/explore.hpp"
 #include "tools/exhaustive/render.hpp"
 #include "tools/find_scenarios.hpp"
@@ -306,6 +307,41 @@ TEST(Exhaustive, TheStatementNamesWorkFaultsAndCounts) {
           "exhausted: all orders of the steps of 1 command among 3 participants, with "
           "at most 1 of the faults: loss of d0's connection, crash of hub or crash of d0: "));
   EXPECT_THAT(statement, testing::EndsWith("cut off: nothing."));
+}
+
+TEST(ExhaustiveVerb, AFailureIsTheShortestStoryAndExitsWithOne) {
+  const std::string scenario = tests::source_dir() + "/scenarios/exhaustive/mqtt-session.json";
+  const tests::Outcome outcome = tests::program(
+      {"run", "--strategy", "exhaustive", "--first", "--mutant", "resend-without-dup", scenario});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out, HasSubstr("FAIL  mqtt311:3.3.1-1 [MUST]"));
+  EXPECT_THAT(outcome.out, HasSubstr("d0 receives CONNACK on d0's connection 2"));
+  EXPECT_THAT(outcome.out,
+              HasSubstr("reproduce: hubproof run " + scenario + " --strategy exhaustive"));
+  EXPECT_THAT(outcome.out, HasSubstr("NOT exhausted"));
+}
+
+TEST(ExhaustiveVerb, WhatIsCutOffByTheBudgetIsNotCalledExhaustedAndExitsWithTwo) {
+  const tests::Outcome outcome =
+      tests::program({"run", "--strategy", "exhaustive", "--budget", "1ms", "--format", "json",
+                      tests::source_dir() + "/scenarios/exhaustive/c2d-life-cycle.json"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.out, HasSubstr("\"exhausted\": false"));
+  EXPECT_THAT(outcome.out, HasSubstr("it was told to end"));
+}
+
+TEST(ExhaustiveVerb, WhatItCannotDoIsRefused) {
+  const std::string good = tests::source_dir() + "/scenarios/exhaustive/c2d-life-cycle.json";
+  const std::string other = tests::source_dir() + "/scenarios/smoke/quiet-fleet.json";
+  const auto code = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"run", "--strategy", "exhaustive"});
+    return tests::program(more).code;
+  };
+  EXPECT_EQ(code({}), 64);
+  EXPECT_EQ(code({good, "--seeds", "3"}), 64);
+  EXPECT_EQ(code({good, "--verify"}), 64);
+  EXPECT_EQ(code({good, "--format", "junit"}), 64);
+  EXPECT_EQ(code({other}), 65);
 }
 
 }  // namespace

@@ -150,7 +150,7 @@ class Walk {
 
   ExhaustiveResult walk() {
     result_.paths = from(stage_.beginning());
-    result_.states = options_.prune ? visited_.size() : states_;
+    result_.states = states_;
     for (auto& best : best_)
       if (best) result_.failures.push_back(std::move(*best));
     for (std::size_t node = 0; node < stage_.cast().names.size(); ++node)

@@ -3,13 +3,14 @@
 // A scenario with a key "exhaustive" is played by its real machines (participant.hpp) in a small
 // world (world.hpp) whose next step is a choice. A path is a row of choices; it makes a history,
 // which the judge judges like any other. Equal states are walked on from once (world.hpp says why
-// that is fair). A failure is a path, so it can be walked again.
+// that is fair; memory.hpp, which joins what a crash forgets). A failure is a path, so it can be
+// walked again.
 //
 // What is exhausted is what the statement says, no more: how long each step takes is not varied,
 // but for time that passes while something is under way, which counts as a fault; a write arrives
-// as a whole; a crashed participant starts again at once; what a crash finds unsynced stays or is
-// lost as a whole; chance says its first value; and once the scenario's duration is over, all being
-// at rest and faults past, one order stands for all.
+// as a whole; a crashed participant starts again after a set time; what a crash finds unsynced
+// stays or is lost as a whole; chance says its first value; and once the scenario's duration is
+// over, all being at rest and faults past, one order stands for all.
 #pragma once
 
 #include <cstdint>

@@ -284,6 +284,32 @@ void World::act(State& state, std::size_t node, const Deed& deed) {
   }
 }
 
+// The packets of a write on an MQTT connection, by their names; all other writes are the next ones.
+std::string World::what_comes(const Pipe& pipe, std::uint32_t write) const {
+  const bool mqtt = cast_.is_device(pipe.client) && cast_.group(pipe.client).settings.protocol ==
+                                                        model::DeviceSettings::Protocol::mqtt;
+  if (!mqtt) return "what comes next";
+  constexpr std::array<const char*, 16> names{"?",         "CONNECT",  "CONNACK",     "PUBLISH",
+                                              "PUBACK",    "PUBREC",   "PUBREL",      "PUBCOMP",
+                                              "SUBSCRIBE", "SUBACK",   "UNSUBSCRIBE", "UNSUBACK",
+                                              "PINGREQ",   "PINGRESP", "DISCONNECT",  "?"};
+  std::string text;
+  const std::string& bytes = *writes_[write];
+  for (std::size_t at = 0; at < bytes.size();) {
+    text +=
+        std::string{text.empty() ? "" : ", "} + names[static_cast<std::uint8_t>(bytes[at]) >> 4];
+    std::size_t length = 0;
+    unsigned shift = 0;
+    do {
+      if (++at >= bytes.size() || shift > 21) return text;
+      length |= std::size_t{static_cast<std::uint8_t>(bytes[at]) & 0x7fu} << shift;
+      shift += 7;
+    } while ((static_cast<std::uint8_t>(bytes[at]) & 0x80u) != 0);
+    at += 1 + length;
+  }
+  return text;
+}
+
 std::string World::describe(const State& state, Action action) const {
   const auto connection = [&] {
     const Pipe& pipe = state.pipes[action.which];
@@ -292,7 +318,8 @@ std::string World::describe(const State& state, Action action) const {
   };
   const auto arrives = [&](const auto& row, const std::string& to) {
     return row[0] >= end_of ? to + " hears of the end of " + connection()
-                            : to + " receives what comes next on " + connection();
+                            : to + " receives " + what_comes(state.pipes[action.which], row[0]) +
+                                  " on " + connection();
   };
   const std::string& name =
       cast_.names[action.which < cast_.names.size() ? action.which : std::size_t{0}];

@@ -130,6 +130,7 @@ class World {
   void end_here(State& state, std::size_t pipe, bool hub, model::EndedBy told);
   static void tidy(State& state);
   std::uint32_t number(const std::string& bytes);
+  std::string what_comes(const Pipe& pipe, std::uint32_t write) const;
 
   const Cast& cast_;
   std::vector<Memory> memories_;  // by node

@@ -46,6 +46,7 @@ bool write_all(const std::string& folder, const CampaignResult& result, Renderin
 }  // namespace
 
 int run_verb(const RunArguments& arguments) {
+  if (arguments.strategy == Strategy::exhaustive) return exhaustive_verb(arguments);
   const FoundScenarios found = find_scenarios(arguments.scenarios, arguments.profile);
   if (!found.wrong.empty()) {
     std::fprintf(stderr, "%s", found.wrong.c_str());
