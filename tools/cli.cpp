@@ -284,11 +284,26 @@ Command read_command_line(int argc, const char* const* argv) {
   ZooArguments zoo;
   zoo.jobs = cores();
   CLI::App* zoo_verb = verb(app, "zoo", "mutants against checks: the kill matrix",
-                            "  hubproof zoo --seeds 200 > reports/kill-matrix.md\n");
+                            "  hubproof zoo --state zoo.jsonl > reports/kill-matrix.md\n"
+                            "  hubproof zoo --mutant two-live-locks --attempts 1 --strategy pct\n");
   zoo_verb->group("");
   zoo_verb->add_option("SCENARIO", zoo.scenarios,
                        "files, folders or names of scenarios (default: scenarios/smoke and scenarios/faults)");
-  value_option(*zoo_verb, "--seeds", zoo.seeds, "N", "of each scenario, at most (default: 200)", read_seed);
+  value_option(*zoo_verb, "--attempts", zoo.attempts, "N", "hunts for each mutant by each strategy (default: 5)",
+               read_jobs);
+  value_option(*zoo_verb, "--give-up", zoo.give_up, "TIME", "CPU time of one hunt (default: 60s)",
+               [](const std::string& text, sim::Duration& value) {
+                 std::optional<sim::Duration> read;
+                 const std::string wrong = read_time(text, read);
+                 value = read.value_or(value);
+                 return wrong;
+               });
+  zoo_verb->add_option("--strategy", zoo.strategies, "only these (default: random and swarm; all for rare mutants)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"random", "swarm", "pct", "guided"}));
+  zoo_verb->add_option("--state", zoo.state, "keep what was done there; a zoo that was stopped goes on")
+      ->type_name("FILE");
+  zoo_verb->add_flag("--no-shrinking", zoo.no_shrinking, "leave finds as they are");
   value_option(*zoo_verb, "--jobs", zoo.jobs, "J", "processes", read_jobs);
   zoo_verb->add_option("--mutant", zoo.mutants, "only these")->type_name("NAME");
 

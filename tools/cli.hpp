@@ -88,7 +88,11 @@ struct ServeArguments {
 
 struct ZooArguments {                        // hidden: the kill matrix
   std::vector<std::string> scenarios;
-  std::uint64_t seeds = 200;
+  unsigned attempts = 5;
+  sim::Duration give_up = std::chrono::seconds{60};  // of CPU time
+  std::vector<std::string> strategies;       // empty: random and swarm, and all for the rare ones
+  std::string state;
+  bool no_shrinking = false;
   unsigned jobs = 1;
   std::vector<std::string> mutants;
 };

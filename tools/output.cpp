@@ -38,6 +38,13 @@ bool print(const std::string& text) {
   return good || complain("standard output");
 }
 
+bool may_be_written(const std::string& path) {
+  std::FILE* file = std::fopen(path.c_str(), "ab");
+  if (file == nullptr) return complain(path);
+  std::fclose(file);
+  return true;
+}
+
 bool write_file(const std::string& path, const std::string& text) {
   std::FILE* file = std::fopen(path.c_str(), "wb");
   if (file == nullptr) return complain(path);

@@ -45,9 +45,10 @@ std::string signature_of_downfall(const RunRecord& record, const Scenario& scena
 }
 
 std::optional<Bundle> bundle_of(Variation variation, const model::Mutant* mutant,
-                                const std::string& clause, const std::string& signature) {
+                                const std::string& clause, const std::string& signature,
+                                std::chrono::nanoseconds cpu_limit) {
   variation.scenario = spell_out_faults(variation.scenario, variation.seed, variation.steering);
-  const RunRecord record = try_run(variation, mutant);
+  const RunRecord record = try_run(variation, mutant, cpu_limit);
   Bundle bundle;
   bundle.version = version;
   bundle.clause = clause;
@@ -72,7 +73,8 @@ std::optional<Bundle> bundle_of(Variation variation, const model::Mutant* mutant
 }
 
 SavedBundles save_bundles(CampaignResult& result, const std::string& folder,
-                          const model::Mutant* mutant, const VariationOf& variation_of) {
+                          const model::Mutant* mutant, const VariationOf& variation_of,
+                          std::chrono::nanoseconds cpu_limit) {
   SavedBundles saved;
   std::set<std::string> taken;
   for (const FailureGroup& group : groups_of(result)) {
@@ -80,7 +82,8 @@ SavedBundles save_bundles(CampaignResult& result, const std::string& folder,
     const Failure& fastest = scenario.failures[group.failure];
     const std::string clause{all_checks()[fastest.check].id};
     const std::string signature = fastest.signature;
-    const auto bundle = bundle_of(variation_of(group.scenario, fastest.seed), mutant, clause, signature);
+    const auto bundle = bundle_of(variation_of(group.scenario, fastest.seed), mutant, clause, signature,
+                                  cpu_limit);
     if (!bundle) continue;  // a run that does not repeat: --verify is there to say so
 
     std::string name = file_name(clause, scenario.name, fastest.seed);

@@ -5,16 +5,28 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
+#include <deque>
+#include <fstream>
 #include <map>
 #include <ostream>
-#include <sstream>
 
 #include "model/mutants/mutant.hpp"
+#include "tools/find_scenarios.hpp"
 #include "tools/run.hpp"
+#include "tools/save_bundles.hpp"
+#include "tools/search/guide.hpp"
+#include "tools/search/state_coverage.hpp"
+#include "tools/shrink/shrink.hpp"
+#include "tools/signature.hpp"
+#include "tools/try_run.hpp"
+#include "tools/zoo_state.hpp"
 
 namespace hubproof::tools {
 namespace {
+
+constexpr std::uint64_t seeds_apart = 1'000'000;  // of two attempts
 
 double cpu_seconds() {
   timespec spent{};
@@ -22,159 +34,193 @@ double cpu_seconds() {
   return static_cast<double>(spent.tv_sec) + static_cast<double>(spent.tv_nsec) * 1e-9;
 }
 
-constexpr std::string_view clean_hub = "clean";
-
-Kill not_found(const model::Mutant* mutant) {
-  if (mutant == nullptr) return {std::string{clean_hub}, "none", false, "-", 0, 0, 0, {}};
-  return {mutant->name, mutant->meant_for, false, "-", 0, 0, 0, {}};
+std::string name_of(const model::Mutant* mutant) {
+  return mutant == nullptr ? std::string{right_hub} : mutant->name;
 }
 
-Kill hunt(const std::vector<Scenario>& scenarios, const model::Mutant* mutant, std::uint64_t seeds) {
-  Kill kill = not_found(mutant);
+// One run of a hunt: whether the mutant was found by it.
+bool hunted(Hunt& hunt, const model::Mutant* mutant, const conformance::Report& report) {
+  bool found = false;
+  for (const conformance::Judged& judged : report.checks) {
+    if (judged.finding.verdict != conformance::Verdict::fail) continue;
+    const std::string id{judged.id};
+    if (!std::ranges::count(hunt.checks, id)) hunt.checks.push_back(id);
+    found = found || mutant == nullptr || id == mutant->meant_for;
+  }
+  return found;
+}
+
+void hunt_down(Hunt& hunt, const std::vector<Scenario>& scenarios, const model::Mutant* mutant, double give_up) {
   const double begun = cpu_seconds();
-  for (std::uint64_t seed = 0; seed < seeds && !kill.found; ++seed) {
-    for (const Scenario& scenario : scenarios) {
+  const std::uint64_t first = hunt.attempt * seeds_apart;
+  std::deque<Guide> guides;
+  if (hunt.strategy == Strategy::guided)
+    for (const Scenario& scenario : scenarios) guides.emplace_back(scenario, first);
+  for (std::uint64_t seed = first; !hunt.found && hunt.cpu_s < give_up; ++seed) {
+    for (std::size_t s = 0; s < scenarios.size() && !hunt.found && hunt.cpu_s < give_up; ++s) {
+      const Variation variation =
+          guides.empty() ? vary(hunt.strategy, scenarios[s], seed) : guides[s].propose();
       RunOptions options;
-      options.seed = seed;
+      options.seed = variation.seed;
+      options.steering = variation.steering;
       options.mutant = mutant;
-      const RunResult result = run(scenario, options);
-      ++kill.runs;
-      for (const conformance::Judged& judged : result.report.checks) {
-        if (judged.finding.verdict != conformance::Verdict::fail) continue;
-        const std::string id{judged.id};
-        if (!std::ranges::count(kill.checks, id)) kill.checks.push_back(id);
-        if (mutant != nullptr && id == mutant->meant_for) {
-          kill.found = true;
-          kill.found_in = scenario.name;
-          kill.seed = seed;
-        }
+      std::optional<StateCoverage> coverage;
+      if (!guides.empty()) {
+        options.on_header = [&](const model::History& header) { coverage.emplace(header); };
+        options.on_event = [&](const model::History&, const model::Event& event) { coverage->saw(event); };
       }
-      if (kill.found) break;
+      const RunResult result = run(variation.scenario, options);
+      if (coverage) guides[s].learn(variation, coverage->reached(), result.events);
+      ++hunt.runs;
+      if (hunted(hunt, mutant, result.report)) {
+        hunt.found = true;
+        hunt.scenario = scenarios[s].name;
+        hunt.seed = seed;
+      }
+      hunt.cpu_s = cpu_seconds() - begun;
     }
   }
-  if (mutant == nullptr) kill.found = kill.checks.empty();
-  kill.cpu_s = cpu_seconds() - begun;
-  return kill;
 }
 
-// One line of words, because it travels through a pipe from a process that may die.
-std::string to_line(const Kill& kill) {
-  std::ostringstream line;
-  line << kill.mutant << ' ' << kill.meant_for << ' ' << kill.found << ' '
-       << kill.found_in << ' ' << kill.seed << ' ' << kill.runs << ' '
-       << kill.cpu_s;
-  for (const std::string& check : kill.checks) line << ' ' << check;
-  return line.str();
-}
-
-bool from_line(const std::string& text, Kill& kill) {
-  std::istringstream line{text};
-  line >> kill.mutant >> kill.meant_for >> kill.found >> kill.found_in >> kill.seed >> kill.runs >>
-      kill.cpu_s;
-  if (!line) return false;
-  for (std::string check; line >> check;) kill.checks.push_back(check);
-  return true;
-}
-
-bool clean(const Kill& kill) { return kill.mutant == clean_hub; }
-
-std::string verdict(const Kill& kill) {
-  if (clean(kill)) return kill.found ? "no check failed" : "a check FAILED";
-  return (kill.found ? "found by " : "NOT found by ") + kill.meant_for;
+const std::vector<Strategy>& strategies_of(const model::Mutant* mutant, const ZooOptions& options) {
+  return mutant != nullptr && mutant->rare ? options.rare_strategies : options.strategies;
 }
 
 struct Hunter {
   pid_t process = 0;
   int answer = -1;
-  std::size_t mutant = 0;
+  Hunt hunt;
 };
+
+Hunter send_out(const Hunt& hunt, const std::vector<Scenario>& scenarios, const model::Mutant* mutant,
+                double give_up) {
+  int ends[2];
+  if (pipe(ends) != 0) return {};
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    Hunt own = hunt;
+    hunt_down(own, scenarios, mutant, give_up);
+    const std::string line = zoo_line(own);
+    const bool told = write(ends[1], line.data(), line.size()) ==
+                      static_cast<ssize_t>(line.size());  // far less than a pipe holds
+    std::exit(told ? 0 : 1);  // not _exit: coverage counters are written on the way out
+  }
+  close(ends[1]);
+  if (child < 0) close(ends[0]);
+  return {child, ends[0], hunt};
+}
+
+Hunt come_back(Hunter& hunter) {
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got; (got = read(hunter.answer, buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(got));
+  close(hunter.answer);
+  Hunt hunt = hunter.hunt;
+  ZooLine line;
+  if (read_zoo_line(text, line) && line.hunt) return *line.hunt;
+  hunt.checks = {"RUN-1"};  // the process died, as that of a run would
+  return hunt;
+}
+
+// What a first find comes to when it is shrunk. A guided one cannot be found again without its search.
+std::optional<ShrunkFind> shrink_find(const Hunt& find, const std::vector<Scenario>& scenarios,
+                                      const model::Mutant* mutant, const ZooOptions& options) {
+  const auto scenario = std::ranges::find(scenarios, find.scenario, &Scenario::name);
+  if (scenario == scenarios.end() || find.strategy == Strategy::guided) return std::nullopt;
+  const Variation start = vary(find.strategy, *scenario, find.seed);
+  const RunRecord record = try_run(start, mutant);
+  ShrinkOptions wanted;
+  wanted.mutant = mutant;
+  for (const RunRecord::Failure& failure : record.failures)
+    if (all_checks()[failure.check].id == mutant->meant_for) wanted.signature = failure.signature;
+  if (wanted.signature.empty()) return std::nullopt;
+  wanted.jobs = options.jobs;
+  wanted.interrupted = options.interrupted;
+  const auto begun = std::chrono::steady_clock::now();
+  const Shrunk shrunk = shrink(start, wanted);
+  if (!shrunk.reproduced || (options.interrupted && options.interrupted())) return std::nullopt;
+  const shrinking::Size size = shrinking::size_of(shrunk.smallest.scenario);
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begun;
+  return ShrunkFind{find.mutant, wanted.signature, size.faults, size.devices, size.messages, spent.count(),
+                    shrunk.finished};
+}
+
+bool same_hunt(const Hunt& one, const Hunt& other) {
+  return one.mutant == other.mutant && one.strategy == other.strategy && one.attempt == other.attempt;
+}
 
 }  // namespace
 
-std::vector<Kill> zoo(const std::vector<Scenario>& scenarios, const ZooOptions& options,
-                      std::ostream& progress) {
-  std::vector<Kill> kills(options.mutants.size());
-  std::map<pid_t, Hunter> hunters;
-  std::size_t next = 0;
-  std::size_t done = 0;
-  while (done < kills.size()) {
-    while (next < kills.size() && hunters.size() < std::max(1U, options.jobs)) {
-      int ends[2];
-      if (pipe(ends) != 0) return kills;
-      const pid_t child = fork();
-      if (child < 0) return kills;
-      if (child == 0) {
-        close(ends[0]);
-        const std::string line = to_line(hunt(scenarios, options.mutants[next], options.seeds));
-        const bool told = write(ends[1], line.data(), line.size()) ==
-                          static_cast<ssize_t>(line.size());  // far less than a pipe holds
-        std::exit(told ? 0 : 1);  // not _exit: coverage counters are written on the way out
+ZooResult zoo(const std::vector<Scenario>& scenarios, const ZooOptions& options, std::ostream& progress) {
+  ZooResult result = load_zoo(options.state);
+  if (!result.wrong.empty()) return result;
+  const auto keep = [&](const std::string& line) {
+    if (options.state.empty()) return;
+    std::ofstream file{options.state, std::ios::app};
+    file << line;
+    if (!file.flush()) result.wrong = "cannot write " + options.state;
+  };
+  const auto stop = [&] { return !result.wrong.empty() || (options.interrupted && options.interrupted()); };
+
+  std::deque<std::pair<Hunt, const model::Mutant*>> wanted;
+  for (unsigned attempt = 0; attempt < options.attempts; ++attempt)
+    for (const model::Mutant* mutant : options.mutants)
+      for (const Strategy strategy : strategies_of(mutant, options)) {
+        Hunt hunt;
+        hunt.mutant = name_of(mutant);
+        hunt.strategy = strategy;
+        hunt.attempt = attempt;
+        if (std::ranges::none_of(result.hunts, [&](const Hunt& done) { return same_hunt(done, hunt); }))
+          wanted.emplace_back(hunt, mutant);
       }
-      close(ends[1]);
-      hunters[child] = {child, ends[0], next++};
+  const std::size_t all = wanted.size();
+  std::size_t done = 0;
+  const double give_up = static_cast<double>(options.give_up.count()) * 1e-9;
+  std::map<pid_t, Hunter> hunters;
+  while (!hunters.empty() || (!wanted.empty() && !stop())) {
+    while (!wanted.empty() && !stop() && hunters.size() < std::max(1U, options.jobs)) {
+      const auto [hunt, mutant] = wanted.front();
+      wanted.pop_front();
+      Hunter hunter = send_out(hunt, scenarios, mutant, give_up);
+      if (hunter.process <= 0) {
+        result.wrong = "cannot start a process";
+        break;
+      }
+      hunters[hunter.process] = hunter;
     }
     int status = 0;
     const pid_t ended = waitpid(-1, &status, 0);
     const auto found = hunters.find(ended);
     if (found == hunters.end()) continue;
-    std::string text;
-    char buffer[4096];
-    for (ssize_t got; (got = read(found->second.answer, buffer, sizeof buffer)) > 0;)
-      text.append(buffer, static_cast<std::size_t>(got));
-    close(found->second.answer);
-    Kill& kill = kills[found->second.mutant];
-    if (!from_line(text, kill)) {
-      kill = not_found(options.mutants[found->second.mutant]);
-      kill.checks = {"RUN-1"};
-    }
+    const Hunt hunt = come_back(found->second);
     hunters.erase(found);
-    ++done;
-    progress << done << "/" << kills.size() << "  " << kill.mutant << ": " << verdict(kill) << "\n";
+    // One that was stopped from outside says nothing.
+    if (WIFSIGNALED(status) && stop()) continue;
+    keep(zoo_line(hunt));
+    result.hunts.push_back(hunt);
+    progress << ++done << "/" << all << "  " << hunt.mutant << " by " << name(hunt.strategy) << ": "
+             << (hunt.found ? "found in " : "nothing in ") << hunt.runs << " runs, " << hunt.cpu_s << " s\n";
   }
-  return kills;
-}
 
-std::string kill_matrix(const std::vector<Kill>& kills, const std::string& command) {
-  std::ostringstream page;
-  const auto hunted = std::ranges::count_if(kills, [](const Kill& kill) { return !clean(kill); });
-  const auto found =
-      std::ranges::count_if(kills, [](const Kill& kill) { return kill.found && !clean(kill); });
-  page << "# Kill matrix\n\nMade by `" << command << "`.\n\n"
-       << "Each row is a wrong hub, device or service: the right one with one named defect. It counts as\n"
-       << "found when the check meant for it fails; other checks that failed in the same runs stand beside.\n"
-       << "CPU seconds and runs are those to the first find, over the scenarios in turn, seed by seed. The\n"
-       << "row `" << clean_hub << "` is the right hub, under which no check may fail.\n\n"
-       << found << " of " << hunted << " found.\n\n"
-       << "| mutant | meant for | found | runs | CPU s | scenario, seed | also failed |\n"
-       << "| --- | --- | --- | ---: | ---: | --- | --- |\n";
-  for (const Kill& kill : kills) {
-    const char* yes = clean(kill) ? "quiet" : "yes";
-    const char* no = clean(kill) ? "**alarm**" : "**no**";
-    page << "| " << kill.mutant << " | " << kill.meant_for << " | " << (kill.found ? yes : no)
-         << " | " << kill.runs << " | ";
-    char seconds[32];
-    std::snprintf(seconds, sizeof seconds, "%.3f", kill.cpu_s);
-    page << seconds << " | ";
-    if (kill.found && !clean(kill)) page << kill.found_in << ", " << kill.seed;
-    page << " | ";
-    bool first = true;
-    for (const std::string& check : kill.checks) {
-      if (check == kill.meant_for) continue;
-      page << (first ? "" : ", ") << check;
-      first = false;
+  for (const model::Mutant* mutant : options.mutants) {
+    if (mutant == nullptr || !options.shrinks || stop()) continue;
+    if (std::ranges::count(result.shrunk, mutant->name, &ShrunkFind::mutant) > 0) continue;
+    for (const Hunt& hunt : result.hunts) {
+      if (hunt.mutant != mutant->name || !hunt.found) continue;
+      const auto shrunk = shrink_find(hunt, scenarios, mutant, options);
+      if (!shrunk) continue;
+      keep(zoo_line(*shrunk));
+      result.shrunk.push_back(*shrunk);
+      progress << mutant->name << " shrunk to " << shrunk->faults << " faults, " << shrunk->devices
+               << " devices, " << shrunk->messages << " messages in " << shrunk->seconds << " s\n";
+      break;
     }
-    page << " |\n";
   }
-  std::map<std::string, std::vector<std::string>> by_check;
-  for (const Kill& kill : kills)
-    if (kill.found && !clean(kill)) by_check[kill.meant_for].push_back(kill.mutant);
-  page << "\n## By check\n\n| check | mutants that it found |\n| --- | --- |\n";
-  for (const auto& [check, mutants] : by_check) {
-    page << "| " << check << " | ";
-    for (std::size_t i = 0; i < mutants.size(); ++i) page << (i == 0 ? "" : ", ") << mutants[i];
-    page << " |\n";
-  }
-  return page.str();
+  result.whole = wanted.empty() && !stop();
+  return result;
 }
 
 }  // namespace hubproof::tools

@@ -1,13 +1,19 @@
-// The zoo: does each mutant meet a check that finds it, and the check that is meant for it? The
-// matrix of mutants and checks is what proves the judges.
+// The zoo: does each mutant meet a check that finds it, and the check that is meant for it, and how fast
+// does each strategy get there? The matrix of mutants and strategies is what proves the judges and the
+// search.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tools/scenario.hpp"
+#include "tools/search/strategy.hpp"
 
 namespace hubproof::model {
 struct Mutant;
@@ -15,28 +21,58 @@ struct Mutant;
 
 namespace hubproof::tools {
 
-struct Kill {
-  std::string mutant;                // "clean": the right hub
-  std::string meant_for;             // the check that is to find it; of the right hub "none"
-  bool found = false;                // by that check; the right hub: no check failed
-  std::string found_in;              // scenario
+inline constexpr std::string_view right_hub = "clean";  // no mutant: no check may fail
+
+// One hunt for one mutant.
+struct Hunt {
+  std::string mutant;                // or right_hub
+  Strategy strategy = Strategy::random;
+  unsigned attempt = 0;              // each begins with other seeds
+  bool found = false;                // by the check that is meant for it; the right hub: something failed
+  double cpu_s = 0;                  // until then, or until it was given up
+  std::uint64_t runs = 0;
+  std::string scenario;              // where it was found
   std::uint64_t seed = 0;
-  std::uint64_t runs = 0;            // until then, or in all
-  double cpu_s = 0;
-  std::vector<std::string> checks;   // all that failed in these runs, in the order of first failure
+  std::vector<std::string> checks;   // all that failed, in the order of first failure
+};
+
+// The first find of a mutant, made as small as can be.
+struct ShrunkFind {
+  std::string mutant;
+  std::string signature;
+  std::size_t faults = 0;
+  std::size_t devices = 0;
+  std::size_t messages = 0;
+  double seconds = 0;                // of real time
+  bool finished = false;             // nothing more could be left out
 };
 
 struct ZooOptions {
-  std::uint64_t seeds = 200;         // of each scenario, at most
+  std::vector<const model::Mutant*> mutants;  // null: the right hub
+  std::vector<Strategy> strategies{Strategy::random, Strategy::swarm};
+  std::vector<Strategy> rare_strategies{Strategy::random, Strategy::swarm, Strategy::pct, Strategy::guided};
+  unsigned attempts = 5;
+  std::chrono::nanoseconds give_up = std::chrono::seconds{60};  // of CPU time, for one hunt
   unsigned jobs = 2;
-  std::vector<const model::Mutant*> mutants;  // null: the right hub, which no check may fail
+  bool shrinks = true;
+  std::string state;                 // file that keeps what was done; a zoo that was stopped goes on
+  std::function<bool()> interrupted;
 };
 
-// Runs seed 0 of every scenario, then seed 1, until the meant check has failed. Each mutant has a
-// process of its own, so one that crashes is a kill by RUN-1 and the rest goes on.
-std::vector<Kill> zoo(const std::vector<Scenario>& scenarios, const ZooOptions& options,
-                      std::ostream& progress);
+struct ZooResult {
+  std::vector<Hunt> hunts;
+  std::vector<ShrunkFind> shrunk;
+  bool whole = true;                 // everything that was asked for was done
+  std::string wrong;                 // the state cannot be read or written: why
+};
 
-std::string kill_matrix(const std::vector<Kill>& kills, const std::string& command);
+// Each hunt has a process of its own. In a hunt seed 0 of every scenario comes first, then seed 1.
+ZooResult zoo(const std::vector<Scenario>& scenarios, const ZooOptions& options, std::ostream& progress);
+
+// The page reports/kill-matrix.md.
+std::string kill_matrix(const ZooResult& result, const ZooOptions& options, const std::string& command);
+
+// True if every mutant was found by some strategy in the median, and the right hub by none.
+bool all_found(const ZooResult& result, const ZooOptions& options);
 
 }  // namespace hubproof::tools

@@ -21,6 +21,8 @@ std::span<const Mutant> mutants() {
 const Mutant* find_mutant(std::string_view name) {
   for (const Mutant& mutant : mutants())
     if (name == mutant.name) return &mutant;
+  for (const Mutant& accident : accidents())
+    if (name == accident.name) return &accident;
   return nullptr;
 }
 

@@ -22,4 +22,8 @@ struct Mutant {
 std::span<const Mutant> mutants();                 // in the order of `list mutants`
 const Mutant* find_mutant(std::string_view name);  // null: there is none
 
+// Programs that crash, hang or hoard memory once a queue has grown, for tests of what hubproof makes of
+// them. They can be found by name, and nobody lists them.
+std::span<const Mutant> accidents();
+
 }  // namespace hubproof::model

@@ -292,5 +292,51 @@ TEST(Replay, RefusesABundleWithASeedAndAScenarioWithoutOne) {
   EXPECT_THAT(broken.err, HasSubstr("\"scenario\" is missing"));
 }
 
+// What happens to the process of a run is a finding about its seed, and the campaign goes on.
+class Accident : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(Accident, IsAFindingWithABundleThatBringsItBack) {
+  const auto [mutant, clause] = GetParam();
+#if defined(__SANITIZE_ADDRESS__)
+  if (std::string{clause} == "RUN-3") GTEST_SKIP() << "a sanitizer needs its address space";
+#endif
+  const fs::path folder = tests::scratch("accident");
+  fs::create_directories(folder);
+  const std::string scenario = tests::scratch_file("queues.json", R"({
+    "duration": "20s", "settle": "1s",
+    "devices": [{"name": "d{}", "count": 2}],
+    "services": [{"reads_telemetry": false, "commands": [{"every": {"uniform": ["200ms", "4s"]}, "to": "d{}"}]}]
+  })").string();
+  const auto outcome = program({"run", scenario, "--mutant", mutant, "--seeds", "12", "--out", "out", "--format",
+                                "json", "--test-cpu-limit", "1s"}, in(folder));
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  const Document document = parse(outcome.out).document;
+  const Document& run = document.find("scenarios")->items.at(0);
+  EXPECT_EQ(run.find("runs")->text, "12");
+  const std::size_t failed = run.find("failures")->items.size();
+  EXPECT_GT(failed, 0U);
+  EXPECT_LT(failed, 12U);
+  ASSERT_EQ(document.find("findings")->items.size(), 1U);
+  const Document& finding = document.find("findings")->items[0];
+  EXPECT_EQ(finding.find("clause")->text, clause);
+  if (std::string{clause} == "RUN-2") return;  // its replay takes as long as a hang is waited for
+  const auto again = program({"replay", (folder / finding.find("bundle")->text).string(), "--format", "json"});
+  EXPECT_EQ(parse(again.out).document.find("bundle")->find("outcome")->text, "same run") << again.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(Mutants, Accident,
+                         testing::Values(std::pair{"test-null-dereference", "RUN-1"},
+                                         std::pair{"test-endless-loop", "RUN-2"},
+                                         std::pair{"test-memory-hoard", "RUN-3"}),
+                         [](const auto& one) {
+                           std::string name = one.param.first;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+TEST(Accidents, AreNotListed) {
+  EXPECT_THAT(program({"list", "mutants"}).out, testing::Not(HasSubstr("test-")));
+}
+
 }  // namespace
 }  // namespace hubproof::tools

@@ -1,89 +1,144 @@
-// The zoo hunts each mutant until its check has failed, and keeps an eye on the right hub.
+// The zoo hunts each mutant with each strategy until its check has failed, keeps an eye on the right hub,
+// shrinks what it finds, and goes on where it was stopped.
 #include "tools/zoo.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include "model/mutants/mutant.hpp"
+#include "tests/tools/program.hpp"
+#include "tools/find_scenarios.hpp"
+#include "tools/zoo_state.hpp"
 
 namespace hubproof::tools {
 namespace {
 
-std::vector<Scenario> scenarios(const std::string& devices) {
-  const ReadScenario read = read_scenario(R"({
-    "reason": "a device reports to a hub, and a back end reads it",
-    "duration": "30s", "settle": "1m",
-    "devices": [)" + devices + R"(],
-    "services": [{}]
-  })",
-                                          "small.json");
-  EXPECT_TRUE(read.problems.empty()) << problems_text("small.json", read.problems);
-  return {read.scenario};
-}
-std::vector<Scenario> talkative() {
-  return scenarios(R"({"name": "d0", "telemetry": {"every": "1s", "body": 20}})");
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::vector<Scenario>& locks() {
+  static const std::vector<Scenario> scenarios =
+      find_scenarios({(fs::path{tests::source_dir()} / "scenarios/smoke/locks-run-out.json").string()}, "").scenarios;
+  return scenarios;
 }
 
-std::vector<Kill> hunt(const std::vector<Scenario>& where, std::vector<const model::Mutant*> whom,
-                       std::string* said = nullptr) {
+ZooOptions hunt_for(std::vector<const model::Mutant*> mutants) {
   ZooOptions options;
-  options.seeds = 3;
-  options.jobs = 1;
-  options.mutants = std::move(whom);
+  options.mutants = std::move(mutants);
+  options.attempts = 1;
+  options.give_up = 300ms;
+  options.strategies = {Strategy::random, Strategy::swarm, Strategy::pct, Strategy::guided};
+  options.shrinks = false;
+  return options;
+}
+
+TEST(Zoo, EachStrategyFindsAMutantByItsCheckAndNothingInTheRightHub) {
+  const ZooOptions options = hunt_for({nullptr, model::find_mutant("two-live-locks")});
   std::ostringstream progress;
-  const std::vector<Kill> kills = zoo(where, options, progress);
-  if (said != nullptr) *said = progress.str();
-  return kills;
+  const ZooResult result = zoo(locks(), options, progress);
+  ASSERT_EQ(result.hunts.size(), 8U);
+  for (const Hunt& hunt : result.hunts) {
+    EXPECT_EQ(hunt.found, hunt.mutant != right_hub) << hunt.mutant << " " << name(hunt.strategy);
+    EXPECT_EQ(std::ranges::count(hunt.checks, "INV-08"), hunt.found ? 1 : 0);
+    EXPECT_GT(hunt.runs, 0U);
+  }
+  EXPECT_TRUE(result.whole);
+  EXPECT_TRUE(all_found(result, options));
+  EXPECT_THAT(progress.str(), HasSubstr("8/8"));
 }
 
-TEST(Zoo, FindsTheCanaryAtOnce) {
-  const std::vector<Kill> kills = hunt(talkative(), {model::find_mutant("canary")});
-  ASSERT_EQ(kills.size(), 1u);
-  EXPECT_TRUE(kills[0].found);
-  EXPECT_EQ(kills[0].runs, 1u);
-  EXPECT_EQ(kills[0].seed, 0u);
-  EXPECT_EQ(kills[0].checks, std::vector<std::string>{"INV-25"});
+TEST(Zoo, GivesUpWhatItDoesNotFind) {
+  // Locks of this scenario run out, but no will is ever left.
+  const ZooOptions options = hunt_for({model::find_mutant("will-missing")});
+  std::ostringstream progress;
+  const ZooResult result = zoo(locks(), options, progress);
+  for (const Hunt& hunt : result.hunts) {
+    EXPECT_FALSE(hunt.found);
+    EXPECT_GE(hunt.cpu_s, 0.3);
+  }
+  EXPECT_FALSE(all_found(result, options));
+  EXPECT_THAT(kill_matrix(result, options, "hubproof zoo"), HasSubstr("0 of 1 mutants found"));
 }
 
-TEST(Zoo, LeavesTheRightHubInPeace) {
-  std::string said;
-  const std::vector<Kill> kills = hunt(talkative(), {nullptr}, &said);
-  ASSERT_EQ(kills.size(), 1u);
-  EXPECT_EQ(kills[0].mutant, "clean");
-  EXPECT_TRUE(kills[0].found);
-  EXPECT_EQ(kills[0].runs, 3u);
-  EXPECT_EQ(said, "1/1  clean: no check failed\n");
+TEST(Zoo, ShrinksTheFirstFind) {
+  ZooOptions options = hunt_for({model::find_mutant("two-live-locks")});
+  options.strategies = {Strategy::random};
+  options.shrinks = true;
+  std::ostringstream progress;
+  const ZooResult result = zoo(locks(), options, progress);
+  ASSERT_EQ(result.shrunk.size(), 1U);
+  EXPECT_THAT(result.shrunk[0].signature, HasSubstr("INV-08"));
+  EXPECT_LE(result.shrunk[0].faults, 5U);
+  EXPECT_TRUE(result.shrunk[0].finished);
 }
 
-TEST(Zoo, SaysWhatItDidNotFind) {  // nobody talks, so nothing can be changed
-  std::string said;
-  const std::vector<Kill> kills =
-      hunt(scenarios(R"({"name": "d0"})"), {model::find_mutant("canary")}, &said);
-  ASSERT_EQ(kills.size(), 1u);
-  EXPECT_FALSE(kills[0].found);
-  EXPECT_EQ(kills[0].runs, 3u);
-  EXPECT_EQ(said, "1/1  canary: NOT found by INV-25\n");
+TEST(Zoo, GoesOnWhereItWasStopped) {
+  ZooOptions options = hunt_for({nullptr, model::find_mutant("two-live-locks")});
+  options.jobs = 1;
+  options.state = tests::scratch("zoo.jsonl").string();
+  int asked = 0;
+  options.interrupted = [&] { return ++asked > 6; };
+  std::ostringstream first, second;
+  const ZooResult stopped = zoo(locks(), options, first);
+  EXPECT_FALSE(stopped.whole);
+  ASSERT_GT(stopped.hunts.size(), 0U);
+  ASSERT_LT(stopped.hunts.size(), 8U);
+  std::ofstream{options.state, std::ios::app} << "{\"mutant\": \"cle";  // a line that was cut off
+  options.interrupted = {};
+  const ZooResult whole = zoo(locks(), options, second);
+  EXPECT_EQ(whole.wrong, "");
+  EXPECT_TRUE(whole.whole);
+  EXPECT_EQ(whole.hunts.size(), 8U);
+  const std::size_t left = 8 - stopped.hunts.size();
+  EXPECT_THAT(second.str(), HasSubstr(std::to_string(left) + "/" + std::to_string(left)));
 }
 
-TEST(Zoo, ItsMatrixCountsMutantsAndNotTheRightHub) {
-  const std::string page =
-      kill_matrix({{"clean", "none", true, "-", 0, 9, 1, {}},
-                   {"canary", "INV-25", true, "small", 4, 5, 0.25, {"INV-25", "INV-01"}},
-                   {"missed", "INV-07", false, "-", 0, 9, 1, {"INV-09"}}},
-                  "hubproof zoo");
-  EXPECT_NE(page.find("1 of 2 found."), std::string::npos) << page;
-  EXPECT_NE(page.find("| clean | none | quiet | 9 | 1.000 |  |  |"), std::string::npos) << page;
-  EXPECT_NE(page.find("| canary | INV-25 | yes | 5 | 0.250 | small, 4 | INV-01 |"), std::string::npos);
-  EXPECT_NE(page.find("| missed | INV-07 | **no** | 9 | 1.000 |  | INV-09 |"), std::string::npos);
-  EXPECT_NE(page.find("| INV-25 | canary |"), std::string::npos);
+TEST(ZooState, IsReadAsItWasWrittenAndSaysWhichLineIsWrong) {
+  const Hunt hunt{"two-live-locks", Strategy::pct, 3, true, 1.25, 17, "locks-run-out", 42, {"INV-08", "INV-11"}};
+  ZooLine line;
+  ASSERT_TRUE(read_zoo_line(zoo_line(hunt), line));
+  ASSERT_TRUE(line.hunt);
+  EXPECT_EQ(zoo_line(*line.hunt), zoo_line(hunt));
+  const ShrunkFind shrunk{"two-live-locks", "INV-08: x", 1, 2, 3, 0.5, true};
+  ZooLine other;
+  ASSERT_TRUE(read_zoo_line(zoo_line(shrunk), other));
+  ASSERT_TRUE(other.shrunk);
+  EXPECT_EQ(zoo_line(*other.shrunk), zoo_line(shrunk));
+  for (const char* wrong : {"", "[]", "{}", "{\"mutant\": 3}", "{\"shrunk\": \"x\"}"}) {
+    ZooLine none;
+    EXPECT_FALSE(read_zoo_line(wrong, none)) << wrong;
+  }
+  const fs::path file = tests::scratch_file("zoo.jsonl", zoo_line(hunt) + "nonsense\n" + zoo_line(shrunk));
+  EXPECT_THAT(load_zoo(file.string()).wrong, HasSubstr("zoo.jsonl, line 2"));
 }
 
-TEST(Zoo, ItsMatrixShowsAnAlarmUnderTheRightHub) {
-  const std::string page =
-      kill_matrix({{"clean", "none", false, "-", 0, 9, 1, {"INV-09"}}}, "hubproof zoo");
-  EXPECT_NE(page.find("| clean | none | **alarm** | 9 | 1.000 |  | INV-09 |"), std::string::npos)
-      << page;
+TEST(KillMatrix, HasMediansOfWhatWasFoundAndOfWhatWasNot) {
+  ZooOptions options = hunt_for({nullptr, model::find_mutant("two-live-locks")});
+  options.strategies = {Strategy::random};
+  options.rare_strategies = {Strategy::random};
+  options.attempts = 3;
+  ZooResult result;
+  for (unsigned attempt = 0; attempt < 3; ++attempt)
+    result.hunts.push_back({"two-live-locks", Strategy::random, attempt, attempt != 1, 2.0 + attempt, 9, "s", 1,
+                            {"INV-08", "INV-11"}});
+  result.hunts.push_back({"clean", Strategy::random, 0, false, 60, 900, "", 0, {}});
+  const std::string page = kill_matrix(result, options, "hubproof zoo");
+  EXPECT_THAT(page, HasSubstr("| two-live-locks | INV-08 |  | 4.00 | INV-11 |"));
+  EXPECT_THAT(page, HasSubstr("| clean | none |  | > 60 |  |"));
+  EXPECT_THAT(page, HasSubstr("1 of 1 mutants found"));
+  EXPECT_TRUE(all_found(result, options));
+  result.hunts.back().found = true;  // a false alarm
+  EXPECT_FALSE(all_found(result, options));
+  result.hunts.back().found = false;
+  result.hunts[0].found = false;     // two of three found nothing
+  EXPECT_FALSE(all_found(result, options));
 }
 
 }  // namespace

@@ -102,7 +102,8 @@ int run_verb(const RunArguments& arguments) {
       [&](std::size_t scenario, std::uint64_t seed) {
         if (arguments.strategy == Strategy::guided) return guided.failing.at({scenario, seed});
         return vary(arguments.strategy, found.scenarios[scenario], seed);
-      });
+      },
+      options.cpu_limit);
   if (!saved.wrong.empty()) std::fprintf(stderr, "hubproof run: %s\n", saved.wrong.c_str());
 
   Rendering how;

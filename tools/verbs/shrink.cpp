@@ -59,6 +59,11 @@ int shrink_verb(const ShrinkArguments& arguments) {
     return exit_fail;
   }
 
+  const std::string output =
+      arguments.output.empty() ? asked.scenarios.front().name + "-" + std::to_string(asked.seed) + "-shrunk.json"
+                               : arguments.output;
+  if (!may_be_written(output)) return exit_cannot_write;
+
   const Interruption interruption;
   const bool terminal = isatty(STDERR_FILENO) == 1;
   ShrinkOptions options;
@@ -95,9 +100,6 @@ int shrink_verb(const ShrinkArguments& arguments) {
   shrinking::find_turning_point(*bundle, futures);
   bundle->story = story_of(*bundle);
   if (!bundle->no_return) tell_of_start(*bundle, asked, mutant, signature, futures);
-  const std::string output =
-      arguments.output.empty() ? asked.scenarios.front().name + "-" + std::to_string(asked.seed) + "-shrunk.json"
-                               : arguments.output;
   if (!write_file(output, write_bundle(*bundle)) ||
       !write_file(beside(output, ".test.cpp"), generated_test(*bundle, output)))
     return exit_cannot_write;

@@ -1,4 +1,5 @@
-// hubproof zoo: which check finds which mutant, as the page reports/kill-matrix.md.
+// hubproof zoo: which strategy and which check find which mutant, as the page reports/kill-matrix.md.
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <string_view>
@@ -7,10 +8,26 @@
 #include "tools/find_scenarios.hpp"
 #include "tools/output.hpp"
 #include "tools/problem.hpp"
+#include "tools/quantity.hpp"
 #include "tools/verbs/verbs.hpp"
 #include "tools/zoo.hpp"
 
 namespace hubproof::tools {
+namespace {
+
+std::string command_of(const ZooArguments& arguments) {
+  std::string command = "hubproof zoo";
+  for (const std::string& scenario : arguments.scenarios) command += " " + scenario;
+  for (const std::string& mutant : arguments.mutants) command += " --mutant " + mutant;
+  for (const std::string& strategy : arguments.strategies) command += " --strategy " + strategy;
+  if (arguments.attempts != 5) command += " --attempts " + std::to_string(arguments.attempts);
+  if (arguments.give_up != std::chrono::seconds{60})
+    command += " --give-up " + write_duration(arguments.give_up);
+  if (arguments.no_shrinking) command += " --no-shrinking";
+  return command;
+}
+
+}  // namespace
 
 int zoo_verb(const ZooArguments& arguments) {
   const FoundScenarios found = find_scenarios(arguments.scenarios, {}, {"smoke", "faults"});
@@ -19,8 +36,6 @@ int zoo_verb(const ZooArguments& arguments) {
     return exit_bad_input;
   }
   ZooOptions options;
-  options.seeds = arguments.seeds;
-  options.jobs = arguments.jobs;
   for (const std::string& name : arguments.mutants) {
     const model::Mutant* mutant = model::find_mutant(name);
     if (mutant == nullptr) {
@@ -32,15 +47,29 @@ int zoo_verb(const ZooArguments& arguments) {
   if (options.mutants.empty()) {
     options.mutants.push_back(nullptr);
     for (const model::Mutant& mutant : model::mutants())
-      if (std::string_view{mutant.found_by} == "run") options.mutants.push_back(&mutant);
+      if (std::string_view{mutant.found_by} != "conform") options.mutants.push_back(&mutant);
   }
+  if (!arguments.strategies.empty()) {
+    options.strategies.clear();
+    for (const std::string& name : arguments.strategies)
+      options.strategies.push_back(static_cast<Strategy>(std::ranges::find(strategy_names, name) - strategy_names.begin()));
+    options.rare_strategies = options.strategies;
+  }
+  options.attempts = arguments.attempts;
+  options.give_up = arguments.give_up;
+  options.jobs = arguments.jobs;
+  options.state = arguments.state;
+  options.shrinks = !arguments.no_shrinking;
+  const Interruption interruption;
+  options.interrupted = Interruption::asked;
 
-  const std::vector<Kill> kills = zoo(found.scenarios, options, std::cerr);
-  const std::string command = "hubproof zoo --seeds " + std::to_string(arguments.seeds);
-  if (!print(kill_matrix(kills, command))) return exit_cannot_write;
-  for (const Kill& kill : kills)
-    if (!kill.found) return exit_fail;
-  return exit_pass;
+  const ZooResult result = zoo(found.scenarios, options, std::cerr);
+  if (!print(kill_matrix(result, options, command_of(arguments)))) return exit_cannot_write;
+  if (!result.wrong.empty()) {
+    std::fprintf(stderr, "hubproof zoo: %s\n", result.wrong.c_str());
+    return result.hunts.empty() ? exit_bad_input : exit_cannot_write;
+  }
+  return all_found(result, options) ? exit_pass : exit_fail;
 }
 
 }  // namespace hubproof::tools

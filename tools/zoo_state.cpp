@@ -1,0 +1,150 @@
+#include "tools/zoo_state.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "tools/document.hpp"
+#include "tools/quantity.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+Document text(const std::string& value) { return Document::string(value); }
+Document number(std::uint64_t value) { return Document::number(std::to_string(value)); }
+Document decimal(double value) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.3f", value);
+  return Document::number(digits);
+}
+
+// Members of a line; what is missing or of another kind makes it no line.
+class Line {
+ public:
+  explicit Line(const Document& document) : document_{document} {}
+  bool good() const { return good_; }
+
+  std::string text(std::string_view key) {
+    const Document* found = get(key, Document::Kind::text);
+    return found == nullptr ? std::string{} : found->text;
+  }
+  std::uint64_t whole(std::string_view key) {
+    const Document* found = get(key, Document::Kind::number);
+    const auto read = found == nullptr ? std::nullopt : read_whole(found->text);
+    good_ = good_ && read;
+    return read.value_or(0);
+  }
+  double decimal(std::string_view key) {
+    const Document* found = get(key, Document::Kind::number);
+    return found == nullptr ? 0 : std::strtod(found->text.c_str(), nullptr);
+  }
+  bool flag(std::string_view key) {
+    const Document* found = get(key, Document::Kind::boolean);
+    return found != nullptr && found->truth;
+  }
+  std::vector<std::string> texts(std::string_view key) {
+    std::vector<std::string> all;
+    if (const Document* found = get(key, Document::Kind::list))
+      for (const Document& item : found->items) all.push_back(item.text);
+    return all;
+  }
+
+ private:
+  const Document* get(std::string_view key, Document::Kind kind) {
+    const Document* found = document_.find(key);
+    if (found != nullptr && found->kind == kind) return found;
+    good_ = false;
+    return nullptr;
+  }
+
+  const Document& document_;
+  bool good_ = true;
+};
+
+}  // namespace
+
+std::string zoo_line(const Hunt& hunt) {
+  Document checks = Document::list();
+  for (const std::string& check : hunt.checks) checks.items.push_back(text(check));
+  Document line = Document::object();
+  line.members = {{"mutant", text(hunt.mutant)},
+                  {"strategy", text(std::string{name(hunt.strategy)})},
+                  {"attempt", number(hunt.attempt)},
+                  {"found", Document::boolean(hunt.found)},
+                  {"cpu_s", decimal(hunt.cpu_s)},
+                  {"runs", number(hunt.runs)},
+                  {"scenario", text(hunt.scenario)},
+                  {"seed", number(hunt.seed)},
+                  {"checks", std::move(checks)}};
+  return write_compact(line) + "\n";
+}
+
+std::string zoo_line(const ShrunkFind& shrunk) {
+  Document line = Document::object();
+  line.members = {{"shrunk", text(shrunk.mutant)},
+                  {"signature", text(shrunk.signature)},
+                  {"faults", number(shrunk.faults)},
+                  {"devices", number(shrunk.devices)},
+                  {"messages", number(shrunk.messages)},
+                  {"seconds", decimal(shrunk.seconds)},
+                  {"finished", Document::boolean(shrunk.finished)}};
+  return write_compact(line) + "\n";
+}
+
+bool read_zoo_line(std::string_view json, ZooLine& line) {
+  const Parsed parsed = parse(json);
+  if (parsed.malformed || parsed.document.kind != Document::Kind::object) return false;
+  Line members{parsed.document};
+  if (parsed.document.find("shrunk") != nullptr) {
+    ShrunkFind shrunk;
+    shrunk.mutant = members.text("shrunk");
+    shrunk.signature = members.text("signature");
+    shrunk.faults = members.whole("faults");
+    shrunk.devices = members.whole("devices");
+    shrunk.messages = members.whole("messages");
+    shrunk.seconds = members.decimal("seconds");
+    shrunk.finished = members.flag("finished");
+    line.shrunk = shrunk;
+    return members.good();
+  }
+  Hunt hunt;
+  hunt.mutant = members.text("mutant");
+  const std::string strategy = members.text("strategy");
+  const auto found = std::ranges::find(strategy_names, strategy);
+  if (found == strategy_names.end()) return false;
+  hunt.strategy = static_cast<Strategy>(found - strategy_names.begin());
+  hunt.attempt = static_cast<unsigned>(members.whole("attempt"));
+  hunt.found = members.flag("found");
+  hunt.cpu_s = members.decimal("cpu_s");
+  hunt.runs = members.whole("runs");
+  hunt.scenario = members.text("scenario");
+  hunt.seed = members.whole("seed");
+  hunt.checks = members.texts("checks");
+  line.hunt = hunt;
+  return members.good();
+}
+
+ZooResult load_zoo(const std::string& file) {
+  ZooResult result;
+  std::error_code ignored;
+  if (file.empty() || !std::filesystem::exists(file, ignored)) return result;
+  std::ifstream in{file, std::ios::binary};
+  std::string text;
+  for (std::uint64_t number = 1; std::getline(in, text); ++number) {
+    ZooLine line;
+    const bool cut_off = in.eof();
+    if (!read_zoo_line(text, line)) {
+      if (cut_off) break;
+      result.wrong = file + ", line " + std::to_string(number) + ": no line of a zoo";
+      return result;
+    }
+    if (line.hunt) result.hunts.push_back(*line.hunt);
+    if (line.shrunk) result.shrunk.push_back(*line.shrunk);
+  }
+  return result;
+}
+
+}  // namespace hubproof::tools
