@@ -62,7 +62,7 @@ struct Seen {
   std::uint64_t index;
   const Facts& facts;
   const Telemetry* telemetry = nullptr;  // the message of a telemetry or read event, where it is known
-  Reading reading{};                     // of a read event
+  const Reading& reading;                // of a read event
   const Command* command = nullptr;      // of a command, delivery, settling, hand-over or record
 };
 

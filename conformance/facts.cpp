@@ -21,6 +21,7 @@ bool hashed(MessageKey key) { return number(key) >> 63 != 0; }
 
 constexpr std::uint32_t most_partitions = 4096;
 constexpr std::size_t most_readers = 64;
+constexpr std::size_t line = 64;  // what a message needs of either end
 constexpr std::int64_t slowest_sync = 35 * second;  // after which any hub has given its disk up
 
 }  // namespace
@@ -92,11 +93,12 @@ Telemetry* Facts::telemetry_of(const Event& event) {
 
 void Facts::take(const Event& event, std::uint64_t index, Telemetry* telemetry, Command* command) {
   now = event.at;
+  const bool by_hub = is(event.observer, Role::hub);
   if (valid(event.observer)) {
     observed_[number(event.observer)] = 1;
     // What is told about the run, even by the hub's recorder, is no sign that the hub did something.
     const bool acted = event.what < What::started;
-    if (acted && is(event.observer, Role::hub) && event.at - hub_marks_[hub_mark_] >= second / 4)
+    if (by_hub && acted && event.at - hub_marks_[hub_mark_] >= second / 4)
       hub_marks_[hub_mark_ = (hub_mark_ + 1) % marks] = event.at;
   }
   switch (event.what) {
@@ -105,8 +107,10 @@ void Facts::take(const Event& event, std::uint64_t index, Telemetry* telemetry, 
     case What::read_from: take_read_from(event); break;
     case What::checkpoint: take_checkpoint(event); break;
     case What::packet:
-      if (is(event.observer, Role::device)) take_packet_at_device(event);
-      if (is(event.observer, Role::hub)) take_packet_at_hub(event, command);
+      if (by_hub)
+        take_packet_at_hub(event, command);
+      else if (is(event.observer, Role::device))
+        take_packet_at_device(event);
       break;
     case What::opened:
     case What::accepted:
@@ -145,17 +149,13 @@ void Facts::soon(NodeIndex observer, NodeIndex device, MessageKey message, bool 
   if (!valid(observer) || !valid(device)) return;
   const std::uint32_t at = number(device);
   if (is(observer, Role::hub)) {
-    if (!again) model::fetch(&hub_ends[at], sizeof(HubEnd));
+    if (!again) model::fetch(&hub_ends[at], line);
   } else if (!again) {
-    model::fetch(&nodes[at], sizeof(Node));
     model::fetch(&streams[at], sizeof(Stream));
-    model::fetch(&device_ends[at], sizeof(DeviceEnd));
-    model::fetch(&queues[at], sizeof(Queue));
-    model::fetch(&holders[at], sizeof(Holder));
+    model::fetch(&device_ends[at], line);
   } else {
-    const std::vector<InFlight>& in_flight = device_ends[at].in_flight;
-    model::fetch(in_flight.data(), sizeof(InFlight));
-    if (message == MessageKey::none && !in_flight.empty()) message = in_flight.front().message;
+    const Few<InFlight>& in_flight = device_ends[at].in_flight;
+    if (message == MessageKey::none && !in_flight.empty()) message = in_flight[0].message;
     if (message != MessageKey::none) messages.fetch(message);
   }
 }
@@ -322,7 +322,7 @@ void Facts::take_telemetry(const Event& event, std::uint64_t index, Telemetry* m
   }
   if (message == nullptr) return;
   DeviceEnd& end = device_ends[number(event.observer)];
-  std::erase_if(end.in_flight, [&](const InFlight& sent) { return sent.message == event.message; });
+  end.in_flight.erase_if([&](const InFlight& sent) { return sent.message == event.message; });
   if (event.phase == Phase::ok) {
     message->acked_at = event.at;
     stream.acked_at = event.at;
@@ -625,11 +625,8 @@ void Facts::take_packet_at_device(const Event& event) {
     if (end.received.size() < most) end.received.push_back({event.packet_id, false});
   }
   if (event.packet != model::Packet::puback) return;
-  for (std::size_t i = 0; i < end.in_flight.size(); ++i)
-    if (end.in_flight[i].packet_id == event.packet_id) {
-      end.in_flight.erase(end.in_flight.begin() + static_cast<std::ptrdiff_t>(i));
-      return;
-    }
+  for (InFlight& sent : end.in_flight)
+    if (sent.packet_id == event.packet_id) return end.in_flight.erase(&sent);
 }
 
 void Facts::take_packet_at_hub(const Event& event, Command* command) {

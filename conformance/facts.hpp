@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "conformance/few.hpp"
 #include "conformance/flat_table.hpp"
 #include "model/history.hpp"
 
@@ -162,11 +163,11 @@ struct Reading {
 };
 
 struct InFlight {                      // a PUBLISH with QoS > 0 of a device, not acknowledged
-  model::MessageKey message;
-  std::uint32_t connection;            // that it was last sent on
-  std::uint16_t packet_id;
-  bool resent;                         // ... and not for the first time
-  std::int64_t first_sent_at;
+  model::MessageKey message{};
+  std::uint32_t connection = 0;        // that it was last sent on
+  std::uint16_t packet_id = 0;
+  bool resent = false;                 // ... and not for the first time
+  std::int64_t first_sent_at = 0;
 };
 
 struct Received {                      // a PUBLISH with QoS 1 to a device, not acknowledged
@@ -187,7 +188,7 @@ struct alignas(64) DeviceEnd {
   Subscribed subscribed = Subscribed::unknown;
   std::int64_t sent_at = long_ago;     // last packet sent
   std::int64_t accepted_at = long_ago;
-  std::vector<InFlight> in_flight;     // in the order of first sending
+  Few<InFlight> in_flight;             // in the order of first sending
 
   std::int64_t opened_at = long_ago;
   std::int64_t ended_at = long_ago;

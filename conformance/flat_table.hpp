@@ -64,32 +64,33 @@ class FlatTable {
   // Drops all that `unwanted` says; returns how many went.
   template <class F>
   std::size_t sweep(F&& unwanted) {
-    std::vector<Value> kept;
-    for (Value& value : places_)
-      if (value.key != model::MessageKey::none && !unwanted(value)) kept.push_back(std::move(value));
-    const std::size_t dropped = size_ - kept.size();
+    std::size_t dropped = 0;
+    for (Value& value : places_) {
+      if (value.key == model::MessageKey::none || !unwanted(value)) continue;
+      value.key = model::MessageKey::none;
+      ++dropped;
+    }
     std::size_t places = smallest;
-    while (places * 5 / 16 < kept.size()) places *= 2;
-    refill(std::move(kept), places);
+    while (places * 5 / 16 < size_ - dropped) places *= 2;
+    refill(places);
     return dropped;
   }
 
  private:
-  static constexpr std::size_t smallest = 64;
+  static constexpr std::size_t smallest = 256;  // so that sweeps of few are seldom
 
   std::size_t home(model::MessageKey key) const {
     return static_cast<std::size_t>(model::mix(static_cast<std::uint64_t>(key))) & (places_.size() - 1);
   }
   std::size_t next(std::size_t at) const { return (at + 1) & (places_.size() - 1); }
 
-  void grow() {
-    const std::size_t places = places_.size() * 2;  // before the move: arguments have no order
-    refill(std::move(places_), places);
-  }
-  void refill(std::vector<Value> values, std::size_t places) {
+  void grow() { refill(places_.size() * 2); }
+  // Into the array of the time before: a table that is swept and does not grow allocates nothing.
+  void refill(std::size_t places) {
+    places_.swap(old_);
     places_.assign(places, Value{});
     size_ = 0;
-    for (Value& value : values) {
+    for (Value& value : old_) {
       if (value.key == model::MessageKey::none) continue;
       std::size_t at = home(value.key);
       while (places_[at].key != model::MessageKey::none) at = next(at);
@@ -99,6 +100,7 @@ class FlatTable {
   }
 
   std::vector<Value> places_;
+  std::vector<Value> old_;  // means nothing but its memory
   std::size_t size_ = 0;
 };
 

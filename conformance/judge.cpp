@@ -123,6 +123,7 @@ struct Judge::Parts {
   Facts facts;
   Checks checks;
   MessageCounts counts;
+  Reading reading;  // of the last read event
   std::uint64_t index = 0;
 };
 
@@ -170,16 +171,15 @@ void Judge::saw(const Event& event) {
   facts.now = event.at;
   Telemetry* telemetry = nullptr;
   Command* command = nullptr;
-  Reading reading;
   if (kind == Kind::read) {
     telemetry = facts.telemetry_of(event);
-    reading = facts.reading_of(event);
+    parts.reading = facts.reading_of(event);
   } else if (kind == Kind::telemetry) {
     if (event.phase != Phase::invoke) telemetry = facts.telemetry_of(event);
   } else if (of_commands.has(kind)) {
     command = facts.command_of(event);
   }
-  const Seen seen{event, parts.index++, facts, telemetry, reading, command};
+  const Seen seen{event, parts.index++, facts, telemetry, parts.reading, command};
   if (counted.has(kind)) parts.count(seen);
   tell(kind, parts.checks, seen);
   facts.take(event, seen.index, telemetry, command);

@@ -32,16 +32,22 @@ template <std::size_t N>
 constexpr void store_big(std::uint8_t* at, std::uint64_t value) {
   for (std::size_t i = 0; i < N; ++i) at[i] = static_cast<std::uint8_t>(value >> (8 * (N - 1 - i)));
 }
-inline std::uint64_t load_little_u64(const std::uint8_t* at) {
-  if constexpr (std::endian::native == std::endian::little) {
-    std::uint64_t value = 0;
-    std::memcpy(&value, at, 8);
-    return value;
-  } else {
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < 8; ++i) value |= std::uint64_t{at[i]} << (8 * i);
-    return value;
-  }
+template <std::size_t N>
+std::uint64_t load_little(const std::uint8_t* at) {
+  std::uint64_t value = 0;
+  if constexpr (std::endian::native == std::endian::little)
+    std::memcpy(&value, at, N);
+  else
+    for (std::size_t i = 0; i < N; ++i) value |= std::uint64_t{at[i]} << (8 * i);
+  return value;
+}
+// Fewer than eight bytes as a number. Loads that overlap need no loop, and agree where they do.
+inline std::uint64_t load_little_few(const std::uint8_t* at, std::size_t size) {
+  if (size >= 4) return load_little<4>(at) | load_little<4>(at + size - 4) << (8 * (size - 4));
+  if (size == 0) return 0;
+  const std::size_t middle = size / 2;
+  return std::uint64_t{at[0]} | std::uint64_t{at[middle]} << (8 * middle) |
+         std::uint64_t{at[size - 1]} << (8 * (size - 1));
 }
 
 // Reads from the front. After one read past the end every read gives zeros and ok() is false, so a
@@ -140,12 +146,10 @@ inline std::uint64_t hash(View bytes, std::uint64_t seed = 0) {
   const std::uint8_t* at = bytes.data();
   std::size_t left = bytes.size();
   for (; left >= 8; left -= 8, at += 8) {
-    state = (state ^ load_little_u64(at)) * 0x9fb21c651e98df25u;
+    state = (state ^ load_little<8>(at)) * 0x9fb21c651e98df25u;
     state ^= state >> 29;
   }
-  std::uint64_t word = 0;
-  for (std::size_t i = 0; i < left; ++i) word |= static_cast<std::uint64_t>(at[i]) << (8 * i);
-  return mix(state ^ word);
+  return mix(state ^ load_little_few(at, left));
 }
 
 }  // namespace hubproof::model

@@ -1,7 +1,6 @@
 #include "model/checksum.hpp"
 
 #include <array>
-#include <bit>
 
 namespace hubproof::model {
 namespace {
@@ -27,16 +26,6 @@ constexpr Tables make_tables() {
 
 constexpr Tables tables = make_tables();
 
-std::uint64_t little(const std::uint8_t* at) {
-  std::uint64_t word = 0;
-  if constexpr (std::endian::native == std::endian::little) {
-    std::memcpy(&word, at, sizeof word);
-  } else {
-    for (int i = 7; i >= 0; --i) word = word << 8 | at[i];
-  }
-  return word;
-}
-
 // The effect of eight bytes that `after` more follow in the same step.
 template <std::size_t after>
 std::uint32_t step(std::uint64_t word) {
@@ -51,10 +40,18 @@ std::uint32_t step(std::uint64_t word) {
   std::uint64_t crc = ~before;
   const std::uint8_t* at = bytes.data();
   std::size_t left = bytes.size();
-  for (; left >= 8; left -= 8, at += 8) crc = __builtin_ia32_crc32di(crc, little(at));
-  for (; left > 0; --left, ++at)
-    crc = __builtin_ia32_crc32qi(static_cast<std::uint32_t>(crc), *at);
-  return ~static_cast<std::uint32_t>(crc);
+  for (; left >= 8; left -= 8, at += 8) crc = __builtin_ia32_crc32di(crc, load_little<8>(at));
+  auto rest = static_cast<std::uint32_t>(crc);
+  if ((left & 4) != 0) {
+    rest = __builtin_ia32_crc32si(rest, static_cast<std::uint32_t>(load_little<4>(at)));
+    at += 4;
+  }
+  if ((left & 2) != 0) {
+    rest = __builtin_ia32_crc32hi(rest, static_cast<std::uint16_t>(load_little<2>(at)));
+    at += 2;
+  }
+  if ((left & 1) != 0) rest = __builtin_ia32_crc32qi(rest, *at);
+  return ~rest;
 }
 
 const auto best = __builtin_cpu_supports("sse4.2") ? by_instruction : crc32c_by_tables;
@@ -71,9 +68,9 @@ std::uint32_t crc32c_by_tables(View bytes, std::uint32_t before) {
   const std::uint8_t* at = bytes.data();
   std::size_t left = bytes.size();
   for (; left >= 16; left -= 16, at += 16)
-    crc = step<8>(little(at) ^ crc) ^ step<0>(little(at + 8));
+    crc = step<8>(load_little<8>(at) ^ crc) ^ step<0>(load_little<8>(at + 8));
   if (left >= 8) {
-    crc = step<0>(little(at) ^ crc);
+    crc = step<0>(load_little<8>(at) ^ crc);
     left -= 8;
     at += 8;
   }

@@ -7,47 +7,21 @@
 #include <string>
 
 #include "model/chance.hpp"
+#include "model/device/mqtt_device.hpp"
+#include "model/device_settings.hpp"
 #include "model/effects.hpp"
 #include "model/rules.hpp"
-#include "model/server.hpp"
 
 namespace hubproof::model {
 
-struct Ratio {
-  std::uint32_t num = 0;
-  std::uint32_t den = 1;
-};
+class LinkDevice;
 
-// Shared by all devices of one group; must outlive them.
-struct DeviceSettings {
-  enum class Protocol : std::uint8_t { mqtt, link };  // link: only receives and settles commands, by polling
-  Protocol protocol = Protocol::mqtt;
-  std::string host = "hub";
-  Duration keep_alive = 60s;
-  bool clean_session = false;
-  bool durable_outbox = false;          // else in memory: lost with the process
-  std::uint16_t window = 10;            // unacknowledged publishes
-  std::uint32_t outbox_limit = 10'000;  // messages; a submit beyond it fails
-  std::uint8_t telemetry_qos = 1;
-  bool receives_commands = false;       // subscribes to its cloud-to-device filter
-  std::uint8_t command_qos = 1;
-  bool has_will = false;
-  Duration back_off_first = 1s;
-  Duration back_off_max = 60s;
-  std::uint32_t back_off_jitter_percent = 50;
-  Duration connect_patience = 30s;      // no CONNACK
-  Duration ack_patience = 60s;          // no PUBACK, no PINGRESP: cut and reconnect
-  // The application's handling of a command: settles after `handling`; out of 1000, so many are
-  // rejected or abandoned (link only) or never settled; the rest are completed.
-  Duration handling{};
-  std::uint32_t reject_per_mille = 0;
-  std::uint32_t abandon_per_mille = 0;
-  std::uint32_t ignore_per_mille = 0;
-  Duration poll = 5s;                   // link: between receives when there was nothing
-};
-
-class Device {
+// A machine for either protocol. MQTT's lies in the device itself and not behind a pointer, as that
+// would be one more wait for memory in each call; the link's is the rarer.
+class alignas(64) Device {
  public:
+  static constexpr std::size_t hot = 256;  // where it keeps what every message touches
+
   // `number` is the node's number in message keys: telemetry of this device has own_key('t', number, n).
   Device(const DeviceSettings& settings, const DeviceRules& rules, std::string id, std::uint32_t number,
          Chance chance);
@@ -69,14 +43,18 @@ class Device {
   void sleep(Now now, Effects& effects);
   void resume(Now now, Effects& effects);
 
-  // A hint that a call is near: what it needs may be fetched. Told twice.
-  void soon(bool again) const;
+  // A hint that a call is near, perhaps with a message to send: what it needs may be fetched. The
+  // device itself is there.
+  void soon(bool message) const;
 
   std::size_t unacknowledged() const;  // submitted, not yet acknowledged
 
  private:
-  struct Parts;
-  std::unique_ptr<Parts> parts_;
+  template <class F>
+  decltype(auto) ask(F&& f);
+
+  std::unique_ptr<LinkDevice> link_;
+  std::optional<MqttDevice> mqtt_;  // when it is not the link's
 };
 
 }  // namespace hubproof::model

@@ -11,19 +11,30 @@ constexpr std::uint64_t hashed = std::uint64_t{1} << 63;
 constexpr unsigned kind_at = 61;
 constexpr std::uint32_t most_nodes = 1u << 29;
 
-// Takes a number below `limit` from the front, in its one decimal spelling: no leading zero.
-bool take_number(std::string_view& text, std::uint64_t limit, std::uint64_t& value) {
-  if (text.empty() || (text[0] == '0' && text.size() > 1 && text[1] >= '0' && text[1] <= '9'))
-    return false;
+// Takes a number below `limit`, in its one decimal spelling: no leading zero. Gives where it ends;
+// null: there is none.
+const char* take_number(const char* at, const char* end, std::uint64_t limit,
+                        std::uint64_t& value) {
+  constexpr std::ptrdiff_t most_digits = 11;  // more than any limit has
+  const char* const from = at;
+  if (end - at > most_digits) end = at + most_digits;
   value = 0;
-  std::size_t digits = 0;
-  for (; digits < text.size() && digits < 11; ++digits) {
-    const auto digit = static_cast<std::uint8_t>(text[digits] - '0');
+  for (; at != end; ++at) {
+    const auto digit = static_cast<std::uint8_t>(*at - '0');
     if (digit > 9) break;
     value = value * 10 + digit;
   }
-  text.remove_prefix(digits);
-  return digits > 0 && value < limit;
+  const bool padded = at - from > 1 && *from == '0';
+  return at == from || padded || value >= limit ? nullptr : at;
+}
+
+// Writes a number that ends before `end`; gives where it begins.
+char* put_number(char* end, std::uint64_t value) {
+  do {
+    *--end = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value != 0);
+  return end;
 }
 
 // What a hub may add on the way: no part of what the sender said.
@@ -64,15 +75,14 @@ MessageKey own_key(char kind, std::uint32_t node, std::uint32_t number) {
 
 MessageKey message_key(std::string_view message_id) {
   if (message_id.size() >= 4 && (message_id[0] == 't' || message_id[0] == 'c')) {
-    std::string_view rest = message_id.substr(1);
+    const char* const end = message_id.data() + message_id.size();
     std::uint64_t node = 0;
     std::uint64_t number = 0;
-    if (take_number(rest, most_nodes, node) && rest.starts_with('-')) {
-      rest.remove_prefix(1);
-      if (take_number(rest, std::uint64_t{1} << 32, number) && rest.empty())
-        return own_key(message_id[0], static_cast<std::uint32_t>(node),
-                       static_cast<std::uint32_t>(number));
-    }
+    const char* const dash = take_number(message_id.data() + 1, end, most_nodes, node);
+    if (dash != nullptr && dash != end && *dash == '-' &&
+        take_number(dash + 1, end, std::uint64_t{1} << 32, number) == end)
+      return own_key(message_id[0], static_cast<std::uint32_t>(node),
+                     static_cast<std::uint32_t>(number));
   }
   return static_cast<MessageKey>(hash(view(message_id)) | hashed);
 }
@@ -85,16 +95,21 @@ std::string message_id(MessageKey key) {
     for (std::size_t i = 0; i < 16; ++i) text[16 - i] = "0123456789abcdef"[bits >> (4 * i) & 15];
     return text;
   }
-  std::string text(1, (bits >> kind_at) == 2 ? 'c' : 't');
-  text += std::to_string(bits >> 32 & (most_nodes - 1));
-  text += '-';
-  text += std::to_string(bits & 0xffffffffu);
-  return text;
+  char text[24];
+  char* const end = text + sizeof text;
+  char* at = put_number(end, bits & 0xffffffffu);  // from the back: a number's last digit is first known
+  *--at = '-';
+  at = put_number(at, bits >> 32 & (most_nodes - 1));
+  *--at = (bits >> kind_at) == 2 ? 'c' : 't';
+  return {at, end};
 }
 
 void MessageWriter::system(System key, std::string_view value) {
-  out_.u8(static_cast<std::uint8_t>(key));
-  out_.string16(value);
+  const std::uint8_t head[] = {static_cast<std::uint8_t>(key),
+                               static_cast<std::uint8_t>(value.size() >> 8),
+                               static_cast<std::uint8_t>(value.size())};
+  out_.bytes(head);
+  out_.bytes(view(value));
 }
 
 void MessageWriter::expiry(Date at) {

@@ -103,9 +103,10 @@ void Server::woken(Now now, Effects& effects) {
 
 std::optional<Instant> Server::deadline() const {
   if (parts_->halted) return std::nullopt;
-  std::optional<Instant> first = parts_->hub.deadline();
-  for (const auto& other : {parts_->mqtt.deadline(), parts_->desk.deadline()})
-    if (other && (!first || *other < *first)) first = other;
+  Instant first = parts_->hub.deadline().value_or(Instant::max());
+  first = std::min(first, parts_->mqtt.deadline().value_or(Instant::max()));
+  first = std::min(first, parts_->desk.deadline().value_or(Instant::max()));
+  if (first == Instant::max()) return std::nullopt;
   return first;
 }
 

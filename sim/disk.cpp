@@ -1,6 +1,7 @@
 #include "sim/disk.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace hubproof::sim {
 
@@ -12,19 +13,37 @@ bool Disk::append(std::uint64_t name, View bytes) {
     trace_.note(process_.id(), Kind::append_refused, name, bytes.size());
     return false;
   }
-  const auto [at, fresh] = files_.try_emplace(name);
-  File& file = at->second;
-  if (fresh) file.birth = ++births_;
+  File* const known = find(name);
+  File& file = known != nullptr ? *known : create(name);
   file.bytes.insert(file.bytes.end(), bytes.begin(), bytes.end());
   used_ += bytes.size();
   return true;
 }
 
+// Nearly always the file with the highest name is meant: programs count their files.
+Disk::File* Disk::find(std::uint64_t name) {
+  if (files_.empty()) return nullptr;
+  if (const auto newest = files_.rbegin(); newest->first == name) return &newest->second;
+  const auto found = files_.find(name);
+  return found == files_.end() ? nullptr : &found->second;
+}
+
+// It is likely to become as large as the one before it; to grow step by step would be to copy it
+// again and again.
+Disk::File& Disk::create(std::uint64_t name) {
+  const std::size_t expected = files_.empty() ? 0 : files_.rbegin()->second.bytes.size();
+  File& file = files_[name];
+  file.birth = ++births_;
+  file.bytes.swap(spare_);
+  file.bytes.reserve(expected);
+  return file;
+}
+
 void Disk::sync(std::uint64_t name, std::uint64_t ticket) {
-  const auto file = files_.find(name);
-  const bool there = file != files_.end();
-  syncs_.push_back({name, there ? file->second.birth : 0, there ? file->second.bytes.size() : 0,
-                    ticket, process_.incarnation()});
+  const File* const file = find(name);
+  const bool there = file != nullptr;
+  syncs_.push_back({name, there ? file->birth : 0, there ? file->bytes.size() : 0, ticket,
+                    process_.incarnation()});
   Duration latency = settings_.sync_latency.draw(choices_, Site::sync_latency, process_.id());
   if (trouble_.slow) {
     const Duration extra = trouble_.extra.draw(choices_, Site::sync_latency, process_.id());
@@ -62,10 +81,9 @@ void Disk::serve() {
                         choices_.chance(Site::sync_error, process_.id(), trouble_.sync_error);
     if (failed) {
       trace_.note(process_.id(), Kind::sync_failed, sync.ticket, sync.file);
-    } else if (const auto file = files_.find(sync.file);
-               file != files_.end() && file->second.birth == sync.birth) {
-      file->second.durable = std::max(file->second.durable, sync.upto);
-      file->second.known = true;
+    } else if (File* const file = find(sync.file); file != nullptr && file->birth == sync.birth) {
+      file->durable = std::max(file->durable, sync.upto);
+      file->known = true;
     }
     if (sync.incarnation == process_.incarnation()) process_.synced(sync.ticket, !failed);
   }
@@ -75,6 +93,8 @@ void Disk::remove(std::uint64_t name) {
   const auto file = files_.find(name);
   if (file == files_.end()) return;
   used_ -= file->second.bytes.size();
+  spare_ = std::move(file->second.bytes);
+  spare_.clear();
   files_.erase(file);
 }
 

@@ -70,6 +70,8 @@ class Disk {
     std::uint32_t incarnation;
   };
 
+  File* find(std::uint64_t name);  // null: there is none
+  File& create(std::uint64_t name);
   static void done(void* self, std::uint64_t epoch, std::uint64_t);
   void serve();
   void lose(std::uint64_t name, File& file);
@@ -81,6 +83,7 @@ class Disk {
   DiskSettings settings_;
   Trouble trouble_;
   std::map<std::uint64_t, File> files_;
+  std::vector<std::uint8_t> spare_;  // the buffer of a file that was removed, for the next one
   std::uint64_t used_ = 0;
   std::vector<Sync> syncs_;  // asked for, in order; those before next_ are answered
   std::size_t next_ = 0;

@@ -521,13 +521,16 @@ void Network::foresee_quick(const Task& task, int stage) {
   const auto* connection = static_cast<const Connection*>(task.self);
   if (stage == 0) {
     fetch(connection, 3 * sizeof(End));
-    fetch(reinterpret_cast<const Packet*>(task.b), 3 * 64);
+    fetch(reinterpret_cast<const Packet*>(task.b), sizeof(Packet));
     return;
   }
   if (connection->generation != static_cast<std::uint32_t>(task.a >> 32)) return;
   const auto side = static_cast<Side>(task.a & 1);
   const Process* process = connection->ends[side].process;
-  if (stage == 1) fetch(process, sizeof(Process));
+  if (stage == 1) {
+    process->soon();
+    fetch(reinterpret_cast<const Packet*>(task.b) + 1, reinterpret_cast<const Packet*>(task.b)->size);
+  }
   process->soon(static_cast<Socket>(task.a), connection->ends[side ^ 1U].process->id(), stage);
 }
 

@@ -4,7 +4,6 @@
 
 #include "sim/disk.hpp"
 #include "sim/ensure.hpp"
-#include "sim/fetch.hpp"
 #include "sim/network.hpp"
 
 namespace hubproof::sim {
@@ -87,9 +86,9 @@ void Process::wake(void* self, std::uint64_t incarnation, std::uint64_t tag) {
 }
 
 void Process::soon(Socket socket, NodeId peer, int stage) const {
-  constexpr std::size_t size_of_a_program = 256;
+  constexpr std::size_t start_of_a_program = 384;  // where it keeps what every call touches
   if (stage == 1)
-    fetch(&program_, size_of_a_program);
+    fetch(&program_, start_of_a_program);
   else if (up_)
     program_.soon(socket, peer, stage == 3);
 }
@@ -97,7 +96,7 @@ void Process::soon(Socket socket, NodeId peer, int stage) const {
 void Process::foresee_wake(const Task& task, int stage) {
   const auto* process = static_cast<const Process*>(task.self);
   if (stage == 0)
-    fetch(process, sizeof(Process));
+    process->soon();
   else
     process->soon(Socket::none, process->id_, stage);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sim/clock.hpp"
+#include "sim/fetch.hpp"
 #include "sim/node.hpp"
 #include "sim/scheduler.hpp"
 #include "sim/trace.hpp"
@@ -53,6 +54,7 @@ class alignas(64) Process {
   }
   void clock_stepped() { call(Kind::clock_stepped, Socket::none, 0); }
   // Hints (see Scheduler::foresee): what a call will touch.
+  void soon() const { fetch(this, hot); }
   void soon(Socket socket, NodeId peer, int stage) const;
 
   // True if the program has them; false: they wait, and the network hears of it by taken().
@@ -77,6 +79,8 @@ class alignas(64) Process {
   bool waits() const { return next_ < waiting_.size(); }
   void forget();
 
+  // First what every call touches, the clock included.
+  static constexpr std::size_t hot = 128;
   NodeId id_;
   bool up_ = false;
   bool host_up_ = false;
@@ -86,15 +90,16 @@ class alignas(64) Process {
   std::uint32_t running_ = 0;  // calls on the stack
   Program& program_;
   Trace& trace_;
-  Duration per_call_{};
-  Instant free_at_{};
   Scheduler& scheduler_;
   Network& network_;
+  Duration per_call_{};
+  Instant free_at_{};
+  Clock clock_;
+  std::unique_ptr<Disk> disk_;
+
   std::uint64_t turn_ = 0;  // of the serve event that counts; older ones are stale
   std::vector<Call> waiting_;
   std::size_t next_ = 0;
-  Clock clock_;
-  std::unique_ptr<Disk> disk_;
 };
 
 }  // namespace hubproof::sim

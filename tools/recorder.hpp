@@ -19,9 +19,10 @@ class Recorder {
   Recorder(sim::World& world, const model::History& header, conformance::Judge& judge, OnEvent on_event)
       : world_{world}, header_{header}, judge_{judge}, on_event_{std::move(on_event)} {}
 
-  void record(sim::NodeId observer, std::vector<model::Event>& events) {
+  // `clock` is the observer's.
+  void record(sim::NodeId observer, const sim::Clock& clock, std::vector<model::Event>& events) {
     const std::int64_t at = world_.now().time_since_epoch().count();
-    const std::int64_t local = world_.clock(observer).wall(world_.now());
+    const std::int64_t local = clock.wall(world_.now());
     for (model::Event& event : events) {
       event.at = at;
       event.local = local;
@@ -37,7 +38,7 @@ class Recorder {
   }
   void record(sim::NodeId observer, model::Event event) {
     one_.assign(1, event);
-    record(observer, one_);
+    record(observer, world_.clock(observer), one_);
   }
 
  private:

@@ -100,8 +100,7 @@ void SimDevice::clock_stepped() {
 }
 
 void SimDevice::soon(sim::Socket socket, sim::NodeId, bool again) const {
-  if (!device_) return;
-  device_->soon(again);
+  if (!again) device_->soon(socket == sim::Socket::none);
   model::MessageKey message{};
   if (socket == sim::Socket::none) {  // a timer: telemetry, in the main
     message = model::own_key('t', static_cast<std::uint32_t>(node_), number_ + 1);
@@ -122,7 +121,7 @@ void SimDevice::record(std::vector<model::Event>& events) {
     if (event.token != 0 && (event.flags & model::flag_link) == 0)
       event.token += static_cast<std::uint64_t>(connection_base_) << 16;
   }
-  stage_.recorder.record(node_, events);
+  SimNode::record(events);
 }
 
 void SimDevice::close(model::ConnectionId connection) {

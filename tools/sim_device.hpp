@@ -10,14 +10,15 @@
 
 namespace hubproof::tools {
 
-class SimDevice final : public SimNode {
+// What every message touches comes first, up to the machine's own such part (see soon()).
+class alignas(64) SimDevice final : public SimNode {
  public:
   // `about`: the participant whose id this device uses (itself, but for twins). Telemetry that is
   // not told when to stop stops at `quiet_from`.
   SimDevice(Stage& stage, const DeviceGroup& group, const model::DeviceRules& rules, std::string id,
             model::NodeIndex about, sim::NodeId hub, sim::Instant quiet_from)
-      : SimNode{stage}, group_{group}, rules_{rules}, id_{std::move(id)}, about_{about}, hub_{hub},
-        quiet_from_{quiet_from} {}
+      : SimNode{stage}, group_{group}, quiet_from_{quiet_from}, about_{about}, hub_{hub},
+        rules_{rules}, id_{std::move(id)} {}
 
   void begin();  // once, when the run begins: starts the process at its drawn time
 
@@ -61,20 +62,20 @@ class SimDevice final : public SimNode {
   void send_telemetry();
 
   const DeviceGroup& group_;
-  const model::DeviceRules& rules_;
-  std::string id_;
-  model::NodeIndex about_;
-  sim::NodeId hub_;
   sim::Instant quiet_from_;
-  std::optional<model::Device> device_;
   sim::Socket socket_{};
   model::ConnectionId connection_{};
+  model::NodeIndex about_;
   std::uint32_t connection_base_ = 0;  // of this incarnation: its first connection is base + 1
-  std::uint32_t connections_ = 0;      // asked for by this incarnation
-  std::size_t told_times_ = 0;         // of `at` that are over, or about to be
   std::uint32_t number_ = 0;           // of the last message, over all incarnations
-  bool asleep_ = false;
+  std::uint32_t connections_ = 0;      // asked for by this incarnation
   bool append_failed_ = false;
+  bool asleep_ = false;
+  sim::NodeId hub_;
+  const model::DeviceRules& rules_;
+  std::optional<model::Device> device_;
+  std::size_t told_times_ = 0;  // of `at` that are over, or about to be
+  std::string id_;
 };
 
 }  // namespace hubproof::tools

@@ -1,5 +1,7 @@
 #include "tools/sim_hub.hpp"
 
+#include <utility>
+
 namespace hubproof::tools {
 namespace {
 
@@ -44,22 +46,28 @@ void SimHub::started() {
 void SimHub::crashed() {
   note(model::What::crashed);
   server_.reset();
-  std::fill(by_slot_.begin(), by_slot_.end(), model::ConnectionId::none);
+  std::fill(by_slot_.begin(), by_slot_.end(), Known{});
   std::fill(sockets_.begin(), sockets_.end(), sim::Socket::none);
 }
 
 model::ConnectionId SimHub::connection(sim::Socket socket) const {
   const std::size_t at = slot(socket);
-  if (at >= by_slot_.size()) return model::ConnectionId::none;
-  const model::ConnectionId found = by_slot_[at];
-  return sockets_[static_cast<std::size_t>(found)] == socket ? found : model::ConnectionId::none;
+  if (at >= by_slot_.size() || by_slot_[at].socket != socket) return model::ConnectionId::none;
+  return by_slot_[at].connection;
+}
+
+sim::Socket SimHub::forget(model::ConnectionId connection) {
+  sim::Socket& mine = sockets_[static_cast<std::size_t>(connection)];
+  const sim::Socket was = std::exchange(mine, sim::Socket::none);
+  if (this->connection(was) == connection) by_slot_[slot(was)] = {};
+  return was;
 }
 
 void SimHub::accepted(sim::Socket socket) {
   const auto connection = static_cast<model::ConnectionId>(sockets_.size());
   sockets_.push_back(socket);
   if (slot(socket) >= by_slot_.size()) by_slot_.resize(slot(socket) + 1);
-  by_slot_[slot(socket)] = connection;
+  by_slot_[slot(socket)] = {socket, connection};
   const auto door =
       world().network().port(socket) == link_port ? model::Door::link : model::Door::mqtt;
   server_->opened(now(), connection, door, effects());
@@ -76,7 +84,7 @@ void SimHub::received(sim::Socket socket, sim::View bytes) {
 void SimHub::ended(sim::Socket socket, sim::Ending how) {
   const model::ConnectionId which = connection(socket);
   if (which == model::ConnectionId::none) return;
-  sockets_[static_cast<std::size_t>(which)] = sim::Socket::none;
+  forget(which);
   server_->ended(now(), which, ended_by(how), effects());
   done();
 }
@@ -106,13 +114,11 @@ void SimHub::soon(sim::Socket socket, sim::NodeId peer, bool again) const {
 }
 
 void SimHub::close(model::ConnectionId connection) {
-  world().network().close(socket(connection));
-  sockets_[static_cast<std::size_t>(connection)] = sim::Socket::none;
+  world().network().close(forget(connection));
 }
 
 void SimHub::abort(model::ConnectionId connection) {
-  world().network().abort(socket(connection));
-  sockets_[static_cast<std::size_t>(connection)] = sim::Socket::none;
+  world().network().abort(forget(connection));
 }
 
 void SimHub::append(std::uint64_t file, model::View bytes) {

@@ -32,7 +32,7 @@ class SimHub final : public SimNode {
   void soon(sim::Socket socket, sim::NodeId peer, bool again) const override;
 
   // Port.
-  void record(std::vector<model::Event>& events) { stage_.recorder.record(node_, events); }
+  using SimNode::record;
   void send(model::ConnectionId connection, model::View bytes) {
     world().network().write(socket(connection), bytes);
   }
@@ -49,6 +49,7 @@ class SimHub final : public SimNode {
     return sockets_[static_cast<std::size_t>(connection)];
   }
   model::ConnectionId connection(sim::Socket socket) const;
+  sim::Socket forget(model::ConnectionId connection);  // gives its socket
   void done();  // performs what the machine asked for and sets its alarm
 
   const model::Rules& rules_;
@@ -56,7 +57,11 @@ class SimHub final : public SimNode {
   IndexOf index_of_;
   std::optional<model::Server> server_;
   std::vector<sim::Socket> sockets_{sim::Socket::none};  // by connection; ids are not used again
-  std::vector<model::ConnectionId> by_slot_;             // by the socket's place in the network
+  struct Known {
+    sim::Socket socket{};
+    model::ConnectionId connection{};
+  };
+  std::vector<Known> by_slot_;  // by the socket's place in the network
   bool append_failed_ = false;                           // since then no sync may succeed
   bool halted_ = false;
 };

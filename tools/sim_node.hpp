@@ -50,7 +50,10 @@ struct Stage {                  // one run's
 class SimNode : public sim::Program {
  public:
   SimNode(Stage& stage) : stage_{stage} {}
-  void place(sim::NodeId node) { node_ = node; }
+  void place(sim::NodeId node) {
+    node_ = node;
+    clock_ = &world().clock(node);
+  }
   sim::NodeId node() const { return node_; }
 
  protected:
@@ -58,9 +61,9 @@ class SimNode : public sim::Program {
   model::Effects& effects() { return stage_.effects; }
 
   model::Now now() {
-    const sim::Clock& clock = world().clock(node_);
-    return {model::Instant{model::Duration{clock.monotonic(world().now())}},
-            model::Date{model::Duration{clock.wall(world().now())}}};
+    const sim::Instant now = world().now();
+    return {model::Instant{model::Duration{clock_->monotonic(now)}},
+            model::Date{model::Duration{clock_->wall(now)}}};
   }
   model::Chance chance() {
     return {[](void* self, model::ChanceSite what, std::uint32_t bound) {
@@ -80,7 +83,7 @@ class SimNode : public sim::Program {
   static constexpr std::uint64_t alarm_tag = 0;
   void follow(std::optional<model::Instant> deadline) {
     if (!deadline) return;
-    const sim::Instant due = world().clock(node_).when_monotonic(deadline->time_since_epoch().count());
+    const sim::Instant due = clock_->when_monotonic(deadline->time_since_epoch().count());
     if (armed_ && *armed_ <= due) return;
     armed_ = due;
     world().wake_at(node_, due, alarm_tag);
@@ -100,10 +103,13 @@ class SimNode : public sim::Program {
     if (what == model::What::started) stage_.on_started(node_);
   }
 
+  void record(std::vector<model::Event>& events) { stage_.recorder.record(node_, *clock_, events); }
+
   Stage& stage_;
   sim::NodeId node_{};
 
  private:
+  const sim::Clock* clock_ = nullptr;
   std::optional<sim::Instant> armed_;
 };
 

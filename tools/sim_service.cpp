@@ -115,7 +115,7 @@ void SimService::clock_stepped() {
 void SimService::record(std::vector<model::Event>& events) {
   for (model::Event& event : events)
     if (event.connection != 0) event.connection += connection_base_;
-  stage_.recorder.record(node_, events);
+  SimNode::record(events);
 }
 
 void SimService::close(model::ConnectionId connection) {

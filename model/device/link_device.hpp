@@ -7,13 +7,17 @@
 //                 └─────────────┴── refused, ended, no answer in time: from all of these
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 
 #include "model/back_off.hpp"
-#include "model/device.hpp"
+#include "model/chance.hpp"
+#include "model/device_settings.hpp"
+#include "model/effects.hpp"
 #include "model/link/link.hpp"
+#include "model/rules.hpp"
 
 namespace hubproof::model {
 

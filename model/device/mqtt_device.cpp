@@ -31,9 +31,10 @@ std::uint16_t keep_alive_seconds(Duration keep_alive) {
   return static_cast<std::uint16_t>(std::clamp<std::int64_t>(seconds, 1, 65'535));
 }
 
-// Silence of this length is broken: early enough for the hub to hear it in time.
-Duration ping_after(Duration keep_alive) {
-  return std::chrono::seconds{keep_alive_seconds(keep_alive)} * 3 / 4;
+// Early enough for the hub to hear the ping in time.
+Duration ping_after(const DeviceSettings& settings, const DeviceRules& rules) {
+  if (!rules.pings) return Duration{0};
+  return std::chrono::seconds{keep_alive_seconds(settings.keep_alive)} * 3 / 4;
 }
 
 constexpr std::uint32_t first_will_number = 0x8000'0000;  // telemetry counts from 1
@@ -42,7 +43,12 @@ constexpr std::uint32_t first_will_number = 0x8000'0000;  // telemetry counts fr
 
 MqttDevice::MqttDevice(const DeviceSettings& settings, const DeviceRules& rules, std::string id,
                        std::uint32_t number, Chance chance)
-    : settings_{&settings}, rules_{&rules}, chance_{chance}, id_{std::move(id)}, number_{number} {
+    : settings_{&settings},
+      rules_{&rules},
+      ping_after_{ping_after(settings, rules)},
+      number_{number},
+      id_{std::move(id)},
+      chance_{chance} {
   if (settings.durable_outbox) file_ = std::make_unique<OutboxFile>();
 }
 
@@ -175,7 +181,7 @@ void MqttDevice::wait_and_retry(Now now) {
 void MqttDevice::connection_ended(Now now) {
   if (const Online* here = online()) back_off_.lasted(now.mono - here->since);
   if (inbox_ && rules_->forgets_unsettled) inbox_->connection_ended();
-  decoder_ = mqtt::Decoder{mqtt::End::client};
+  partial_.reset();
 }
 
 void MqttDevice::give_up(Now now, Why why, Effects& effects) {
@@ -226,8 +232,7 @@ std::optional<Instant> MqttDevice::deadline() const {
   const auto* here = std::get_if<Online>(&state_);
   if (here == nullptr) return std::nullopt;
   Instant first = Instant::max();
-  const Duration ping = ping_after(settings_->keep_alive);
-  if (ping > Duration{0} && rules_->pings) first = here->said + ping;
+  if (ping_after_ > Duration{0}) first = here->said + ping_after_;
   if (here->pinged) first = std::min(first, *here->pinged + settings_->ack_patience);
   if (here->asked) first = std::min(first, *here->asked + settings_->ack_patience);
   if (outbox_.in_flight()) first = std::min(first, here->progress + settings_->ack_patience);
@@ -250,8 +255,7 @@ void MqttDevice::woken(Now now, Effects& effects) {
         (outbox_.in_flight() && now.mono >= here->progress + patience))
       return give_up(now, Why::no_answer, effects);
     acknowledge(now, *here, effects);
-    const Duration ping = ping_after(settings_->keep_alive);
-    if (ping > Duration{0} && rules_->pings && now.mono >= here->said + ping)  // [mqtt311:3.1.2-23]
+    if (ping_after_ > Duration{0} && now.mono >= here->said + ping_after_)  // [mqtt311:3.1.2-23]
       say_ping(now, *here, effects);
   }
 }
@@ -407,14 +411,20 @@ void MqttDevice::received(Now now, ConnectionId connection, View bytes, Effects&
     return std::holds_alternative<Greeting>(state_) || online() != nullptr;
   };
   if (!listening() || !current(connection)) return;
-  decoder_.feed(bytes);
-  while (const mqtt::Packet* packet = decoder_.next()) {
+  // Most packets come whole, so a device keeps a decoder only while one has begun.
+  std::unique_ptr<mqtt::Decoder> begun = std::move(partial_);
+  mqtt::Decoder fresh{mqtt::End::client};
+  mqtt::Decoder& decoder = begun ? *begun : fresh;
+  decoder.feed(bytes);
+  while (const mqtt::Packet* packet = decoder.next()) {
     const bool fine = std::visit([&](const auto& p) { return on(now, p, effects); }, *packet);
     if (!fine) give_up(now, Why::protocol, effects);  // [mqtt311:4.8.0-1]
     if (!listening() || !current(connection)) return;
   }
-  if (decoder_.malformed()) return give_up(now, Why::protocol, effects);
-  decoder_.keep();
+  if (decoder.malformed()) return give_up(now, Why::protocol, effects);
+  decoder.keep();
+  if (decoder.held() == 0) return;
+  partial_ = begun ? std::move(begun) : std::make_unique<mqtt::Decoder>(std::move(fresh));
 }
 
 bool MqttDevice::on(Now now, const mqtt::Connack& packet, Effects& effects) {

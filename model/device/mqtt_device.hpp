@@ -7,16 +7,20 @@
 //      └── sleep, from any state; from greeting and online with a DISCONNECT
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 
 #include "model/back_off.hpp"
-#include "model/device.hpp"
+#include "model/chance.hpp"
 #include "model/device/inbox.hpp"
 #include "model/device/outbox.hpp"
 #include "model/device/outbox_file.hpp"
+#include "model/device_settings.hpp"
+#include "model/effects.hpp"
 #include "model/mqtt/codec.hpp"
+#include "model/rules.hpp"
 
 namespace hubproof::model {
 
@@ -36,7 +40,7 @@ class MqttDevice {
   std::optional<Instant> deadline() const;
   void sleep(Now now, Effects& effects);
   void resume(Now now, Effects& effects);
-  void soon() const { outbox_.soon(); }
+  void soon(bool message) const { outbox_.soon(message); }
   std::size_t unacknowledged() const { return outbox_.size(); }
 
  private:
@@ -101,22 +105,25 @@ class MqttDevice {
   mqtt::PacketId fresh_id();
   MessageKey will_key() const;
 
-  const DeviceSettings* settings_;
-  const DeviceRules* rules_;
-  Chance chance_;
-  std::string id_;
+  // First what every message touches: with very many devices each cache line counts.
   State state_ = Asleep{};
   Outbox outbox_;
-  mqtt::Decoder decoder_{mqtt::End::client};
-  std::unique_ptr<OutboxFile> file_;  // durable outbox only
-  std::unique_ptr<Inbox> inbox_;      // made with the first command
+  const DeviceSettings* settings_;
+  const DeviceRules* rules_;
+  Duration ping_after_;                     // silence of this length is broken; zero: never
+  std::unique_ptr<mqtt::Decoder> partial_;  // while a packet has begun and is not whole
+  std::unique_ptr<OutboxFile> file_;        // durable outbox only
+  std::unique_ptr<Inbox> inbox_;            // made with the first command
   std::uint32_t number_;
   std::uint32_t connections_ = 0;  // asked for so far; the newest is the current one
+  mqtt::PacketId last_id_ = 0;     // the packet id used last
+  bool subscribed_ = false;        // the hub has granted the filter to this session
+  std::string id_;
+
+  Chance chance_;
   std::uint32_t first_will_ = 0;
   BackOff back_off_;
   std::uint32_t ids_tried_ = 0;
-  mqtt::PacketId last_id_ = 0;  // the packet id used last
-  bool subscribed_ = false;     // the hub has granted the filter to this session
 };
 
 }  // namespace hubproof::model

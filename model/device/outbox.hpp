@@ -36,9 +36,9 @@ class Outbox {
   const Entry* put_packet(View packet, MessageKey key, std::uint64_t digest, std::uint8_t qos,
                           std::uint64_t serial);
 
-  void soon() const {  // a hint: it may fetch what it will touch
-    fetch(entries_.data(), entries_.empty() ? 64 : sizeof(Entry));
-    fetch(arena_.data(), 192);
+  void soon(bool message) const {  // a hint: something is near, perhaps a new message
+    fetch(entries_.data(), sizeof(Entry));
+    if (message) fetch(arena_.data(), 192);
   }
   std::size_t size() const { return entries_.size() - head_; }  // unfinished
   bool in_flight() const { return next_ > head_; }

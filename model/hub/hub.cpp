@@ -90,7 +90,7 @@ DeviceIndex Hub::find(std::string_view id) const { return parts_->registry.find(
 const DeviceInfo& Hub::device(DeviceIndex index) const { return parts_->registry.at(index).info; }
 
 void Hub::soon(DeviceIndex index) const {
-  fetch(&parts_->registry.at(index), sizeof(Registration));
+  fetch(&parts_->registry.at(index), sizeof(Registration) / 2);
 }
 
 std::size_t Hub::devices() const { return parts_->registry.size(); }

@@ -8,8 +8,9 @@ DeviceIndex Registry::find(std::string_view id) const {
 }
 
 DeviceIndex Registry::add(std::string_view id, std::uint32_t generation, bool exists) {
-  const DeviceIndex index{static_cast<std::uint32_t>(devices_.size())};
-  Registration& device = devices_.emplace_back();
+  const DeviceIndex index{static_cast<std::uint32_t>(size_)};
+  if (size_++ % block_size == 0) blocks_.push_back(std::make_unique<Registration[]>(block_size));
+  Registration& device = at(index);
   device.info.id = id;
   device.info.generation = generation;
   device.info.exists = exists;
@@ -33,15 +34,15 @@ void Registry::revive(DeviceIndex index) {
 }
 
 DeviceIndex Registry::find_removed(std::string_view id) const {
-  for (std::size_t i = devices_.size(); i-- > 0;)
-    if (devices_[i].info.id == id && !devices_[i].info.exists)
+  for (std::size_t i = size_; i-- > 0;)
+    if (place(i).info.id == id && !place(i).info.exists)
       return DeviceIndex{static_cast<std::uint32_t>(i)};
   return DeviceIndex::none;
 }
 
 void Registry::name_nodes(std::function<NodeIndex(std::string_view)> node_of) {
   node_of_ = std::move(node_of);
-  for (Registration& device : devices_) device.info.node = node_of_(device.info.id);
+  for (std::size_t i = 0; i < size_; ++i) place(i).info.node = node_of_(place(i).info.id);
 }
 
 }  // namespace hubproof::model

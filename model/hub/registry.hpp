@@ -3,21 +3,23 @@
 // in the log still carry its name, and a new registration of the id gets its own [C2D-37].
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "model/hub/device_queue.hpp"
 #include "model/hub/hub.hpp"
 
 namespace hubproof::model {
 
-struct Registration {
+// Every message touches the first cache line, and no more.
+struct alignas(64) Registration {
   DeviceInfo info;
   std::uint64_t id_hash = 0;
   std::uint64_t sent = 0;                // telemetry messages since the process started
+
   std::uint64_t next_command = 1;        // sequence number of its queue [C2D-06]
   std::unique_ptr<DeviceQueue> queue{};  // absent while nothing waits: most devices are idle
   std::unique_ptr<StoredSession> session{};
@@ -27,9 +29,9 @@ struct Registration {
 class Registry {
  public:
   DeviceIndex find(std::string_view id) const;  // of existing devices
-  Registration& at(DeviceIndex index) { return devices_[static_cast<std::size_t>(index)]; }
-  const Registration& at(DeviceIndex index) const { return devices_[static_cast<std::size_t>(index)]; }
-  std::size_t size() const { return devices_.size(); }
+  Registration& at(DeviceIndex index) { return place(static_cast<std::size_t>(index)); }
+  const Registration& at(DeviceIndex index) const { return place(static_cast<std::size_t>(index)); }
+  std::size_t size() const { return size_; }
 
   DeviceIndex add(std::string_view id, std::uint32_t generation, bool exists);
   void remove(DeviceIndex index);
@@ -44,7 +46,12 @@ class Registry {
     }
   };
 
-  std::deque<Registration> devices_;  // ids stay where they are, as names_ refers to them
+  static constexpr std::size_t block_size = 64;
+  Registration& place(std::size_t at) const { return blocks_[at / block_size][at % block_size]; }
+
+  // By blocks: ids stay where they are, as names_ refers to them.
+  std::vector<std::unique_ptr<Registration[]>> blocks_;
+  std::size_t size_ = 0;
   std::unordered_map<std::string_view, DeviceIndex, Hash> names_;
   std::function<NodeIndex(std::string_view)> node_of_;
 };

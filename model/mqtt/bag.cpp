@@ -59,11 +59,13 @@ constexpr std::array<std::uint8_t, 256> digit_values = [] {
   return table;
 }();
 
-// Decodes up to an end of its kind. `at` stops there; null: a broken code, or not UTF-8.
+// Decodes from `from` up to an end of its kind, where `from` stops; null: a broken code, or not
+// UTF-8.
 template <class Ends>
-std::uint8_t* decode(const char*& at, const char* end, std::uint8_t* to, Ends ends) {
-  const std::uint8_t* const from = to;
+std::uint8_t* decode(const char*& from, const char* end, std::uint8_t* to, Ends ends) {
+  const std::uint8_t* const begin = to;
   std::uint8_t seen = 0;
+  const char* at = from;  // a copy, as any byte that is written might be a part of `from`
   for (; at != end && !ends(*at); ++at) {
     auto c = static_cast<std::uint8_t>(*at);
     if (c == '%') {
@@ -77,7 +79,8 @@ std::uint8_t* decode(const char*& at, const char* end, std::uint8_t* to, Ends en
     seen |= c;
     *to++ = c;
   }
-  const View decoded{from, to};
+  from = at;
+  const View decoded{begin, to};
   if (seen >= 0x80 && utf8(text(decoded)) == Utf8::broken) return nullptr;
   return to;
 }
@@ -286,6 +289,13 @@ std::uint8_t* finish_system(std::uint8_t* field, System key, std::uint8_t* end) 
 std::uint8_t* read_pair(const char*& at, const char* end, std::uint8_t* field) {
   const auto ends_pair = [](char c) { return c == '&'; };
   const auto ends_name = [](char c) { return c == '=' || c == '&'; };
+  // Nearly every message has an id, and its name spelled like this.
+  constexpr Name id = names[0];
+  if (std::string_view{at, end}.starts_with(id.written)) {
+    at += id.written.size();
+    std::uint8_t* value_end = decode(at, end, field + field_header, ends_pair);
+    return value_end == nullptr ? nullptr : finish_system(field, id.key, value_end);
+  }
   std::uint8_t* name_end = decode(at, end, field + field_header, ends_name);
   if (name_end == nullptr || name_end == field + field_header) return nullptr;
   const std::string_view name = field_text(field, name_end);

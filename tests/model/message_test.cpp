@@ -49,6 +49,23 @@ RC_GTEST_PROP(MessageKey, EveryOwnKeyIsTheKeyOfItsId,
   RC_ASSERT(message_key(message_id(key)) == key);
 }
 
+// A hash is part of keys and digests: it may never change. Here it is byte by byte.
+RC_GTEST_PROP(Hash, IsThatOfItsLittleEndianWords, (const Bytes& bytes, std::uint64_t seed)) {
+  const auto word = [&](std::size_t from) {
+    std::uint64_t value = 0;
+    for (std::size_t i = from; i < std::min(from + 8, bytes.size()); ++i)
+      value |= std::uint64_t{bytes[i]} << (8 * (i - from));
+    return value;
+  };
+  std::uint64_t state = mix(seed ^ (0x9e3779b97f4a7c15u + bytes.size()));
+  std::size_t at = 0;
+  for (; at + 8 <= bytes.size(); at += 8) {
+    state = (state ^ word(at)) * 0x9fb21c651e98df25u;
+    state ^= state >> 29;
+  }
+  RC_ASSERT(hash(bytes, seed) == mix(state ^ word(at)));
+}
+
 TEST(Message, FieldsComeBackAsWritten) {
   const Bytes flat = sample();
   const MessageView message{flat};

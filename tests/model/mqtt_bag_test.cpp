@@ -105,6 +105,31 @@ TEST(Bag, WhatIsNotEncodedStaysAsItIs) {  // [MQTT-23, MQTT-24]
   EXPECT_EQ(value("&a=1&&"), "1");
 }
 
+TEST(Bag, WhatIsSpecialMayStandAnywhereInAValue) {
+  const std::vector<std::pair<std::string, std::string>> specials{
+      {"%2F", "/"}, {"%c3%A4", "\xc3\xa4"}, {"=", "="}, {"+", "+"}, {"%25", "%"}};
+  for (std::size_t size = 0; size <= 20; ++size)
+    for (std::size_t at = 0; at <= size; ++at)
+      for (const auto& [written, meant] : specials) {
+        const auto around = [&](char c, std::string_view what) {
+          return std::string(size, c).insert(at, what);
+        };
+        const bool ends_name = written == "=";
+        const std::string name = "x" + around('n', ends_name ? "" : written);
+        const auto flat = read(name + "=" + around('v', written) + "&last=1");
+        ASSERT_TRUE(flat.has_value());
+        const std::string expected = "x" + around('n', ends_name ? "" : meant);
+        EXPECT_EQ(MessageView{*flat}.property(expected), around('v', meant));
+        EXPECT_EQ(MessageView{*flat}.property("last"), "1");
+      }
+  for (std::size_t size = 0; size <= 20; ++size) {
+    EXPECT_FALSE(read("n=" + std::string(size, 'v') + "%"));
+    EXPECT_FALSE(read("n=" + std::string(size, 'v') + "%4"));
+    EXPECT_FALSE(read("n=" + std::string(size, 'v') + "%4gvvvvvvvv"));
+    EXPECT_FALSE(read("n=" + std::string(size, 'v') + "\xc3vvvvvvvv"));
+  }
+}
+
 TEST(Bag, SystemPropertiesMayBeWrittenEitherWay) {  // [MQTT-25]
   for (const char* bag : {"$.mid=m", "%24.mid=m", "%24%2Emid=m"}) {
     const auto flat = read(bag);

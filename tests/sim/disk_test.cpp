@@ -36,6 +36,20 @@ struct One {
   }
 };
 
+TEST(Disk, ANewFileHoldsNothingOfOneThatWasRemoved) {
+  One one;
+  const std::vector<std::uint8_t> old(1000, 7);
+  const std::vector<std::uint8_t> fresh{1, 2, 3};
+  ASSERT_TRUE(one.disk().append(1, old));
+  one.disk().remove(1);
+  ASSERT_TRUE(one.disk().append(2, fresh));
+  EXPECT_EQ(one.read(2), fresh);
+  EXPECT_EQ(one.disk().used(), fresh.size());
+  ASSERT_TRUE(one.disk().append(1, fresh));
+  EXPECT_EQ(one.read(1), fresh);
+  EXPECT_EQ(one.read(2), fresh);
+}
+
 TEST(Disk, KeepsFilesInOrderAndCountsWhatTheyHold) {
   One one;
   EXPECT_TRUE(one.disk().append(7, pattern(100)));

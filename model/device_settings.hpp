@@ -1,0 +1,40 @@
+// What a reference device is told to be.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "model/rules.hpp"
+#include "model/time.hpp"
+
+namespace hubproof::model {
+
+// Shared by all devices of one group; must outlive them.
+struct DeviceSettings {
+  enum class Protocol : std::uint8_t { mqtt, link };  // link: only receives and settles commands, by polling
+  Protocol protocol = Protocol::mqtt;
+  std::string host = "hub";
+  Duration keep_alive = 60s;
+  bool clean_session = false;
+  bool durable_outbox = false;          // else in memory: lost with the process
+  std::uint16_t window = 10;            // unacknowledged publishes
+  std::uint32_t outbox_limit = 10'000;  // messages; a submit beyond it fails
+  std::uint8_t telemetry_qos = 1;
+  bool receives_commands = false;       // subscribes to its cloud-to-device filter
+  std::uint8_t command_qos = 1;
+  bool has_will = false;
+  Duration back_off_first = 1s;
+  Duration back_off_max = 60s;
+  std::uint32_t back_off_jitter_percent = 50;
+  Duration connect_patience = 30s;      // no CONNACK
+  Duration ack_patience = 60s;          // no PUBACK, no PINGRESP: cut and reconnect
+  // The application's handling of a command: settles after `handling`; out of 1000, so many are
+  // rejected or abandoned (link only) or never settled; the rest are completed.
+  Duration handling{};
+  std::uint32_t reject_per_mille = 0;
+  std::uint32_t abandon_per_mille = 0;
+  std::uint32_t ignore_per_mille = 0;
+  Duration poll = 5s;                   // link: between receives when there was nothing
+};
+
+}  // namespace hubproof::model
