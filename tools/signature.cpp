@@ -49,7 +49,9 @@ std::string signature_of(std::string_view clause, std::uint32_t witness, std::st
     while (end - at > 1 && (what[end - 1] == '.' || what[end - 1] == ':')) --end;
     const std::string_view word = what.substr(at, end - at);
     if (const auto named = std::ranges::find(names, word); named != names.end()) {
-      text += role_of(static_cast<std::size_t>(named - names.begin()), scenario);
+      std::string_view role = role_of(static_cast<std::size_t>(named - names.begin()), scenario);
+      if (role.starts_with("the ") && text.ends_with("the ")) role.remove_prefix(4);
+      text += role;
     } else if (has_digit(word)) {
       text += '#';
     } else {

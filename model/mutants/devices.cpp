@@ -27,7 +27,7 @@ constexpr Mutant zoo[] = {
      "a device gives a new message the packet id of one that is not acknowledged", "run", nullptr,
      "mqtt311:2.3.1-2", [](Rules& rules) { rules.device.fresh_packet_ids = false; }},
     {"acknowledges-out-of-order", "a device acknowledges commands in another order than they came",
-     "run", nullptr, "mqtt311:4.6.0-2",
+     "run", "Azure/azure-iot-sdk-csharp#674", "mqtt311:4.6.0-2",
      [](Rules& rules) { rules.device.acknowledges_in_order = false; }},
     {"never-pings", "a device with nothing to say stays silent beyond its keep-alive", "run",
      "AtherEnergy/rumqtt#1", "mqtt311:3.1.2-23", [](Rules& rules) { rules.device.pings = false; }},

@@ -59,6 +59,8 @@ TEST(Signature, HasNoNamesAndNoFigures) {
             "INV-19 device: the connection of a device was closed as silent after #; its keep-alive is # s");
   EXPECT_EQ(signature_of("X-1", conformance::no_witness, "s0 and hub: c1-2.", small()),
             "X-1: a service and the hub: #.");
+  EXPECT_EQ(signature_of("X-1", conformance::no_witness, "by the hub's own clock", small()),
+            "X-1: by the hub's own clock");
 }
 
 TEST(Signature, KeepsTheFactsThatMakeTwoFailuresTwo) {

@@ -32,6 +32,9 @@ class Shrinker {
         trials_{{options.mutant, options.signature, options.jobs, 2min,
                  [this] {
                    return Clock::now() >= end_ || (options_.interrupted && options_.interrupted());
+                 },
+                 [settle = start.scenario.settle](const std::string& signature, const Variation& variation) {
+                   return liveness(signature) && variation.scenario.settle < settle;
                  }}} {
     result_.smallest = std::move(start);
   }

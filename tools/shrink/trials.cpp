@@ -62,7 +62,7 @@ void Trials::run_all(std::size_t count, const Make& make, const Take& take) {
     for (const std::string& signature : signatures_of(record, one.variation.scenario)) {
       if (signature == settings_.signature)
         same = true;
-      else
+      else if (!settings_.artefact || !settings_.artefact(signature, one.variation))
         others_.emplace(signature, one.variation);
     }
     if (!take(one.at, one.variation, record, same)) wanted = std::min(wanted, one.at);

@@ -23,6 +23,8 @@ class Trials {
     unsigned jobs = 1;
     std::chrono::nanoseconds cpu_limit = std::chrono::seconds{10};  // of one candidate
     std::function<bool()> over;          // no more candidates are begun
+    // A failure met on the way that is none: it would not be one in the run before. Null: all are.
+    std::function<bool(const std::string& signature, const Variation& variation)> artefact = nullptr;
   };
   using Make = std::function<std::optional<Variation>(std::size_t at)>;  // nothing: not a candidate
 
