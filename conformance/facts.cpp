@@ -102,15 +102,16 @@ void Facts::take(const Event& event, std::uint64_t index, Telemetry* telemetry, 
       hub_marks_[hub_mark_ = (hub_mark_ + 1) % marks] = event.at;
   }
   switch (event.what) {
-    case What::telemetry: take_telemetry(event, index, telemetry); break;
-    case What::read: take_read(event, telemetry); break;
+    // Telemetry ends no command, so nothing is to retire.
+    case What::telemetry: return take_telemetry(event, index, telemetry);
+    case What::read: return take_read(event, telemetry);
     case What::read_from: take_read_from(event); break;
     case What::checkpoint: take_checkpoint(event); break;
     case What::packet:
       if (by_hub)
         take_packet_at_hub(event, command);
       else if (is(event.observer, Role::device))
-        take_packet_at_device(event);
+        return take_packet_at_device(event);
       break;
     case What::opened:
     case What::accepted:

@@ -130,10 +130,6 @@ struct Judge::Parts {
 void Judge::Parts::count(const Seen& seen) {
   const Event& event = seen.event;
   switch (event.what) {
-    case What::telemetry:
-      if (event.phase == Phase::invoke) ++counts.d2c_sent;
-      if (event.phase == Phase::ok) ++counts.d2c_acked;
-      break;
     case What::read:
       if (seen.telemetry != nullptr && !seen.telemetry->read) ++counts.d2c_read;
       break;
@@ -163,8 +159,8 @@ Judge::Judge(Judge&&) noexcept = default;
 void Judge::saw(const Event& event) {
   constexpr Kinds of_commands{Kind::command,         Kind::delivery,  Kind::settling,
                               Kind::feedback_record, Kind::hand_over, Kind::c2d_received};
-  constexpr Kinds counted{Kind::telemetry, Kind::read,     Kind::command,
-                          Kind::delivery,  Kind::settling, Kind::feedback_record};
+  constexpr Kinds counted{Kind::read, Kind::command, Kind::delivery, Kind::settling,
+                          Kind::feedback_record};
   Parts& parts = *parts_;
   Facts& facts = parts.facts;
   const Kind kind = kind_of(event, facts);
@@ -175,7 +171,11 @@ void Judge::saw(const Event& event) {
     telemetry = facts.telemetry_of(event);
     parts.reading = facts.reading_of(event);
   } else if (kind == Kind::telemetry) {
-    if (event.phase != Phase::invoke) telemetry = facts.telemetry_of(event);
+    if (event.phase == Phase::invoke)
+      ++parts.counts.d2c_sent;
+    else
+      telemetry = facts.telemetry_of(event);
+    if (event.phase == Phase::ok) ++parts.counts.d2c_acked;
   } else if (of_commands.has(kind)) {
     command = facts.command_of(event);
   }

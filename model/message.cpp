@@ -15,17 +15,17 @@ constexpr std::uint32_t most_nodes = 1u << 29;
 // null: there is none.
 const char* take_number(const char* at, const char* end, std::uint64_t limit,
                         std::uint64_t& value) {
-  constexpr std::ptrdiff_t most_digits = 11;  // more than any limit has
   const char* const from = at;
-  if (end - at > most_digits) end = at + most_digits;
-  value = 0;
+  std::uint64_t sum = 0;
   for (; at != end; ++at) {
     const auto digit = static_cast<std::uint8_t>(*at - '0');
     if (digit > 9) break;
-    value = value * 10 + digit;
+    sum = sum * 10 + digit;
+    if (sum >= limit) return nullptr;
   }
+  value = sum;
   const bool padded = at - from > 1 && *from == '0';
-  return at == from || padded || value >= limit ? nullptr : at;
+  return at == from || padded ? nullptr : at;
 }
 
 // Writes a number that ends before `end`; gives where it begins.

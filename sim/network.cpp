@@ -492,9 +492,13 @@ bool Network::quick(const Connection& connection, Side side, std::size_t size) c
   if (connection.detail != nullptr || tcp_.always_segments) return false;
   const End& me = connection.ends[side];
   const End::State other = connection.ends[side ^ 1U].state;
-  return (other == End::State::open || other == End::State::lingering) &&
-         me.written + size <= me.consumed + tcp_.window && quiet(connection, side) &&
-         quiet(connection, side ^ 1U);
+  if (other != End::State::open && other != End::State::lingering) return false;
+  if (me.written + size > me.consumed + tcp_.window) return false;
+  // While no rule holds and no host is silent, which is nearly always, the path alone decides.
+  if (rules_held_ == 0 && hosts_silent_ == 0)
+    return settings_[me.settings].quiet &&
+           settings_[connection.ends[side ^ 1U].settings].quiet && !connection.black_holed;
+  return quiet(connection, side) && quiet(connection, side ^ 1U);
 }
 
 void Network::send_quick(Connection& connection, Side side, View bytes, Packet::Type type) {

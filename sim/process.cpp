@@ -115,7 +115,12 @@ void Process::call(Kind kind, Socket socket, std::uint64_t word) {
 bool Process::received(Socket socket, View bytes) {
   if (!up_) return true;
   if (!held_ || (!paused_ && !waits() && free_at_ <= scheduler_.now())) {
-    run(Kind::received, socket, 0, bytes);
+    // As run() does it; most calls are of this kind.
+    trace_.note(id_, Kind::received, static_cast<std::uint64_t>(socket), 0, bytes);
+    ++running_;
+    program_.received(socket, bytes);
+    --running_;
+    if (held_) note_busy();
     return true;
   }
   waiting_.push_back({Kind::received, socket, 0, {bytes.begin(), bytes.end()}});

@@ -21,9 +21,10 @@ void Scheduler::squeeze_in(const Event& event) {
     push(event);
     return;
   }
-  auto at = front_.end();
-  while (at != front_.begin() + static_cast<std::ptrdiff_t>(next_) && event.due < (at - 1)->due) --at;
-  front_.insert(at, event);
+  std::size_t at = front_.size();
+  front_.push_back(event);
+  for (; at > next_ && event.due < front_[at - 1].due; --at) front_[at] = front_[at - 1];
+  front_[at] = event;
 }
 
 void Scheduler::deal() {

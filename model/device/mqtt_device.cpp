@@ -417,7 +417,10 @@ void MqttDevice::received(Now now, ConnectionId connection, View bytes, Effects&
   mqtt::Decoder& decoder = begun ? *begun : fresh;
   decoder.feed(bytes);
   while (const mqtt::Packet* packet = decoder.next()) {
-    const bool fine = std::visit([&](const auto& p) { return on(now, p, effects); }, *packet);
+    const auto* ack = std::get_if<mqtt::Puback>(packet);  // what most of them are
+    const bool fine = ack != nullptr
+                          ? on(now, *ack, effects)
+                          : std::visit([&](const auto& p) { return on(now, p, effects); }, *packet);
     if (!fine) give_up(now, Why::protocol, effects);  // [mqtt311:4.8.0-1]
     if (!listening() || !current(connection)) return;
   }
