@@ -1,5 +1,6 @@
 #include "tools/control.hpp"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/status.hpp>
@@ -7,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "tools/control_api.hpp"
@@ -57,6 +59,7 @@ struct Control::Parts {
       caller.encouraged = false;
     }
     boost::system::error_code error;
+    if (!caller.parser->is_header_done() && !read_header(id, caller)) return;
     while (!caller.ahead.empty() && !caller.parser->is_done() && !error) {
       const std::size_t taken = caller.parser->put(boost::asio::buffer(caller.ahead), error);
       caller.ahead.erase(caller.ahead.begin(),
@@ -66,6 +69,34 @@ struct Control::Parts {
     if (error && error != http::error::need_more) return refuse(id, error);
     if (!caller.parser->is_done()) return encourage(id, caller);
     perform(id, caller);
+  }
+
+  // A header is read as a whole and apart from what follows it: what is wrong with it, and when that
+  // shows, must not hang on how it was cut up. True: it has been read.
+  bool read_header(model::ConnectionId id, Caller& caller) {
+    constexpr std::string_view end_of_header = "\r\n\r\n";
+    const auto end = std::ranges::search(caller.ahead, end_of_header);
+    if (end.empty()) {
+      if (caller.ahead.size() > longest_header) refuse(id, http::error::header_limit);
+      return false;
+    }
+    boost::system::error_code error;
+    auto left = static_cast<std::size_t>(end.end() - caller.ahead.begin());
+    while (left > 0 && !caller.parser->is_header_done() && !error) {
+      const std::size_t taken = caller.parser->put(boost::asio::buffer(caller.ahead.data(), left), error);
+      caller.ahead.erase(caller.ahead.begin(),
+                         caller.ahead.begin() + static_cast<std::ptrdiff_t>(taken));
+      left -= taken;
+      if (taken == 0) break;
+    }
+    if (caller.parser->is_header_done() && (!error || error == http::error::need_more)) {
+      if (!caller.parser->chunked()) return true;
+      say(id, api_error(411, "length_required", "send a Content-Length, not chunks"), false);
+      return false;
+    }
+    refuse(id, error && error != http::error::need_more ? error
+                                                        : make_error_code(http::error::partial_message));
+    return false;
   }
 
   void refuse(model::ConnectionId id, const boost::system::error_code& error) {
