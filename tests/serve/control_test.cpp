@@ -111,6 +111,23 @@ TEST(Control, SaysContinueToWhoWaitsForIt) {
   EXPECT_EQ(bench.requests.size(), 1U);
 }
 
+TEST(Control, TakesNoChunks) {
+  Bench bench;
+  bench.hear("PATCH /devices/a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_TRUE(bench.said.starts_with("HTTP/1.1 411 Length Required\r\n")) << bench.said;
+  EXPECT_TRUE(bench.closed);
+  EXPECT_TRUE(bench.requests.empty());
+}
+
+TEST(Control, SaysOfABrokenHeaderOnlyWhenItIsWhole) {
+  Bench bench;
+  bench.hear("GET /devices\x07 HTTP/9");
+  EXPECT_EQ(bench.said, "");
+  bench.hear("\r\n\r\n");
+  EXPECT_TRUE(bench.said.starts_with("HTTP/1.1 400 Bad Request\r\n")) << bench.said;
+  EXPECT_TRUE(bench.closed);
+}
+
 TEST(Control, ForgetsWhoIsGone) {
   Bench bench;
   bench.hear(create);
