@@ -237,7 +237,7 @@ void Facts::take_life(const Event& event) {
           end.others = false;
           end.window.clear();
           // What was not on its disk yet is undone, the end of a subscription too.
-          if (end.subscribed != Subscribed::unknown && end.ever_subscribed)
+          if (!end.granted && end.subscribed != Subscribed::unknown && end.ever_subscribed)
             end.subscribed = Subscribed::unknown;
         }
       }
@@ -561,6 +561,7 @@ void Facts::take_hub_end(const Event& event) {
     end.window.clear();
     end.disordered = false;
     const bool kept = !end.now.clean && (event.flags & model::flag_session_present) != 0;
+    if (!kept) end.granted = false;
     if (!kept && !end.now.subscribed) end.subscribed = Subscribed::no;
   } else if (event.what == What::ended) {
     end.ended_at = event.at;
@@ -630,10 +631,24 @@ void Facts::take_packet_at_device(const Event& event) {
     if (sent.packet_id == event.packet_id) return end.in_flight.erase(&sent);
 }
 
+// What a SUBACK grants is on the hub's disk, unless its session is a clean one.
+void Facts::take_suback(const Event& event, HubEnd& end) {
+  constexpr std::uint16_t failure = 0x80;
+  if ((event.flags & model::flag_c2d_filter) == 0 || event.code == failure) return;
+  if (event.connection == end.now.number && !end.now.clean && end.subscribed == Subscribed::yes)
+    end.granted = true;
+}
+
+void Facts::unsubscribed(HubEnd& end) {
+  end.subscribed = Subscribed::no;
+  end.granted = false;
+}
+
 void Facts::take_packet_at_hub(const Event& event, Command* command) {
   if (!valid(event.device)) return;
   HubEnd& end = hub_ends[number(event.device)];
   if ((event.flags & model::flag_sent) != 0) {
+    if (event.packet == model::Packet::suback) return take_suback(event, end);
     if (command == nullptr) return;
     if (event.packet == model::Packet::publish && (event.flags & model::flag_c2d) != 0)
       take_hand_over(event, *command, false);
@@ -649,7 +664,7 @@ void Facts::take_packet_at_hub(const Event& event, Command* command) {
       end.others = true;
       end.asking.number = event.connection;
       end.asking.received_at = event.at;
-      if ((event.flags & model::flag_clean_session) != 0) end.subscribed = Subscribed::no;
+      if ((event.flags & model::flag_clean_session) != 0) unsubscribed(end);
       break;
     case model::Packet::puback: take_ack_at_hub(event); break;
     case model::Packet::subscribe:
@@ -662,7 +677,7 @@ void Facts::take_packet_at_hub(const Event& event, Command* command) {
       }
       break;
     case model::Packet::unsubscribe:
-      if ((event.flags & model::flag_c2d_filter) != 0) end.subscribed = Subscribed::no;
+      if ((event.flags & model::flag_c2d_filter) != 0) unsubscribed(end);
       break;
     case model::Packet::disconnect:
       if (event.connection == end.now.number) end.now.said_goodbye = true;

@@ -220,6 +220,7 @@ struct alignas(64) HubEnd {
   bool others = false;                 // there is one in `asking` or `older`
   bool ever_subscribed = false;
   bool disordered = false;             // an acknowledgement came out of order on `now`
+  bool granted = false;                // SUBACK left in a session that is kept: no crash undoes it [MQTT-13]
   Subscribed subscribed = Subscribed::unknown;
   std::vector<Handed> window;          // on `now`, in the order of sending
 
@@ -463,6 +464,8 @@ class Facts {
   void take_connection(const model::Event& event);
   void take_packet_at_device(const model::Event& event);
   void take_packet_at_hub(const model::Event& event, Command* command);
+  static void take_suback(const model::Event& event, HubEnd& end);
+  static void unsubscribed(HubEnd& end);
   void take_ack_at_hub(const model::Event& event);
 
   void take_command(const model::Event& event, std::uint64_t index, Command* command);

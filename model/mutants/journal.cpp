@@ -42,7 +42,7 @@ constexpr Mutant zoo[] = {
      "a snapshot keeps a session and forgets its filters, so that after a second restart it is "
      "present and deaf",
      "run", "eclipse-mosquitto/mosquitto#2934", "INV-23",
-     [](Rules& rules) { rules.hub.snapshot_has_filters = false; }, rare},
+     [](Rules& rules) { rules.hub.snapshot_has_filters = false; }},
     {"feedback-lost-in-snapshot",
      "a snapshot leaves out the feedback records that wait for their batch, and a second crash "
      "before that forgets them",

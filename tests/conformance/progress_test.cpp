@@ -136,6 +136,88 @@ TEST(QueuesEmpty, ADeviceThatHasJustComeBackIsOwedNothingYet) {
   EXPECT_NE(story.verdict("INV-23"), Verdict::fail);
 }
 
+// A device that has once subscribed goes on with its session and does not subscribe again. What the
+// hub granted it keeps, a crash or not [MQTT-13, MQTT-32]. `before` is what happened before the crash.
+using Before = void (*)(Story&);
+
+Story resumed_after_crash(Before before, unsigned flags = model::flag_session_present) {
+  Story story;
+  story.registry(What::create_device, Phase::ok, 1);
+  story.at(1s).hub_accepts(1);
+  before(story);
+  story.at(4s).crashed(Story::hub);
+  story.device_ends(1);
+  story.at(5s).started(Story::hub);
+  story.at(6s).hub_accepts(2, flags);
+  story.device_accepted(2, flags);
+  story.command_waits(1);
+  return story;
+}
+
+Verdict not_delivered(Story story) {
+  story.at(7s).healed();
+  story.at(300s).finished();
+  return story.verdict("INV-23");
+}
+
+void subscribed(Story& story) {
+  story.subscribes(1);
+  story.at(2s).hub_grants(1);
+}
+
+TEST(QueuesEmpty, AGrantedSubscriptionIsOwedAfterACrashToo) {
+  EXPECT_EQ(not_delivered(resumed_after_crash(subscribed)), Verdict::fail);
+  Story twice = resumed_after_crash(subscribed);
+  twice.crashed(Story::hub);
+  twice.device_ends(2);
+  twice.started(Story::hub);
+  twice.hub_accepts(3, model::flag_session_present);
+  twice.device_accepted(3, model::flag_session_present);
+  EXPECT_EQ(not_delivered(twice), Verdict::fail);
+}
+
+TEST(QueuesEmpty, AGrantedSubscriptionThatIsServedAfterACrashPasses) {
+  Story story = resumed_after_crash(subscribed);
+  story.hub_publishes(1, 2, 1);
+  story.device_completes(1, 2, 1);
+  story.hub_hears(Packet::puback, 2, 1);
+  story.at(7s).healed();
+  story.at(300s).finished();
+  EXPECT_EQ(story.verdict("INV-23"), Verdict::pass);
+}
+
+TEST(QueuesEmpty, AfterACrashNothingIsOwedForASubscriptionThatMayBeGone) {
+  const Before gone[] = {
+      [](Story& story) { story.subscribes(1); },  // no SUBACK: it may not have been on disk
+      [](Story& story) {
+        story.subscribes(1);
+        story.hub_grants(1, 0x80);
+      },
+      [](Story& story) {
+        subscribed(story);
+        story.hub_hears(Packet::unsubscribe, 1).flags = model::flag_c2d_filter;
+      },
+      [](Story& story) {  // a clean session forgets it, and is itself forgotten
+        subscribed(story);
+        story.hub_accepts(9, model::flag_clean_session);
+        story.subscribes(9);
+        story.hub_grants(9);
+      },
+      [](Story& story) {  // another session, which has not subscribed
+        subscribed(story);
+        story.hub_accepts(9);
+      },
+      [](Story& story) {
+        subscribed(story);
+        recreate(story, 2);
+      },
+  };
+  for (const Before before : gone) EXPECT_NE(not_delivered(resumed_after_crash(before)), Verdict::fail);
+  // The hub says that there is no session.
+  EXPECT_NE(not_delivered(resumed_after_crash(subscribed, 0)), Verdict::fail);
+  EXPECT_NE(not_delivered(resumed_after_crash(subscribed, model::flag_clean_session)), Verdict::fail);
+}
+
 // A message that came back as often as it may is no longer in the queue. From runs of locks-run-out
 // with a hub that loses records: nobody told of its end, and INV-23 took it for one that waits.
 TEST(QueuesEmpty, WhatMayHaveBeenDeadLetteredIsNotTakenForWaiting) {

@@ -202,6 +202,11 @@ class Story {
   void subscribes(std::uint32_t connection, NodeIndex device = d1) {
     packet(hub, model::Packet::subscribe, model::flag_c2d_filter, connection, device);
   }
+  Event& hub_grants(std::uint32_t connection, std::uint16_t code = 1, NodeIndex device = d1) {
+    Event& event = packet(hub, model::Packet::suback, model::flag_sent | model::flag_c2d_filter, connection, device);
+    event.code = code;
+    return event;
+  }
   Event& hub_publishes(std::uint32_t n, std::uint32_t connection, std::uint16_t packet_id, std::uint8_t qos = 1,
                        NodeIndex device = d1) {
     Event& event = packet(hub, model::Packet::publish, model::flag_sent | model::flag_c2d, connection, device);
