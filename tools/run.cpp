@@ -140,6 +140,7 @@ class Play {
     const std::vector<Reseed>& reseeds = options_.steering.reseeds;
     steer_from_start(world_.choices(), options_.steering, names_);
     world_.choices().keep_log(options_.keep_choices);
+    if (options_.on_choices) options_.on_choices(world_.choices());
     for (std::size_t at = 0; at < reseeds.size(); ++at) {
       if (reseeds[at].from <= sim::Duration{0}) continue;
       world_.at(sim::Instant{} + reseeds[at].from,

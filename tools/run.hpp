@@ -28,6 +28,7 @@ struct RunOptions {
   bool keep_loads = false;                             // RunResult::loads
   std::optional<sim::Duration> until;                  // stop early (replay --until)
   bool deliberate_nondeterminism = false;              // test-only hook: --verify must catch it
+  std::function<void(sim::Choices& choices)> on_choices;  // test-only hook: who else may draw, before it begins
   sim::TraceSink* trace = nullptr;                     // all that happened
   // The history as it grows: first the header (no events), then each event.
   std::function<void(const model::History& header)> on_header;
