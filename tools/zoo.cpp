@@ -1,5 +1,6 @@
 #include "tools/zoo.hpp"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +28,14 @@ namespace hubproof::tools {
 namespace {
 
 constexpr std::uint64_t seeds_apart = 1'000'000;  // of two attempts
+
+// Of processes that have ended.
+double cpu_of_children() {
+  rusage used{};
+  getrusage(RUSAGE_CHILDREN, &used);
+  return static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+         static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
+}
 
 double cpu_seconds() {
   timespec spent{};
@@ -140,12 +149,19 @@ std::optional<ShrunkFind> shrink_find(const Hunt& find, const std::vector<Scenar
   wanted.jobs = options.jobs;
   wanted.interrupted = options.interrupted;
   const auto begun = std::chrono::steady_clock::now();
+  const double cpu_begun = cpu_seconds() + cpu_of_children();
   const Shrunk shrunk = shrink(start, wanted);
   if (!shrunk.reproduced || (options.interrupted && options.interrupted())) return std::nullopt;
   const shrinking::Size size = shrinking::size_of(shrunk.smallest.scenario);
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begun;
-  return ShrunkFind{find.mutant, wanted.signature, size.faults, size.devices, size.messages, spent.count(),
-                    shrunk.finished};
+  const double cpu_s = cpu_seconds() + cpu_of_children() - cpu_begun;
+  const auto fails_so = [&](const model::Mutant* hub) {
+    return std::ranges::count(try_run(shrunk.smallest, hub).failures, wanted.signature,
+                              &RunRecord::Failure::signature) > 0;
+  };
+  const bool same = fails_so(mutant) && !fails_so(nullptr);
+  return ShrunkFind{find.mutant,   wanted.signature, size.faults, size.devices, size.messages,
+                    spent.count(), cpu_s,            shrunk.runs, same,         shrunk.finished};
 }
 
 bool same_hunt(const Hunt& one, const Hunt& other) {

@@ -44,6 +44,9 @@ struct ShrunkFind {
   std::size_t devices = 0;
   std::size_t messages = 0;
   double seconds = 0;                // of real time
+  double cpu_s = 0;                  // of all processes
+  std::uint64_t runs = 0;
+  bool same = false;                 // run once more it fails with this signature, and the right hub does not
   bool finished = false;             // nothing more could be left out
 };
 

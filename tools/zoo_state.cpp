@@ -90,6 +90,9 @@ std::string zoo_line(const ShrunkFind& shrunk) {
                   {"devices", number(shrunk.devices)},
                   {"messages", number(shrunk.messages)},
                   {"seconds", decimal(shrunk.seconds)},
+                  {"cpu_s", decimal(shrunk.cpu_s)},
+                  {"runs", number(shrunk.runs)},
+                  {"same", Document::boolean(shrunk.same)},
                   {"finished", Document::boolean(shrunk.finished)}};
   return write_compact(line) + "\n";
 }
@@ -106,6 +109,9 @@ bool read_zoo_line(std::string_view json, ZooLine& line) {
     shrunk.devices = members.whole("devices");
     shrunk.messages = members.whole("messages");
     shrunk.seconds = members.decimal("seconds");
+    shrunk.cpu_s = members.decimal("cpu_s");
+    shrunk.runs = members.whole("runs");
+    shrunk.same = members.flag("same");
     shrunk.finished = members.flag("finished");
     line.shrunk = shrunk;
     return members.good();

@@ -95,25 +95,103 @@ TEST(Surgery, AShorterScenarioHasNothingBehindItsEnd) {
   EXPECT_TRUE(read_scenario(write_scenario(shorter), "x").problems.empty());
 }
 
-TEST(Surgery, EarlierTimesKeepTheirDistances) {
+TEST(Surgery, GapsAreClosedAndWhatIsShortStaysAsItIs) {
   Scenario scenario = smoke("locks-run-out");
-  EXPECT_EQ(first_time(scenario), 5min);
-  const Scenario earlier = with_earlier_times(scenario, 4min);
-  EXPECT_EQ(first_time(earlier), 1min);
-  EXPECT_EQ(earlier.faults[0].until - earlier.faults[0].from, 90s);
-  EXPECT_EQ(earlier.duration, scenario.duration - 4min);
+  scenario.devices[0].telemetry.at = {2min, 2min + 1s};
+  const std::vector<sim::Duration> times = told_times(scenario);
+  EXPECT_EQ(times.front(), 2min);
+  EXPECT_EQ(times.back(), scenario.duration);
+  const Scenario closed = with_gaps_closed(scenario, 10s);
+  EXPECT_THAT(closed.devices[0].telemetry.at, ElementsAre(10s, 11s));
+  const std::vector<sim::Duration> closer = told_times(closed);
+  ASSERT_EQ(closer.size(), times.size());
+  for (std::size_t at = 1; at < times.size(); ++at)
+    EXPECT_EQ(closer[at] - closer[at - 1], std::min<sim::Duration>(times[at] - times[at - 1], 10s));
+  EXPECT_EQ(closed.duration, closer.back());
+  EXPECT_TRUE(read_scenario(write_scenario(closed), "x").problems.empty());
+
+  const Scenario first = with_gaps_closed(scenario, 1s, 0);
+  EXPECT_THAT(first.devices[0].telemetry.at, ElementsAre(1s, 2s));
+  EXPECT_EQ(first.faults[0].until - first.faults[0].from, 90s);
+  EXPECT_EQ(first.duration, scenario.duration - (2min - 1s));
+}
+
+TEST(Surgery, WhatIsToldIsOneListInOrderOfTime) {
+  const Scenario drawn = with_single_devices(spell_out_faults(smoke("locks-run-out"), 2));
+  EXPECT_EQ(told_events(drawn), 0U);
+  RunOptions options;
+  options.seed = 2;
+  options.keep_loads = true;
+  const RunResult result = run(drawn, options);
+  const Scenario told = with_told_loads(drawn, result.loads);
+  ASSERT_EQ(told_events(told), result.loads.size());
+  EXPECT_EQ(told_before(told, result.loads[7].at - sim::Instant{} + sim::Duration{1}), 8U);
+  std::vector<bool> gone(result.loads.size(), true);
+  std::vector<LoadEvent> left;
+  for (const std::size_t at : {3U, 20U, 40U}) {
+    gone[at] = false;
+    left.push_back(result.loads[at]);
+  }
+  const RunResult again = run(without_told(told, gone), options);
+  ASSERT_EQ(again.loads.size(), left.size());
+  for (std::size_t at = 0; at < left.size(); ++at) EXPECT_EQ(again.loads[at].at, left[at].at);
+  EXPECT_EQ(told_events(without_told(told, std::vector<bool>(gone.size(), true))), 0U);
+}
+
+TEST(Surgery, OneNodeDoesWhatTwoDid) {
+  Scenario scenario = with_single_devices(smoke("locks-run-out"));
+  const std::vector<std::string> names = node_names(scenario);
+  const auto node = [&](const char* name) {
+    return static_cast<std::size_t>(std::ranges::find(names, name) - names.begin());
+  };
+  ASSERT_GT(node("picky0"), node("slow1"));
+  const auto device = [&](Scenario& one, const char* name) {
+    return std::ranges::find(one.devices, name, &DeviceGroup::name);
+  };
+  device(scenario, "picky0")->telemetry.at = {5s, 1s};
+  device(scenario, "picky1")->telemetry.at = {3s};
+  scenario.services[0].commands[0].to = "picky0";
+  auto one = with_two_in_one(scenario, node("picky0"), node("picky1"));
+  ASSERT_TRUE(one);
+  EXPECT_EQ(node_names(*one).size(), names.size() - 1);
+  EXPECT_THAT(device(*one, "picky1")->telemetry.at, ElementsAre(1s, 3s, 5s));
+  EXPECT_EQ(one->services[0].commands[0].to, "picky1");
+  EXPECT_EQ(one->faults.size(), scenario.faults.size());  // what hit picky0 hits the other
+  EXPECT_TRUE(read_scenario(write_scenario(*one), "x").problems.empty());
+  EXPECT_FALSE(with_two_in_one(scenario, 1, node("picky0")));             // a service is no device
+  EXPECT_FALSE(with_two_in_one(scenario, node("slow0"), node("picky0"))); // it has a twin
+}
+
+TEST(Surgery, SizeIsFaultsAndDevicesAndWhatIsAskedForAtATime) {
+  Scenario scenario;
+  scenario.devices.resize(2);
+  scenario.devices[0].telemetry.at = {1s, 2s};
+  scenario.devices[0].telemetry.burst = 3;
+  scenario.services.resize(1);
+  scenario.services[0].commands.resize(1);
+  scenario.services[0].commands[0].at = {1s};
+  scenario.services[0].registry.at.push_back({RegistryWork::purge, "d0", 1s, {}});
+  scenario.faults.resize(4);
+  EXPECT_EQ(size_of(scenario).messages, 8U);
+  EXPECT_EQ(size_of(scenario).all(), 4U + 2U + 8U);
+  scenario.services[0].registry.purge = sim::Distribution::fixed(1s);
+  EXPECT_EQ(size_of(scenario).messages, 1008U);
 }
 
 TEST(Simplify, EachStepIsShorterAndWellFormed) {
   const Scenario scenario = smoke("locks-run-out");
   const std::string text = write_scenario(scenario);
-  const std::vector<Scenario> simpler = simpler_scenarios(scenario);
-  EXPECT_GT(simpler.size(), 30U);
-  for (const Scenario& one : simpler) {
-    const std::string shorter = write_scenario(one);
+  const SimplerScenarios simpler{scenario};
+  std::size_t made = 0;
+  for (std::size_t at = 0; at < simpler.count(); ++at) {
+    const auto one = simpler.make(at);
+    if (!one) continue;
+    ++made;
+    const std::string shorter = write_scenario(*one);
     EXPECT_LT(shorter.size(), text.size());
     EXPECT_TRUE(read_scenario(shorter, "x").problems.empty());
   }
+  EXPECT_GT(made, 30U);
 }
 
 struct Case {
@@ -188,6 +266,25 @@ TEST(Shrink, GivesTheBestSoFarWhenItIsInterrupted) {
   EXPECT_EQ(std::ranges::count(record.failures, bundle.signature, &RunRecord::Failure::signature), 1);
 }
 
+// Acknowledging before it is durable loses commands and feedback as well as telemetry. What is shrunk stays
+// telemetry that was lost, at each step, and the other failures are kept as they were met.
+TEST(Shrink, NeverSlipsToAnotherFailureAndKeepsThoseItMeets) {
+  const Bundle bundle = failing({"troubled-disk", "ack-before-durable", "INV-01"});
+  const ShrinkOptions options = options_for(bundle, 2);
+  const Shrunk shrunk = shrink({bundle.scenario, bundle.seed, {}}, options);
+  ASSERT_TRUE(shrunk.reproduced);
+  const auto fails_so = [&](const RunRecord& record, const std::string& signature) {
+    return std::ranges::count(record.failures, signature, &RunRecord::Failure::signature) == 1;
+  };
+  EXPECT_TRUE(fails_so(shrunk.record, bundle.signature));
+  EXPECT_TRUE(fails_so(try_run(shrunk.smallest, options.mutant), bundle.signature));
+  ASSERT_FALSE(shrunk.others.empty());
+  for (const auto& [signature, variation] : shrunk.others) {
+    EXPECT_NE(signature, bundle.signature);
+    EXPECT_TRUE(fails_so(try_run(variation, options.mutant), signature)) << signature;
+  }
+}
+
 TEST(Shrink, DoesNothingWhenTheFailureDoesNotComeBack) {
   const Bundle bundle = failing({"wrong-clocks", "ttl-by-wrong-clock", "INV-10"});
   ShrinkOptions options = options_for(bundle, 1);
@@ -232,6 +329,38 @@ TEST(ShrinkVerb, WritesABundleAStoryAndATest) {
   const std::string test = tests::file_text(to.parent_path() / "small.test.cpp");
   EXPECT_THAT(test, HasSubstr("TEST(Regression, INV_10_wrong_clocks_"));
   EXPECT_THAT(test, HasSubstr("failure_of(R\"json({"));
+}
+
+TEST(ShrinkVerb, WritesOtherFailuresBesideAndNamesThem) {
+  const Bundle bundle = failing({"troubled-disk", "ack-before-durable", "INV-01"});
+  const fs::path from = tests::scratch_file("lost.json", write_bundle(bundle));
+  const fs::path to = tests::scratch("lost-small.json");
+  const auto outcome = tests::program({"shrink", from.string(), "--output", to.string(), "--budget", "60s"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("another failure met on the way: "));
+  const fs::path other = to.parent_path() / "lost-small.other1.json";
+  EXPECT_THAT(outcome.out, HasSubstr("bundle: " + other.string()));
+  const ReadBundle read = read_bundle(tests::file_text(other), other.string());
+  ASSERT_TRUE(read.problems.empty());
+  EXPECT_NE(read.bundle.signature, bundle.signature);
+  EXPECT_EQ(tests::program({"replay", other.string()}).code, 1);
+}
+
+// What takes seconds is interrupted after one: there is a bundle, and it fails as the first one did.
+TEST(ShrinkVerb, AfterAnInterruptionTheBestSoFarIsWritten) {
+  const Bundle bundle = failing({"hub-crash-loop", "torn-record-accepted", "INV-25"});
+  const fs::path from = tests::scratch_file("torn.json", write_bundle(bundle));
+  const fs::path to = tests::scratch("torn-small.json");
+  tests::Surroundings surroundings;
+  surroundings.interrupt_after_ms = 1000;
+  const auto outcome = tests::program(
+      {"shrink", from.string(), "--output", to.string(), "--budget", "600s", "--jobs", "1"}, surroundings);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("this is the best until then"));
+  const ReadBundle read = read_bundle(tests::file_text(to), to.string());
+  ASSERT_TRUE(read.problems.empty());
+  EXPECT_EQ(read.bundle.signature, bundle.signature);
+  EXPECT_EQ(tests::program({"replay", to.string()}).code, 1);
 }
 
 TEST(ShrinkVerb, SaysSoWhenNothingFails) {

@@ -106,7 +106,7 @@ TEST(ZooState, IsReadAsItWasWrittenAndSaysWhichLineIsWrong) {
   ASSERT_TRUE(read_zoo_line(zoo_line(hunt), line));
   ASSERT_TRUE(line.hunt);
   EXPECT_EQ(zoo_line(*line.hunt), zoo_line(hunt));
-  const ShrunkFind shrunk{"two-live-locks", "INV-08: x", 1, 2, 3, 0.5, true};
+  const ShrunkFind shrunk{"two-live-locks", "INV-08: x", 1, 2, 3, 0.5, 0.75, 100, true, true};
   ZooLine other;
   ASSERT_TRUE(read_zoo_line(zoo_line(shrunk), other));
   ASSERT_TRUE(other.shrunk);

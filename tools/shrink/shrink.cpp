@@ -1,13 +1,16 @@
 #include "tools/shrink/shrink.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "tools/document.hpp"
 #include "tools/run.hpp"
 #include "tools/shrink/simplify.hpp"
 #include "tools/shrink/trials.hpp"
+#include "tools/signature.hpp"
 #include "tools/spell_out.hpp"
+#include "tools/try_run.hpp"
 
 namespace hubproof::tools {
 namespace {
@@ -16,11 +19,8 @@ using namespace std::chrono_literals;
 using namespace shrinking;
 using Clock = std::chrono::steady_clock;
 
-// What is owed within `settle`: a shorter one would make a failure of what was only not yet done.
-bool liveness(const std::string& signature) {
-  const std::string clause = clause_of(signature);
-  return clause == "INV-23" || clause == "INV-24";
-}
+constexpr std::size_t many = 16;  // messages
+constexpr std::uint64_t any_events = ~std::uint64_t{0};
 
 bool run_clause(const std::string& signature) { return signature.starts_with("RUN-"); }
 
@@ -32,10 +32,8 @@ class Shrinker {
         trials_{{options.mutant, options.signature, options.jobs, 2min,
                  [this] {
                    return Clock::now() >= end_ || (options_.interrupted && options_.interrupted());
-                 },
-                 [settle = start.scenario.settle](const std::string& signature, const Variation& variation) {
-                   return liveness(signature) && variation.scenario.settle < settle;
-                 }}} {
+                 }}},
+        settle_{start.scenario.settle} {
     result_.smallest = std::move(start);
   }
 
@@ -45,51 +43,136 @@ class Shrinker {
         spell_out_faults(spelled.scenario, spelled.seed, spelled.steering));
     if (!adopt(1, [&](std::size_t) { return spelled; })) return finish();
     result_.reproduced = true;
+    look_when_it_shows();
     // A candidate does no more than what it was made from; much more time means that it hangs.
     if (!run_clause(options_.signature))
-      trials_.cpu_limit(10 * std::chrono::nanoseconds{result_.record.cpu} + 2s);
+      trials_.cpu_limit(10 * std::chrono::nanoseconds{result_.record.cpu} + 500ms);
     // What costs the most goes first: then the rest is quick.
     shorten();
     leave_out_families();
+    keep_one_device(8);
+    keep_few_faults(2);
     leave_out_faults();
     leave_out_nodes();
     shorten();
     tell_loads();
-    std::string before;
-    for (std::string now = text(); now != before && !trials_.over(); now = text()) {
-      before = now;
-      leave_out_faults();
-      leave_out_nodes();
-      leave_out_messages();
-      shorten();
-      begin_earlier();
-      ease_outages();
-      leave_out_steering();
+    keep_few_messages(1);
+    close_gaps();
+    leave_out_messages(16);
+    // One by one it takes long, and with another seed a few may do.
+    if (told_events(scenario()) > many) keep_few_messages(16);
+    leave_out_what_can_be();
+    simplify();
+    do {
+      leave_out_what_can_be();
+    } while (try_other_seeds());
+    for (std::string before; before != text() && !trials_.over();) {
+      before = text();
       simplify();
+      shorten();
+      close_gaps();
     }
     result_.finished = !trials_.over();
     return finish();
   }
 
  private:
+  void leave_out_what_can_be() {
+    for (std::size_t before = 0, now = size_of(scenario()).all(); now != before && !trials_.over();
+         now = size_of(scenario()).all()) {
+      before = now;
+      leave_out_faults();
+      leave_out_nodes();
+      unite_nodes();
+      close_gaps();
+      leave_out_messages();
+      shorten();
+      ease_outages();
+      leave_out_steering();
+    }
+  }
+
   const Scenario& scenario() const { return result_.smallest.scenario; }
   std::string text() const { return write_scenario(scenario()); }
 
   Shrunk finish() {
     result_.runs = trials_.runs();
-    result_.others = trials_.others();
+    for (auto [signature, variation] : trials_.others()) {
+      // With a shorter `settle` it may only not have been done yet: then it was no failure.
+      if (variation.scenario.settle < settle_) {
+        variation.scenario.settle = settle_;
+        const RunRecord record = try_run(variation, options_.mutant, 2s);
+        if (std::ranges::count(record.failures, signature, &RunRecord::Failure::signature) == 0) continue;
+      }
+      result_.others.emplace(signature, std::move(variation));
+    }
     return std::move(result_);
   }
 
-  // Takes the first of the candidates that fails as it should: its place among them.
-  std::optional<std::size_t> adopt(std::size_t count, const Trials::Make& make) {
-    auto found = trials_.first(count, make);
-    if (!found) return std::nullopt;
-    result_.smallest = std::move(found->variation);
-    result_.record = std::move(found->record);
-    if (options_.progress) options_.progress(size_of(scenario()), trials_.runs());
-    return found->at;
+  // A failure that is there as soon as its evidence is needs no more time after it. Another is told of what
+  // was not done until the end: a run must be long enough for that, or what is only late would be taken
+  // for it. Whatever takes that for smaller is then tried with a much longer `settle`, too.
+  void look_when_it_shows() {
+    if (run_clause(options_.signature) || trials_.over()) return;
+    RunOptions options;
+    options.seed = result_.smallest.seed;
+    options.mutant = options_.mutant;
+    options.steering = result_.smallest.steering;
+    options.until = evidence() + 1ms;
+    const Scenario& start = scenario();
+    const conformance::Report report = tools::run(start, options).report;
+    owed_ = std::ranges::none_of(report.checks, [&](const conformance::Judged& judged) {
+      return judged.finding.verdict == conformance::Verdict::fail &&
+             signature_of(judged.id, judged.finding.witness, judged.finding.text, start) == options_.signature;
+    });
+    patient_ = owed_ && fails_with_patience(result_.smallest);
   }
+
+  bool fails_with_patience(Variation variation) {
+    variation.scenario.settle = 2 * settle_ + 1h;
+    return trials_.first(1, [&](std::size_t) { return variation; }).has_value();
+  }
+
+  sim::Duration evidence() const {
+    const auto failure = std::ranges::find(result_.record.failures, options_.signature,
+                                           &RunRecord::Failure::signature);
+    return sim::Duration{failure == result_.record.failures.end() ? 0 : failure->at};
+  }
+
+  // Takes the first of the candidates that fails as it should: its place among them. What did not fail so
+  // before is not tried again.
+  std::optional<std::size_t> adopt(std::size_t count, const Trials::Make& make) {
+    while (!trials_.over()) {
+      std::vector<std::pair<std::size_t, std::string>> tried;
+      auto found = trials_.first(count, [&](std::size_t at) -> std::optional<Variation> {
+        auto variation = make(at);
+        if (!variation) return std::nullopt;
+        std::string key = key_of(*variation);
+        if (in_vain_.contains(key)) return std::nullopt;
+        tried.emplace_back(at, std::move(key));
+        return variation;
+      });
+      if (!found && trials_.over()) break;
+      const bool late = found && patient_ && !fails_with_patience(found->variation);
+      if (trials_.over()) break;
+      for (auto& [at, key] : tried)
+        if (!found || at < found->at || (late && at == found->at)) in_vain_.insert(std::move(key));
+      if (!found) break;
+      if (late) continue;
+      result_.smallest = std::move(found->variation);
+      result_.record = std::move(found->record);
+      if (options_.progress) options_.progress(size_of(scenario()), trials_.runs());
+      return found->at;
+    }
+    return std::nullopt;
+  }
+
+  // Steering changes by being left out only, and what is left of it has its size.
+  static std::string key_of(const Variation& variation) {
+    return std::to_string(variation.seed) + ' ' + std::to_string(variation.steering.given.size()) + ' ' +
+           std::to_string(variation.steering.reseeds.size()) + ' ' + write_scenario(variation.scenario);
+  }
+
   std::optional<std::size_t> adopt_scenario(
       std::size_t count, const std::function<std::optional<Scenario>(std::size_t)>& make) {
     return adopt(count, [&](std::size_t at) -> std::optional<Variation> {
@@ -102,9 +185,10 @@ class Shrinker {
   }
 
   // Delta debugging over a list: all of it, halves, and so on down to single entries, until none of
-  // them can be left out.
+  // them can be left out; or down to parts of the list.
   void leave_out(const std::function<std::size_t()>& count,
-                 const std::function<Scenario(std::size_t begin, std::size_t end)>& without) {
+                 const std::function<Scenario(std::size_t begin, std::size_t end)>& without,
+                 std::size_t parts = std::numeric_limits<std::size_t>::max()) {
     for (std::size_t chunk = std::max<std::size_t>(count(), 1);;) {
       bool any = false;
       for (std::size_t at = 0; at < count();) {
@@ -118,7 +202,7 @@ class Shrinker {
         at += *found * chunk;
       }
       if (trials_.over() || count() == 0) return;
-      if (chunk == 1 && !any) return;
+      if ((chunk == 1 && !any) || chunk <= count() / parts) return;
       chunk = std::max<std::size_t>(1, std::min(chunk / 2, count() / 2));
     }
   }
@@ -135,15 +219,15 @@ class Shrinker {
       });
   }
 
+  Scenario faults_without(std::size_t begin, std::size_t end) const {
+    Scenario smaller = scenario();
+    const auto at = smaller.faults.begin();
+    smaller.faults.erase(at + static_cast<std::ptrdiff_t>(begin), at + static_cast<std::ptrdiff_t>(end));
+    return smaller;
+  }
   void leave_out_faults() {
     leave_out([this] { return scenario().faults.size(); },
-              [this](std::size_t begin, std::size_t end) {
-                Scenario smaller = scenario();
-                const auto at = smaller.faults.begin();
-                smaller.faults.erase(at + static_cast<std::ptrdiff_t>(begin),
-                                     at + static_cast<std::ptrdiff_t>(end));
-                return smaller;
-              });
+              [this](std::size_t begin, std::size_t end) { return faults_without(begin, end); });
   }
 
   void leave_out_nodes() {
@@ -168,44 +252,116 @@ class Shrinker {
     adopt_scenario(1, [&](std::size_t) { return told; });
   }
 
-  void leave_out_messages() {
-    for (std::size_t device = 0; device < scenario().devices.size(); ++device)
-      leave_out([&] { return scenario().devices[device].telemetry.at.size(); },
-                [&](std::size_t begin, std::size_t end) {
-                  Scenario smaller = scenario();
-                  auto& at = smaller.devices[device].telemetry.at;
-                  at.erase(at.begin() + static_cast<std::ptrdiff_t>(begin),
-                           at.begin() + static_cast<std::ptrdiff_t>(end));
-                  return smaller;
-                });
-    for (std::size_t service = 0; service < scenario().services.size(); ++service) {
-      leave_out([&] { return scenario().services[service].commands.size(); },
-                [&](std::size_t begin, std::size_t end) {
-                  Scenario smaller = scenario();
-                  auto& loads = smaller.services[service].commands;
-                  loads.erase(loads.begin() + static_cast<std::ptrdiff_t>(begin),
-                              loads.begin() + static_cast<std::ptrdiff_t>(end));
-                  return smaller;
-                });
-      leave_out([&] { return scenario().services[service].registry.at.size(); },
-                [&](std::size_t begin, std::size_t end) {
-                  Scenario smaller = scenario();
-                  auto& events = smaller.services[service].registry.at;
-                  events.erase(events.begin() + static_cast<std::ptrdiff_t>(begin),
-                               events.begin() + static_cast<std::ptrdiff_t>(end));
-                  return smaller;
-                });
+  std::vector<bool> all_but(std::size_t begin, std::size_t end) const {
+    std::vector<bool> gone(told_events(scenario()), true);
+    std::fill(gone.begin() + static_cast<std::ptrdiff_t>(begin), gone.begin() + static_cast<std::ptrdiff_t>(end),
+              false);
+    return gone;
+  }
+
+  // Messages of all nodes as one list, in order of time.
+  Scenario messages_without(std::size_t begin, std::size_t end) const {
+    std::vector<bool> gone = all_but(begin, end);
+    gone.flip();
+    return without_told(scenario(), gone);
+  }
+  void leave_out_messages(std::size_t parts = std::numeric_limits<std::size_t>::max()) {
+    leave_out([this] { return told_events(scenario()); },
+              [this](std::size_t begin, std::size_t end) { return messages_without(begin, end); }, parts);
+  }
+
+  // One message alone, or two, or four that follow each other, and so on: those before the end, elsewhere,
+  // and those before a fault. It is cheap to try, and saves all the steps between.
+  bool keep_few_messages(std::size_t seeds) {
+    for (std::size_t few = 1; few < told_events(scenario()) && !trials_.over(); few *= 2) {
+      const std::size_t room = told_events(scenario()) - few;
+      std::vector<std::size_t> begins{room, room / 3 * 2, room / 3, 0};
+      for (const sim::Fault& fault : scenario().faults) {
+        const std::size_t before = told_before(scenario(), fault.from - sim::Instant{});
+        if (begins.size() < 8 && before >= few) begins.push_back(before - few);
+      }
+      if (with_seeds(begins.size(), seeds, [&](std::size_t at) {
+            return without_told(scenario(), all_but(begins[at], begins[at] + few));
+          }))
+        return true;
+    }
+    return false;
+  }
+
+  bool keep_few_faults(std::size_t seeds) {
+    constexpr std::size_t most = 12;  // places
+    for (std::size_t few = 1; few < scenario().faults.size() && !trials_.over(); few *= 2) {
+      const std::size_t room = scenario().faults.size() - few;
+      if (with_seeds(std::min(room + 1, most), seeds, [&](std::size_t at) {
+            Scenario smaller = scenario();
+            const auto begin = scenario().faults.begin() + static_cast<std::ptrdiff_t>(room - at);
+            smaller.faults.assign(begin, begin + static_cast<std::ptrdiff_t>(few));
+            return smaller;
+          }))
+        return true;
+    }
+    return false;
+  }
+
+  bool keep_one_device(std::size_t seeds) {
+    const std::size_t devices = scenario().devices.size();
+    return devices > 1 && with_seeds(devices, seeds, [&](std::size_t at) {
+             const std::size_t begin = 1 + scenario().services.size();
+             std::vector<bool> gone(begin + devices);
+             std::fill(gone.begin() + static_cast<std::ptrdiff_t>(begin), gone.end(), true);
+             gone[begin + at] = false;
+             return without_nodes(scenario(), gone);
+           });
+  }
+
+  // Each of the candidates with this seed and with some others. A smaller run draws otherwise.
+  bool with_seeds(std::size_t count, std::size_t seeds, const std::function<Scenario(std::size_t)>& make) {
+    return adopt(count * seeds, [&](std::size_t at) -> std::optional<Variation> {
+             Variation variation = result_.smallest;
+             variation.scenario = make(at / seeds);
+             variation.seed += at % seeds;
+             return variation;
+           }).has_value();
+  }
+
+  // Nothing can be left out with this seed. With another, what is drawn falls otherwise, and less may do.
+  bool try_other_seeds() {
+    constexpr std::size_t seeds = 8;
+    if (size_of(scenario()).all() <= 3 || trials_.over()) return false;
+    if (keep_one_device(seeds)) return true;
+    const auto parts_of = [&](std::size_t all, const std::function<Scenario(std::size_t, std::size_t)>& without) {
+      for (std::size_t parts = 1; parts <= 8 && parts <= all && !trials_.over(); parts *= 2)
+        if (with_seeds(parts, seeds,
+                       [&](std::size_t at) { return without(all * at / parts, all * (at + 1) / parts); }))
+          return true;
+      return false;
+    };
+    const auto without_faults = [this](std::size_t begin, std::size_t end) { return faults_without(begin, end); };
+    const auto without_messages = [this](std::size_t begin, std::size_t end) { return messages_without(begin, end); };
+    return parts_of(scenario().faults.size(), without_faults) || keep_few_messages(seeds) ||
+           parts_of(told_events(scenario()), without_messages);
+  }
+
+  // One node does what two did.
+  void unite_nodes() {
+    constexpr std::size_t most = 8;  // of more, only neighbours are tried
+    for (bool again = true; again && !trials_.over();) {
+      const std::size_t nodes = 1 + scenario().services.size() + scenario().devices.size();
+      again = adopt_scenario(nodes * nodes, [&](std::size_t at) -> std::optional<Scenario> {
+                const std::size_t gone = at / nodes;
+                const std::size_t kept = at % nodes;
+                if (gone == 0 || kept == 0 || (nodes > most && gone != kept + 1)) return std::nullopt;
+                return with_two_in_one(scenario(), gone, kept);
+              }).has_value();
     }
   }
 
   // The run as short as can be: first its end near the evidence, then halves.
   void shorten() {
-    const auto failure = std::ranges::find(result_.record.failures, options_.signature,
-                                           &RunRecord::Failure::signature);
-    const sim::Duration evidence{failure == result_.record.failures.end() ? 0 : failure->at};
-    const std::vector<sim::Duration> ends{evidence + 1s, evidence + 10s, evidence + 60s};
+    const sim::Duration seen = evidence();
+    const std::vector<sim::Duration> ends{seen + 1s, seen + 10s, seen + 60s};
     adopt_scenario(ends.size(), [&](std::size_t at) -> std::optional<Scenario> {
-      if (ends[at] >= scenario().duration || evidence.count() == 0) return std::nullopt;
+      if (ends[at] >= scenario().duration || seen.count() == 0) return std::nullopt;
       return with_duration(scenario(), ends[at]);
     });
     const auto halves = [&](auto&& shorter) {
@@ -220,21 +376,26 @@ class Shrinker {
       return with_duration(scenario(), shorter);
     });
     halves([&](int part) -> std::optional<Scenario> {
-      if (scenario().settle <= 2s || liveness(options_.signature)) return std::nullopt;
+      if (scenario().settle <= 2s || owed_) return std::nullopt;
       Scenario shorter = scenario();
       shorter.settle = part == 2 ? shorter.settle / 2 : shorter.settle / 4 * 3;
       return shorter;
     });
   }
 
-  // Nothing happens before the first thing that is told.
-  void begin_earlier() {
-    const std::vector<sim::Duration> left{100ms, 1s, 5s, 20s};
-    adopt_scenario(left.size(), [&](std::size_t at) -> std::optional<Scenario> {
-      const sim::Duration first = first_time(scenario());
-      if (first <= left[at] + 1s) return std::nullopt;
-      return with_earlier_times(scenario(), first - left[at]);
-    });
+  // Between what is told passes no more time than it takes: everywhere, then in each place.
+  void close_gaps() {
+    if (trials_.over()) return;
+    const std::vector<sim::Duration> most{1ms, 100ms, 1s, 10s, 1min, 10min, 1h};
+    adopt_scenario(most.size(), [&](std::size_t at) { return with_gaps_closed(scenario(), most[at]); });
+    constexpr std::size_t places = 24;  // of more, only those in front
+    for (std::size_t place = 0; place < std::min(places, told_times(scenario()).size()) && !trials_.over(); ++place)
+      adopt_scenario(most.size(), [&](std::size_t at) -> std::optional<Scenario> {
+        const std::vector<sim::Duration> times = told_times(scenario());
+        const sim::Duration gap = place == 0 ? times[0] : times[place] - times[place - 1];
+        if (place >= times.size() || gap <= most[at] * 2) return std::nullopt;
+        return with_gaps_closed(scenario(), most[at], place);
+      });
   }
 
   // Two outages of the same kind become one, and each as short as can be.
@@ -287,20 +448,28 @@ class Shrinker {
   // Figures back to their defaults, and round ones for the rest.
   void simplify() {
     for (std::size_t at = 0; !trials_.over();) {
-      std::vector<Scenario> simpler = simpler_scenarios(scenario());
-      if (liveness(options_.signature))
-        std::erase_if(simpler, [&](const Scenario& one) { return one.settle < scenario().settle; });
-      if (at >= simpler.size()) return;
-      const auto found =
-          adopt_scenario(simpler.size() - at, [&](std::size_t k) { return simpler[at + k]; });
-      if (!found) return;
+      const SimplerScenarios simpler{scenario()};
+      if (at >= simpler.count()) break;
+      // A default may be a good deal busier than the figure of the scenario.
+      trials_.most_events(result_.record.events + result_.record.events / 4 + 1000);
+      const auto found = adopt_scenario(simpler.count() - at, [&](std::size_t k) -> std::optional<Scenario> {
+        auto one = simpler.make(at + k);
+        if (one && owed_ && one->settle < settle_) return std::nullopt;
+        return one;
+      });
+      if (!found) break;
       at += *found;
     }
+    trials_.most_events(any_events);
   }
 
   const ShrinkOptions& options_;
   Clock::time_point end_;
   Trials trials_;
+  sim::Duration settle_;           // of the start
+  bool owed_ = false;              // it shows only in the end
+  bool patient_ = false;           // it is tried with a longer `settle`, too
+  std::set<std::string> in_vain_;  // what was tried, and did not fail as it should
   Shrunk result_;
 };
 

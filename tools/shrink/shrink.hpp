@@ -1,6 +1,10 @@
 // START HERE. The smallest failure that fails in the same way: fault families, faults, nodes and
-// messages are left out, outages shortened and merged, times rounded, figures brought back to their
-// defaults, as long as the same signature fails. Each step runs what it tries; nothing is guessed.
+// messages are left out, two nodes become one, outages are shortened and merged, gaps closed, times
+// rounded, figures brought back to their defaults, as long as the same signature fails. Where nothing can be
+// left out any more, some other seeds are tried. Each step runs what it tries; nothing is guessed.
+//
+// What is only late is no failure: one that is told of what was not done until the end keeps its time
+// to settle, and each step of it fails with a much longer one, too.
 #pragma once
 
 #include <chrono>

@@ -1,7 +1,7 @@
 #include "tools/shrink/surgery.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <numeric>
 
 namespace hubproof::tools::shrinking {
 namespace {
@@ -174,18 +174,118 @@ void each_time(Scenario& scenario, const Visit& visit) {
 
 }  // namespace
 
-Scenario with_earlier_times(const Scenario& scenario, sim::Duration by) {
-  Scenario earlier = scenario;
-  each_time(earlier, [&](sim::Duration& at) { at = std::max(at - by, sim::Duration{1}); });
-  earlier.duration = std::max(scenario.duration - by, sim::Duration{2});
-  return earlier;
+std::vector<sim::Duration> told_times(const Scenario& scenario) {
+  Scenario copy = scenario;
+  std::vector<sim::Duration> times{scenario.duration};
+  each_time(copy, [&](sim::Duration& at) { times.push_back(std::min(at, scenario.duration)); });
+  std::ranges::sort(times);
+  const auto doubled = std::ranges::unique(times);
+  times.erase(doubled.begin(), doubled.end());
+  return times;
 }
 
-sim::Duration first_time(const Scenario& scenario) {
-  Scenario copy = scenario;
-  sim::Duration first = scenario.duration;
-  each_time(copy, [&](sim::Duration& at) { first = std::min(first, at); });
-  return first;
+Scenario with_gaps_closed(const Scenario& scenario, sim::Duration most, std::optional<std::size_t> only) {
+  const std::vector<sim::Duration> times = told_times(scenario);
+  std::vector<sim::Duration> instead(times.size());
+  sim::Duration last{};
+  sim::Duration by{};
+  for (std::size_t at = 0; at < times.size(); ++at) {
+    if (!only || *only == at) by += std::max(times[at] - last - most, sim::Duration{0});
+    last = times[at];
+    instead[at] = times[at] - by;
+  }
+  const auto earlier = [&](sim::Duration& at) {
+    at = instead[static_cast<std::size_t>(std::ranges::lower_bound(times, std::min(at, scenario.duration)) -
+                                          times.begin())];
+  };
+  Scenario closed = scenario;
+  each_time(closed, earlier);
+  earlier(closed.duration);
+  return closed;
+}
+
+namespace {
+
+// Every time of what is told, in the order of the scenario's text.
+std::vector<sim::Duration> event_times(const Scenario& scenario) {
+  std::vector<sim::Duration> times;
+  for (const DeviceGroup& group : scenario.devices)
+    times.insert(times.end(), group.telemetry.at.begin(), group.telemetry.at.end());
+  for (const ServiceNode& service : scenario.services) {
+    for (const CommandLoad& load : service.commands) times.insert(times.end(), load.at.begin(), load.at.end());
+    for (const RegistryEvent& event : service.registry.at) times.push_back(event.at);
+  }
+  return times;
+}
+
+}  // namespace
+
+std::size_t told_events(const Scenario& scenario) { return event_times(scenario).size(); }
+
+std::size_t told_before(const Scenario& scenario, sim::Duration at) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(event_times(scenario), [&](sim::Duration time) { return time < at; }));
+}
+
+Scenario without_told(const Scenario& scenario, const std::vector<bool>& gone) {
+  const std::vector<sim::Duration> times = event_times(scenario);
+  std::vector<std::size_t> order(times.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t at) { return times[at]; });
+  std::vector<bool> erase(times.size());
+  for (std::size_t at = 0; at < order.size(); ++at) erase[order[at]] = gone[at];
+
+  Scenario smaller = scenario;
+  std::size_t next = 0;
+  const auto goes = [&](const auto&) { return erase[next++]; };
+  for (DeviceGroup& group : smaller.devices)
+    if (std::erase_if(group.telemetry.at, goes) > 0 && group.telemetry.at.empty()) group.telemetry.every.reset();
+  for (ServiceNode& service : smaller.services) {
+    std::erase_if(service.commands, [&](CommandLoad& load) {
+      return std::erase_if(load.at, goes) > 0 && load.at.empty();
+    });
+    std::erase_if(service.registry.at, goes);
+  }
+  return smaller;
+}
+
+std::optional<Scenario> with_two_in_one(const Scenario& scenario, std::size_t gone, std::size_t kept) {
+  const std::size_t devices_begin = 1 + scenario.services.size();
+  if (gone == kept || (gone < devices_begin) != (kept < devices_begin)) return std::nullopt;
+  Scenario merged = scenario;
+  if (gone < devices_begin) {
+    const ServiceNode& from = scenario.services[gone - 1];
+    ServiceNode& into = merged.services[kept - 1];
+    into.commands.insert(into.commands.end(), from.commands.begin(), from.commands.end());
+    into.registry.at.insert(into.registry.at.end(), from.registry.at.begin(), from.registry.at.end());
+  } else {
+    const DeviceGroup& from = scenario.devices[gone - devices_begin];
+    DeviceGroup& into = merged.devices[kept - devices_begin];
+    for (const DeviceGroup& group : scenario.devices)
+      if (!group.twin_of.empty() && (group.name == from.name || group.name == into.name ||
+                                     group.twin_of == from.name || group.twin_of == into.name))
+        return std::nullopt;
+    auto& at = into.telemetry.at;
+    at.insert(at.end(), from.telemetry.at.begin(), from.telemetry.at.end());
+    std::ranges::sort(at);
+    for (ServiceNode& service : merged.services) {
+      for (CommandLoad& load : service.commands)
+        if (load.to == from.name) load.to = into.name;
+      for (RegistryEvent& event : service.registry.at)
+        if (event.device == from.name) event.device = into.name;
+    }
+  }
+  for (sim::Fault& fault : merged.faults)
+    for (auto* nodes : {&fault.nodes, &fault.peers}) {
+      std::ranges::replace(*nodes, sim::NodeId{static_cast<std::uint32_t>(gone)},
+                           sim::NodeId{static_cast<std::uint32_t>(kept)});
+      std::ranges::sort(*nodes);
+      const auto doubled = std::ranges::unique(*nodes);
+      nodes->erase(doubled.begin(), doubled.end());
+    }
+  std::vector<bool> goes(devices_begin + scenario.devices.size());
+  goes[gone] = true;
+  return without_nodes(merged, goes);
 }
 
 Size size_of(const Scenario& scenario) {
@@ -198,9 +298,14 @@ Size size_of(const Scenario& scenario) {
                      (group.telemetry.at.empty() ? (group.telemetry.every ? endless : 0)
                                                  : group.telemetry.at.size());
   }
-  for (const ServiceNode& service : scenario.services)
+  for (const ServiceNode& service : scenario.services) {
     for (const CommandLoad& load : service.commands)
       size.messages += load.burst * (load.at.empty() ? endless : load.at.size());
+    const RegistryLoad& registry = service.registry;
+    size.messages += registry.at.size();
+    for (const auto* drawn : {&registry.purge, &registry.recreate, &registry.disable})
+      if (*drawn) size.messages += endless;
+  }
   return size;
 }
 

@@ -2,6 +2,8 @@
 // smaller pieces. Each gives a scenario that is well formed, whatever it is asked to leave out.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "tools/load_event.hpp"
@@ -23,15 +25,30 @@ Scenario with_told_loads(const Scenario& scenario, const std::vector<LoadEvent>&
 // The faults end, and all is healed, after `duration`.
 Scenario with_duration(const Scenario& scenario, sim::Duration duration);
 
-// Everything that is told to happen at a time happens earlier by `by`, though not before the start.
-Scenario with_earlier_times(const Scenario& scenario, sim::Duration by);
-sim::Duration first_time(const Scenario& scenario);  // of what is told to happen at a time
+// The times at which something is told to happen or to end, ascending, each once; the end of the faults is
+// the last of them.
+std::vector<sim::Duration> told_times(const Scenario& scenario);
+
+// Between two told times, and before the first, passes no more than `most`: what comes later comes
+// earlier. In all places, or only before the n-th of told_times().
+Scenario with_gaps_closed(const Scenario& scenario, sim::Duration most, std::optional<std::size_t> only = std::nullopt);
+
+// What applications are told to do at a time: messages, commands, and what is done to the registry; in
+// order of time. None of a load that is drawn.
+std::size_t told_events(const Scenario& scenario);
+std::size_t told_before(const Scenario& scenario, sim::Duration at);
+Scenario without_told(const Scenario& scenario, const std::vector<bool>& gone);  // by that order
+
+// One device, or one service, does what two did, and bears the faults of both. Nothing: they are no two
+// of a kind, or one of them is a twin.
+std::optional<Scenario> with_two_in_one(const Scenario& scenario, std::size_t gone, std::size_t kept);
 
 // How much there is of what: a smaller failure is easier to read.
 struct Size {
   std::size_t faults = 0;
   std::size_t devices = 0;
-  std::size_t messages = 0;  // told ones; a load that is drawn counts as a thousand
+  std::size_t messages = 0;  // commands and registry operations too; a load that is drawn counts as a thousand
+  std::size_t all() const { return faults + devices + messages; }  // what "smaller" means
 };
 Size size_of(const Scenario& scenario);
 

@@ -61,8 +61,8 @@ void Trials::run_all(std::size_t count, const Make& make, const Take& take) {
     bool same = false;
     for (const std::string& signature : signatures_of(record, one.variation.scenario)) {
       if (signature == settings_.signature)
-        same = true;
-      else if (!settings_.artefact || !settings_.artefact(signature, one.variation))
+        same = record.events <= settings_.most_events;
+      else
         others_.emplace(signature, one.variation);
     }
     if (!take(one.at, one.variation, record, same)) wanted = std::min(wanted, one.at);
@@ -83,7 +83,7 @@ void Trials::run_all(std::size_t count, const Make& make, const Take& take) {
       if (!done && !alive) done = one->worker->downfall();
       if (done) {
         ended(*one, *done);
-      } else if (one->at > wanted) {
+      } else if (one->at > wanted || over()) {
         one->worker->kill_as(Downfall::none);
       } else {
         if (one->worker->cpu_of_run() > settings_.cpu_limit.count())

@@ -22,9 +22,8 @@ class Trials {
     std::string signature;               // the failure to be kept
     unsigned jobs = 1;
     std::chrono::nanoseconds cpu_limit = std::chrono::seconds{10};  // of one candidate
-    std::function<bool()> over;          // no more candidates are begun
-    // A failure met on the way that is none: it would not be one in the run before. Null: all are.
-    std::function<bool(const std::string& signature, const Variation& variation)> artefact = nullptr;
+    std::function<bool()> over;          // no more candidates are begun, and those under way are left
+    std::uint64_t most_events = ~std::uint64_t{0};  // of the scheduler: a longer run will not do
   };
   using Make = std::function<std::optional<Variation>(std::size_t at)>;  // nothing: not a candidate
 
@@ -45,6 +44,7 @@ class Trials {
   bool over() const { return settings_.over && settings_.over(); }
   std::uint64_t runs() const { return runs_; }
   void cpu_limit(std::chrono::nanoseconds limit) { settings_.cpu_limit = limit; }
+  void most_events(std::uint64_t most) { settings_.most_events = most; }
 
   // Failures with another signature that were met on the way, each as it was met first.
   const std::map<std::string, Variation>& others() const { return others_; }

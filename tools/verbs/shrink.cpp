@@ -109,7 +109,7 @@ int shrink_verb(const ShrinkArguments& arguments) {
   const shrinking::Size size = shrinking::size_of(bundle->scenario);
   text += "\n" + std::to_string(size.faults) + " faults, " + std::to_string(size.devices) + " devices, " +
           std::to_string(size.messages) + " messages" +
-          (shrunk.finished ? "" : "; the time was over, so this is the best until then") + "\n" + "bundle: " + output +
+          (shrunk.finished ? "" : "; it was stopped before its end, so this is the best until then") + "\n" + "bundle: " + output +
           "\ntest:   " + beside(output, ".test.cpp") + "\n";
   int number = 0;
   for (const auto& [other, variation] : shrunk.others) {
