@@ -107,17 +107,10 @@ void whole(Fields& f, Bundle& bundle, Cast& cast) {
 
 ReadBundle read_bundle(std::string_view json, std::string_view file) {
   ReadBundle read;
-  const Parsed parsed = parse(json);
-  if (parsed.malformed) {
-    read.problems.push_back({parsed.malformed->where, parsed.malformed->what});
-    return read;
-  }
-  if (parsed.document.kind != Document::Kind::object) {
-    read.problems.push_back({"", "expected an object"});
-    return read;
-  }
+  const std::optional<Document> document = object_of(json, read.problems);
+  if (!document) return read;
   Cast cast;
-  read_fields(parsed.document, "", cast, read.problems,
+  read_fields(*document, "", cast, read.problems,
               [&](Fields& f) { whole(f, read.bundle, cast); });
   read.bundle.scenario.file = file;
   if (read.bundle.scenario.name.empty()) read.bundle.scenario.name = read.bundle.clause;

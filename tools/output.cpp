@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "tools/render/render.hpp"
 
@@ -36,6 +38,15 @@ bool print(const std::string& text) {
   errno = 0;
   const bool good = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
   return good || complain("standard output");
+}
+
+bool make_folder(const std::string& verb, const std::string& path) {
+  std::error_code failed;
+  std::filesystem::create_directories(path, failed);
+  if (failed)
+    std::fprintf(stderr, "hubproof %s: cannot make the folder %s: %s\n", verb.c_str(), path.c_str(),
+                 failed.message().c_str());
+  return !failed;
 }
 
 bool may_be_written(const std::string& path) {

@@ -12,6 +12,7 @@ bool colour_wanted();                      // standard output is a terminal, and
 // All of it on standard output. False: it could not be written, and standard error says why.
 bool print(const std::string& text);
 bool write_file(const std::string& path, const std::string& text);
+bool make_folder(const std::string& verb, const std::string& path);  // false: standard error says why
 bool may_be_written(const std::string& path);  // asked before long work; leaves what is there
 
 // A line on standard error that renews itself, if that is a terminal and the run takes long.

@@ -613,28 +613,32 @@ std::vector<std::string> node_names(const Scenario& scenario) {
   return cast_of(scenario).names;
 }
 
+std::optional<Document> object_of(std::string_view json, std::vector<Problem>& problems) {
+  Parsed parsed = parse(json);
+  if (parsed.malformed)
+    problems.push_back({parsed.malformed->where, parsed.malformed->what});
+  else if (parsed.document.kind != Document::Kind::object)
+    problems.push_back({"", "expected an object"});
+  else
+    return std::move(parsed.document);
+  return std::nullopt;
+}
+
 ReadScenario read_scenario(std::string_view json, std::string_view file, std::string_view profile) {
   ReadScenario read;
   read.scenario.file = file;
-  const Parsed parsed = parse(json);
-  if (parsed.malformed) {
-    read.problems.push_back({parsed.malformed->where, parsed.malformed->what});
-    return read;
-  }
-  if (parsed.document.kind != Document::Kind::object) {
-    read.problems.push_back({"", "expected an object"});
-    return read;
-  }
+  const std::optional<Document> document = object_of(json, read.problems);
+  if (!document) return read;
   if (!profile.empty() && model::profile(profile) == nullptr) {
     read.problems.push_back({"/profile", "no profile is called \"" + std::string{profile} + "\""});
     return read;
   }
-  if (parsed.document.find("bundle") != nullptr) {
+  if (document->find("bundle") != nullptr) {
     read.problems.push_back({"", "a bundle, which holds one failure: `hubproof replay FILE` runs it"});
     return read;
   }
   Cast cast;
-  read_fields(parsed.document, "", cast, read.problems, [&](Fields& f) {
+  read_fields(*document, "", cast, read.problems, [&](Fields& f) {
     scenario_fields(f, read.scenario, cast, profile);
   });
   if (read.scenario.name.empty()) read.scenario.name = stem(file);

@@ -1,7 +1,9 @@
 // The shape of a scenario's JSON object, for files that hold one inside.
 #pragma once
 
+#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "tools/field.hpp"
 #include "tools/scenario.hpp"
@@ -12,5 +14,8 @@ namespace hubproof::tools {
 // `profile`: overrides the scenario's own; empty: as it says.
 void scenario_fields(Fields& fields, Scenario& scenario, Cast& cast, std::string_view profile = {});
 Cast cast_of(const Scenario& scenario);
+
+// The object that a file is to hold. None: it holds no such thing, and `problems` has one more.
+std::optional<Document> object_of(std::string_view json, std::vector<Problem>& problems);
 
 }  // namespace hubproof::tools

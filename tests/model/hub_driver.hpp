@@ -26,40 +26,61 @@ inline Bytes message(std::string_view id, Ack ack = Ack::none,
   return flat;
 }
 
-class HubDriver {
+// A hub's files, and the syncs that it waits for.
+struct MemoryStore {
+  // Does what the effects ask of a store, and empties them.
+  void take(Effects& effects) {
+    Effects done;
+    std::swap(done, effects);
+    for (const Effect& effect : done.list()) {
+      const FileId file{effect.file};
+      if (effect.kind == Effect::Kind::append) {
+        const View bytes = done.bytes(effect);
+        files[file].insert(files[file].end(), bytes.begin(), bytes.end());
+      } else if (effect.kind == Effect::Kind::sync) {
+        syncs.push_back({effect.ticket, file, files[file].size()});
+      } else if (effect.kind == Effect::Kind::remove) {
+        files.erase(file);
+        synced.erase(file);
+      } else if (effect.kind == Effect::Kind::halt) {
+        halted = true;
+      }
+    }
+  }
+  std::vector<StoredFile> stored() const {
+    std::vector<StoredFile> all;
+    for (const auto& [id, bytes] : files) all.push_back({id, bytes});
+    return all;
+  }
+
+  struct Sync {
+    Ticket ticket{};
+    FileId file{};
+    std::size_t size = 0;
+  };
+  std::map<FileId, Bytes> files;
+  std::vector<Sync> syncs;
+  std::map<FileId, std::size_t> synced;  // bytes that no crash takes away
+  bool halted = false;
+};
+
+class HubDriver : public MemoryStore {
  public:
   explicit HubDriver(HubRules with = {}) : rules{with} { start(); }
 
   // Runs the hub from what the store holds.
   void start() {
     hub.emplace(rules, no_chance());
-    std::vector<StoredFile> stored;
-    for (const auto& [id, bytes] : files) stored.push_back({id, bytes});
     halted = false;
     effects.clear();
     syncs.clear();
-    hub->recover(now, stored, effects);
+    hub->recover(now, stored(), effects);
     perform();
   }
   // Does what the effects ask for; syncs succeed at once unless they are held back.
   void perform() {
     while (!effects.empty()) {
-      Effects done;
-      std::swap(done, effects);
-      for (const Effect& effect : done.list()) {
-        const FileId file{effect.file};
-        if (effect.kind == Effect::Kind::append) {
-          const View bytes = done.bytes(effect);
-          files[file].insert(files[file].end(), bytes.begin(), bytes.end());
-        } else if (effect.kind == Effect::Kind::sync) {
-          syncs.push_back({effect.ticket, file, files[file].size()});
-        } else if (effect.kind == Effect::Kind::remove) {
-          files.erase(file);
-          synced.erase(file);
-        } else if (effect.kind == Effect::Kind::halt) {
-          halted = true;
-        }
-      }
+      take(effects);
       if (!hold_syncs) answer_syncs();
     }
   }
@@ -152,17 +173,8 @@ class HubDriver {
 
   HubRules rules;
   Now now{Instant{Duration{1'000'000'000}}, Date{Duration{1'700'000'000'000'000'000}}};
-  std::map<FileId, Bytes> files;
   Effects effects;
-  struct Sync {
-    Ticket ticket{};
-    FileId file{};
-    std::size_t size = 0;
-  };
-  std::vector<Sync> syncs;
-  std::map<FileId, std::size_t> synced;  // bytes that no crash takes away
   bool hold_syncs = false;
-  bool halted = false;
   std::size_t wakes = 0;
   std::optional<Hub> hub;
 };

@@ -65,9 +65,9 @@ struct CommandFate {
   bool record_settled = false;
 };
 
-class Lives {
+class Lives : MemoryStore {
  public:
-  explicit Lives(HubRules with) : rules{with} { start({}); }
+  explicit Lives(HubRules with) : rules{with} { start(); }
 
   void act(std::uint32_t word) {
     const std::uint32_t kind = word % 40;
@@ -125,20 +125,16 @@ class Lives {
     deliveries.clear();
     batches.clear();
     probe();
-    start(files);
+    start();
   }
 
  private:
-  using Files = std::map<FileId, Bytes>;
-
   // The machine and its store.
-  void start(const Files& from) {
+  void start() {
     hub.emplace(rules, no_chance());
-    std::vector<StoredFile> stored;
-    for (const auto& [id, bytes] : from) stored.push_back({id, bytes});
     effects.clear();
     halted = false;
-    hub->recover(now, stored, effects);
+    hub->recover(now, stored(), effects);
     // What it read is promised anew as soon as that is durable.
     const Ticket ticket = hub->remove(now, "nobody", effects).ticket;
     for (const std::string& name : names) {
@@ -152,24 +148,7 @@ class Lives {
     perform();
   }
   void perform() {
-    while (!effects.empty()) {
-      Effects what;
-      std::swap(what, effects);
-      for (const Effect& effect : what.list()) {
-        const FileId file{effect.file};
-        if (effect.kind == Effect::Kind::append) {
-          const View bytes = what.bytes(effect);
-          files[file].insert(files[file].end(), bytes.begin(), bytes.end());
-        } else if (effect.kind == Effect::Kind::sync) {
-          syncs.push_back({effect.ticket, file, files[file].size()});
-        } else if (effect.kind == Effect::Kind::remove) {
-          files.erase(file);
-          synced.erase(file);
-        } else if (effect.kind == Effect::Kind::halt) {
-          halted = true;
-        }
-      }
-    }
+    while (!effects.empty()) take(effects);
     // What may leave now, leaves.
     for (bool more = true; more;) {
       more = false;
@@ -526,17 +505,8 @@ class Lives {
 
   HubRules rules;
   Now now{Instant{Duration{1'000'000'000}}, Date{Duration{1'700'000'000'000'000'000}}};
-  Files files;
-  std::map<FileId, std::size_t> synced;
-  struct Sync {
-    Ticket ticket{};
-    FileId file{};
-    std::size_t size = 0;
-  };
-  std::vector<Sync> syncs;
   Effects effects;
   std::optional<Hub> hub;
-  bool halted = false;
   std::vector<std::pair<Ticket, std::function<void()>>> tickets;  // answers that wait
 
   std::uint64_t numbers = 0;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "conformance/check.hpp"
-#include "tools/document.hpp"
+#include "tools/documents.hpp"
 #include "tools/render/render.hpp"
 #include "tools/render/table.hpp"
 
@@ -11,6 +11,10 @@ namespace hubproof::tools {
 namespace {
 
 using conformance::Verdict;
+using documents::list;
+using documents::number;
+using documents::object;
+using documents::text;
 
 std::string id_of(std::size_t check) { return std::string{conformance::checks()[check]->id}; }
 std::string level_of(std::size_t check) {
@@ -60,20 +64,6 @@ std::string failure_text(const Scenario& scenario, const ExhaustiveFailure& fail
   text += "      reproduce: hubproof run " + scenario.file + " --strategy exhaustive";
   if (!mutant.empty()) text += " --mutant " + mutant;
   return text + "\n";
-}
-
-Document number(std::uint64_t value) { return Document::number(std::to_string(value)); }
-Document text(std::string value) { return Document::string(std::move(value)); }
-Document object(std::vector<Document::Member> members) {
-  Document document = Document::object();
-  document.members = std::move(members);
-  return document;
-}
-template <class T, class Make>
-Document list(const std::vector<T>& values, Make make) {
-  Document document = Document::list();
-  for (const T& value : values) document.items.push_back(make(value));
-  return document;
 }
 
 Document clauses(const std::vector<ExhaustiveResult::Counts>& counts) {

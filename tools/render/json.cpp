@@ -1,5 +1,5 @@
 // A campaign's result for programs: the document of the command line's contract.
-#include "tools/document.hpp"
+#include "tools/documents.hpp"
 #include "tools/render/render.hpp"
 #include "tools/replayed.hpp"
 #include "tools/risk.hpp"
@@ -7,14 +7,10 @@
 namespace hubproof::tools {
 namespace {
 
-Document number(std::uint64_t value) { return Document::number(std::to_string(value)); }
-Document text(std::string value) { return Document::string(std::move(value)); }
-
-Document object(std::vector<Document::Member> members) {
-  Document document = Document::object();
-  document.members = std::move(members);
-  return document;
-}
+using documents::list;
+using documents::number;
+using documents::object;
+using documents::text;
 
 Document messages(const conformance::MessageCounts& counts) {
   return object({{"d2c_sent", number(counts.d2c_sent)},
@@ -40,26 +36,23 @@ Document clauses(const std::vector<ClauseCounts>& counts) {
 }
 
 std::vector<Document::Member> evidence(const Failure& failure) {
-  return {{"clause", text(std::string{all_checks()[failure.check].id})},
+  return {{"clause", text(all_checks()[failure.check].id)},
           {"at_s", failure.event ? Document::number(seconds_text(failure.at)) : Document{}},
           {"what", text(failure.what)}};
 }
 
-Document failures(const std::vector<Failure>& list) {
-  Document document = Document::list();
-  for (const Failure& failure : list) {
+Document failures(const std::vector<Failure>& all) {
+  return list(all, [](const Failure& failure) {
     Document one = object(evidence(failure));
     one.members.insert(one.members.begin(), {"seed", number(failure.seed)});
     one.members.emplace_back("bundle", failure.bundle.empty() ? Document{} : text(failure.bundle));
-    document.items.push_back(std::move(one));
-  }
-  return document;
+    return one;
+  });
 }
 
 // Distinct failures: one bug in a thousand seeds is one finding.
 Document findings(const CampaignResult& result) {
-  Document list = Document::list();
-  for (const FailureGroup& group : groups_of(result)) {
+  return list(groups_of(result), [&](const FailureGroup& group) {
     const ScenarioResult& scenario = result.scenarios[group.scenario];
     const Failure& fastest = scenario.failures[group.failure];
     Document one = object(evidence(fastest));
@@ -68,16 +61,11 @@ Document findings(const CampaignResult& result) {
     one.members.emplace_back("scenario", text(scenario.name));
     one.members.emplace_back("seed", number(fastest.seed));
     one.members.emplace_back("bundle", fastest.bundle.empty() ? Document{} : text(fastest.bundle));
-    list.items.push_back(std::move(one));
-  }
-  return list;
+    return one;
+  });
 }
 
-Document names(const std::vector<std::string>& all) {
-  Document list = Document::list();
-  for (const std::string& name : all) list.items.push_back(text(name));
-  return list;
-}
+Document names(const std::vector<std::string>& all) { return list(all, text); }
 
 Document risk(const Risk& risk) {
   return object({{"runs", number(risk.runs)},
@@ -92,20 +80,19 @@ Document risk(const Risk& risk) {
 
 std::string render_json(const CampaignResult& result, bool machine,
                         const std::optional<Bundle>& bundle) {
-  Document scenarios = Document::list();
-  for (const ScenarioResult& one : result.scenarios)
-    scenarios.items.push_back(
-        object({{"name", text(one.name)},
-                {"file", machine ? text(one.file) : Document{}},
-                {"runs", number(one.runs)},
-                {"verdict", text(conformance::verdict_text(verdict_of(one.clauses)))},
-                {"digest", text(hex_text(one.digest))},
-                {"events", number(one.events)},
-                {"messages", messages(one.messages)},
-                {"simulated_s", Document::number(seconds_text(one.simulated))},
-                {"cpu_s", machine ? Document::number(rounded_seconds(one.cpu)) : Document{}},
-                {"clauses", clauses(one.clauses)},
-                {"failures", failures(one.failures)}}));
+  Document scenarios = list(result.scenarios, [&](const ScenarioResult& one) {
+    return object({{"name", text(one.name)},
+                   {"file", machine ? text(one.file) : Document{}},
+                   {"runs", number(one.runs)},
+                   {"verdict", text(conformance::verdict_text(verdict_of(one.clauses)))},
+                   {"digest", text(hex_text(one.digest))},
+                   {"events", number(one.events)},
+                   {"messages", messages(one.messages)},
+                   {"simulated_s", Document::number(seconds_text(one.simulated))},
+                   {"cpu_s", machine ? Document::number(rounded_seconds(one.cpu)) : Document{}},
+                   {"clauses", clauses(one.clauses)},
+                   {"failures", failures(one.failures)}});
+  });
   Document document = object({{"hubproof", text(version)},
                               {"seeds", text(std::to_string(result.first_seed) + ".." +
                                              std::to_string(result.last_seed))},
@@ -122,11 +109,11 @@ std::string render_json(const CampaignResult& result, bool machine,
 
 std::string render_judged_json(const CampaignResult& result, const std::string& profile) {
   const ScenarioResult& one = result.scenarios.front();
-  Document list = Document::list();
-  for (const Failure& failure : one.failures) {
-    list.items.push_back(object(evidence(failure)));
-    if (failure.event) list.items.back().members.emplace_back("event", number(*failure.event));
-  }
+  Document judged = list(one.failures, [](const Failure& failure) {
+    Document document = object(evidence(failure));
+    if (failure.event) document.members.emplace_back("event", number(*failure.event));
+    return document;
+  });
   return write(object({{"hubproof", text(version)},
                        {"history", text(one.file)},
                        {"profile", text(profile)},
@@ -134,7 +121,7 @@ std::string render_judged_json(const CampaignResult& result, const std::string& 
                        {"events", number(one.events)},
                        {"messages", messages(one.messages)},
                        {"clauses", clauses(one.clauses)},
-                       {"failures", std::move(list)}}));
+                       {"failures", std::move(judged)}}));
 }
 
 }  // namespace hubproof::tools

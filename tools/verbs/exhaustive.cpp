@@ -4,8 +4,6 @@
 
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
-#include <system_error>
 
 #include "conformance/check.hpp"
 #include "conformance/history_json.hpp"
@@ -77,15 +75,7 @@ int exhaustive_verb(const RunArguments& arguments) {
     std::fprintf(stderr, "%s", wrong.c_str());
     return exit_bad_input;
   }
-  if (!arguments.out.empty()) {
-    std::error_code failed;
-    std::filesystem::create_directories(arguments.out, failed);
-    if (failed) {
-      std::fprintf(stderr, "hubproof run: cannot make the folder %s: %s\n", arguments.out.c_str(),
-                   failed.message().c_str());
-      return exit_cannot_write;
-    }
-  }
+  if (!arguments.out.empty() && !make_folder("run", arguments.out)) return exit_cannot_write;
 
   const bool terminal = isatty(STDERR_FILENO) == 1;
   const Interruption interruption;

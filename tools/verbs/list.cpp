@@ -6,7 +6,7 @@
 #include "conformance/clause.hpp"
 #include "model/mutants/mutant.hpp"
 #include "sim/fault.hpp"
-#include "tools/document.hpp"
+#include "tools/documents.hpp"
 #include "tools/find_scenarios.hpp"
 #include "tools/output.hpp"
 #include "tools/render/table.hpp"
@@ -14,6 +14,8 @@
 
 namespace hubproof::tools {
 namespace {
+
+using documents::text;
 
 // In the order of sim::fault_names.
 constexpr std::array<std::string_view, sim::fault_names.size()> fault_sentences{
@@ -59,8 +61,6 @@ Document words(const std::vector<std::string>& list) {
   for (const std::string& word : list) document.items.push_back(Document::string(word));
   return document;
 }
-
-Document text(std::string_view value) { return Document::string(std::string{value}); }
 
 std::string level(conformance::Level level) { return conformance::level_text(level); }
 

@@ -1,7 +1,5 @@
 // hubproof run: every scenario with every seed, and what the checks say.
 #include <cstdio>
-#include <filesystem>
-#include <system_error>
 
 #include "model/mutants/mutant.hpp"
 #include "tools/find_scenarios.hpp"
@@ -52,15 +50,7 @@ int run_verb(const RunArguments& arguments) {
     std::fprintf(stderr, "%s", found.wrong.c_str());
     return exit_bad_input;
   }
-  if (!arguments.out.empty()) {
-    std::error_code failed;
-    std::filesystem::create_directories(arguments.out, failed);
-    if (failed) {
-      std::fprintf(stderr, "hubproof run: cannot make the folder %s: %s\n", arguments.out.c_str(),
-                   failed.message().c_str());
-      return exit_cannot_write;
-    }
-  }
+  if (!arguments.out.empty() && !make_folder("run", arguments.out)) return exit_cannot_write;
 
   WorkerPlan plan;
   plan.scenarios = &found.scenarios;
