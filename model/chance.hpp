@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "model/time.hpp"
+
 namespace hubproof::model {
 
 // Numbers are stable: add at the end, never renumber. They are offsets into the simulator's
@@ -22,15 +24,21 @@ enum class ChanceSite : std::uint32_t {
 class Chance {
  public:
   using Draw = std::uint32_t (*)(void* context, ChanceSite site, std::uint32_t bound);
+  using Time = Duration (*)(void* context);
 
-  Chance(Draw draw, void* context) : draw_{draw}, context_{context} {}
+  Chance(Draw draw, void* context, Time application = nullptr)
+      : draw_{draw}, context_{context}, application_{application} {}
 
   // Uniform in [0, bound); bound is at least 1.
   std::uint32_t below(ChanceSite site, std::uint32_t bound) { return draw_(context_, site, bound); }
 
+  // How long a device's application takes from the receipt of a command to its settling.
+  Duration handling() { return application_ == nullptr ? Duration{} : application_(context_); }
+
  private:
   Draw draw_;
   void* context_;
+  Time application_;  // null: it takes no time
 };
 
 }  // namespace hubproof::model

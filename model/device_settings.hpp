@@ -28,9 +28,8 @@ struct DeviceSettings {
   std::uint32_t back_off_jitter_percent = 50;
   Duration connect_patience = 30s;      // no CONNACK
   Duration ack_patience = 60s;          // no PUBACK, no PINGRESP: cut and reconnect
-  // The application's handling of a command: settles after `handling`; out of 1000, so many are
+  // The application's handling of a command, which takes Chance::handling(): out of 1000, so many are
   // rejected or abandoned (link only) or never settled; the rest are completed.
-  Duration handling{};
   std::uint32_t reject_per_mille = 0;
   std::uint32_t abandon_per_mille = 0;
   std::uint32_t ignore_per_mille = 0;

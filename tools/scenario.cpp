@@ -140,7 +140,8 @@ void sleep(Fields& f, SleepCycle& cycle) {
   f.need("asleep");
 }
 
-void device_settings(Fields& f, model::DeviceSettings& settings) {
+void device_settings(Fields& f, DeviceGroup& group) {
+  model::DeviceSettings& settings = group.settings;
   constexpr Fields::Span positive{1ns};
   f.choice("protocol", "mqtt, or the interim link: only receives and settles, by polling",
            settings.protocol, std::array<std::string_view, 2>{"mqtt", "link"});
@@ -163,7 +164,7 @@ void device_settings(Fields& f, model::DeviceSettings& settings) {
   f.duration("connect_patience", "without a CONNACK", settings.connect_patience, positive);
   f.duration("ack_patience", "without a PUBACK or PINGRESP: cut and connect again",
              settings.ack_patience, positive);
-  f.duration("handling", "from the receipt of a command to its settling", settings.handling, {});
+  f.distribution("handling", "from the receipt of a command to its settling", group.handling, Unit::time);
   f.share("rejects", "of commands (link only)", settings.reject_per_mille, 1000);
   f.share("abandons", "of commands (link only)", settings.abandon_per_mille, 1000);
   f.share("ignores", "of commands: they are never settled", settings.ignore_per_mille, 1000);
@@ -181,7 +182,7 @@ void device_group(Fields& f, DeviceGroup& group) {
   f.number("count", "how many devices", group.count, {1, most_nodes});
   f.text("twin_of", "another group of as many, told before: the n-th of both share one id and push "
                     "each other out", group.twin_of);
-  device_settings(f, group.settings);
+  device_settings(f, group);
   f.object("telemetry", "what the devices send", group.telemetry, TelemetryLoad{}, telemetry);
   f.optional("sleep", group.sleep, [&](SleepCycle& inner) {
     f.object("sleep", "disconnecting by intent, and coming back", inner, SleepCycle{}, sleep);

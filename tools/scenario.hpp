@@ -45,6 +45,7 @@ struct DeviceGroup {
   TelemetryLoad telemetry;
   std::optional<SleepCycle> sleep;
   std::optional<sim::PathSettings> path;    // to and from the hub; default: the scenario's
+  sim::Distribution handling;               // from the receipt of a command to its settling
   sim::Distribution start;                  // spread of the first start
   sim::Distribution memory_loss;            // 0: never; else every so often: a crash that forgets memory
 };

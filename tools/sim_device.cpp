@@ -27,7 +27,11 @@ void SimDevice::started() {
     for (const std::uint64_t name : disk.files())
       files.push_back({static_cast<model::FileId>(name), disk.read(name)});
   }
-  device_.emplace(group_.settings, rules_, id_, static_cast<std::uint32_t>(node_), chance());
+  const auto handling = [](void* node) -> model::Duration {
+    auto& device = static_cast<SimDevice&>(*static_cast<SimNode*>(node));
+    return device.draw(device.group_.handling, DriverSite::handling);
+  };
+  device_.emplace(group_.settings, rules_, id_, static_cast<std::uint32_t>(node_), chance(handling));
   device_->started(now(), files, effects());
   done();
   plan_telemetry();

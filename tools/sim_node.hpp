@@ -28,6 +28,7 @@ enum class DriverSite : std::uint32_t {
   command_body = 8,
   registry_when = 9,
   registry_which = 10,
+  handling = 11,
   model0 = 32  // a machine's ChanceSite n is site program0 + 32 + n
 };
 inline sim::Site site(DriverSite which) {
@@ -65,14 +66,15 @@ class SimNode : public sim::Program {
     return {model::Instant{model::Duration{clock_->monotonic(now)}},
             model::Date{model::Duration{clock_->wall(now)}}};
   }
-  model::Chance chance() {
+  // `handling`: of the application, if the machine has one; its context is this SimNode.
+  model::Chance chance(model::Chance::Time handling = nullptr) {
     return {[](void* self, model::ChanceSite what, std::uint32_t bound) {
               auto& node = *static_cast<SimNode*>(self);
               const auto number = static_cast<std::uint32_t>(site(DriverSite::model0)) +
                                   static_cast<std::uint32_t>(what);
               return node.world().choices().below(static_cast<sim::Site>(number), node.node_, bound);
             },
-            this};
+            this, handling};
   }
   sim::Duration draw(const sim::Distribution& distribution, DriverSite where) {
     return distribution.draw(world().choices(), site(where), node_);

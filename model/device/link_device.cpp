@@ -180,7 +180,7 @@ void LinkDevice::take(Now now, const Command& command, Effects& effects) {
     event.expiry = command.expiry;
   }
   InHand taken{message.key(), command.token, command.sequence, Settle::complete,
-               now.mono + settings_->handling};
+               now.mono + chance_.handling()};
   const std::uint32_t reject = settings_->reject_per_mille;
   const std::uint32_t abandon = reject + settings_->abandon_per_mille;
   const std::uint32_t ignore = abandon + settings_->ignore_per_mille;

@@ -581,7 +581,7 @@ bool MqttDevice::on(Now now, const mqtt::Publish& packet, Effects& effects) {
   if (packet.qos != 1 || !rules_->acknowledges) return true;
   Inbox::Entry entry{key, packet.id, bag.has_value(), false, now.mono};
   if (bag) {
-    entry.handled += settings_->handling;
+    entry.handled += chance_.handling();
     entry.ignored =
         settings_->ignore_per_mille > 0 &&
         chance_.below(ChanceSite::command_handling, 1'000) < settings_->ignore_per_mille;

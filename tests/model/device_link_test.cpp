@@ -76,9 +76,8 @@ TEST(LinkDevice, SettlesAsItsApplicationDraws) {
 }
 
 TEST(LinkDevice, SettlesWhenTheApplicationIsDoneEvenOnAnotherConnection) {
-  DeviceSettings settings = link_settings();
-  settings.handling = 10s;
-  Online bench{settings};
+  Online bench;
+  bench.draws.handling = 10s;
   bench.hear_response(command(7, 1));
   bench.wait(2s);
   bench.said();

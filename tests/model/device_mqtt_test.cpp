@@ -382,9 +382,8 @@ TEST(Device, CommandsOfQosZeroNeedNoAnswer) {
 }
 
 TEST(Device, AcknowledgesWhenTheApplicationIsDoneInTheOrderOfReceipt) {  // [mqtt311:4.6.0-2]
-  DeviceSettings settings = receiving();
-  settings.handling = 5s;
-  Online bench{settings};
+  Online bench{receiving()};
+  bench.draws.handling = 5s;
   bench.hear(mqtt::Suback{100, {1}});
   bench.hear_command(own_key('c', 1, 1), 1);
   bench.wait(1s);
@@ -397,10 +396,22 @@ TEST(Device, AcknowledgesWhenTheApplicationIsDoneInTheOrderOfReceipt) {  // [mqt
   EXPECT_EQ(bench.said(), Lines{"PUBACK 2"});
 }
 
+TEST(Device, ACommandThatIsHandledSoonerWaitsForTheOneBeforeIt) {  // [mqtt311:4.6.0-2]
+  Online bench{receiving()};
+  bench.hear(mqtt::Suback{100, {1}});
+  bench.draws.handling = 5s;
+  bench.hear_command(own_key('c', 1, 1), 1);
+  bench.draws.handling = 1s;
+  bench.hear_command(own_key('c', 1, 2), 2);
+  bench.wait(4s);
+  EXPECT_EQ(bench.said(), Lines{});
+  bench.wait(1s);
+  EXPECT_EQ(bench.said(), (Lines{"PUBACK 1", "PUBACK 2"}));
+}
+
 TEST(Device, ALostConnectionForgetsWhatWasBeingHandled) {
-  DeviceSettings settings = receiving();
-  settings.handling = 5s;
-  Online bench{settings};
+  Online bench{receiving()};
+  bench.draws.handling = 5s;
   bench.hear_command(own_key('c', 1, 1), 1);
   bench.end();
   bench.go_online(true);
@@ -629,9 +640,8 @@ TEST(WrongDevice, IsStuckWithAFullWindow) {
 }
 
 TEST(WrongDevice, AcknowledgesOnTheNextConnection) {
-  DeviceSettings settings = receiving();
-  settings.handling = 5s;
-  Online bench = wrong([](DeviceRules& rules) { rules.forgets_unsettled = false; }, settings);
+  Online bench = wrong([](DeviceRules& rules) { rules.forgets_unsettled = false; }, receiving());
+  bench.draws.handling = 5s;
   bench.hear_command(own_key('c', 1, 1), 9);
   bench.end();
   bench.go_online(true);
@@ -648,9 +658,8 @@ TEST(WrongDevice, DoesNotPing) {
 // ---- Splits, and faults at every step.
 
 Lines scripted(std::size_t piece) {
-  DeviceSettings settings = receiving();
-  settings.handling = 1s;
-  DeviceBench bench{settings};
+  DeviceBench bench{receiving()};
+  bench.draws.handling = 1s;
   bench.piece = piece;
   bench.start();
   bench.submit(1);

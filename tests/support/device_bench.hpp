@@ -89,6 +89,7 @@ inline std::string describe(const Event& event) {
 struct Draws {
   std::map<ChanceSite, std::uint32_t> fixed;
   std::vector<std::pair<ChanceSite, std::uint32_t>> asked;  // site and bound, in order
+  Duration handling{};
   Chance chance() {
     return {[](void* self, ChanceSite site, std::uint32_t bound) {
               auto& draws = *static_cast<Draws*>(self);
@@ -96,7 +97,7 @@ struct Draws {
               const auto found = draws.fixed.find(site);
               return found == draws.fixed.end() ? 0u : std::min(found->second, bound - 1);
             },
-            this};
+            this, [](void* self) { return static_cast<Draws*>(self)->handling; }};
   }
 };
 

@@ -164,8 +164,8 @@ class Base : public Participant {
     return {model::Instant{model::Duration{at_}},
             model::Date{model::Duration{sim::Clock::true_wall(sim::Instant{sim::Duration{at_}})}}};
   }
-  static model::Chance first_value() {
-    return {[](void*, model::ChanceSite, std::uint32_t) { return 0u; }, nullptr};
+  static model::Chance first_value(void* context = nullptr, model::Chance::Time handling = nullptr) {
+    return {[](void*, model::ChanceSite, std::uint32_t) { return 0u; }, context, handling};
   }
   void did(Deed::Kind kind, model::ConnectionId connection, std::string bytes = {}) {
     output_->deeds.push_back({kind, static_cast<std::uint32_t>(connection), std::move(bytes)});
@@ -320,8 +320,11 @@ class DeviceAlone final : public Client<model::Device> {
   void start() override {
     const auto files =
         group_.settings.durable_outbox ? disk_.files() : std::vector<model::StoredFile>{};
+    const auto handling = [](void* self) -> model::Duration {
+      return static_cast<DeviceAlone*>(self)->group_.handling.low;
+    };
     machine_.emplace(group_.settings, cast_.rules.device, cast_.names[node_],
-                     static_cast<std::uint32_t>(node_), first_value());
+                     static_cast<std::uint32_t>(node_), first_value(this, handling));
     machine_->started(now(), files, effects_);
   }
   void submit() override {
