@@ -304,6 +304,8 @@ Command read_command_line(int argc, const char* const* argv) {
   zoo_verb->add_option("--state", zoo.state, "keep what was done there; a zoo that was stopped goes on")
       ->type_name("FILE");
   zoo_verb->add_flag("--no-shrinking", zoo.no_shrinking, "leave finds as they are");
+  zoo_verb->add_flag("--shrinking", zoo.shrinking,
+                     "reports/shrinking.md instead: what the first finds shrink to, beside scenarios/minima");
   value_option(*zoo_verb, "--jobs", zoo.jobs, "J", "processes", read_jobs);
   zoo_verb->add_option("--mutant", zoo.mutants, "only these")->type_name("NAME");
 

@@ -93,6 +93,7 @@ struct ZooArguments {                        // hidden: the kill matrix
   std::vector<std::string> strategies;       // empty: random and swarm, and all for the rare ones
   std::string state;
   bool no_shrinking = false;
+  bool shrinking = false;                    // the page of shrinking instead: one hunt each, by random
   unsigned jobs = 1;
   std::vector<std::string> mutants;
 };

@@ -147,6 +147,7 @@ std::optional<ShrunkFind> shrink_find(const Hunt& find, const std::vector<Scenar
     if (all_checks()[failure.check].id == mutant->meant_for) wanted.signature = failure.signature;
   if (wanted.signature.empty()) return std::nullopt;
   wanted.jobs = options.jobs;
+  wanted.budget = std::chrono::seconds{60};  // what counts is CPU time: other work may share the machine
   wanted.interrupted = options.interrupted;
   const auto begun = std::chrono::steady_clock::now();
   const double cpu_begun = cpu_seconds() + cpu_of_children();
@@ -169,6 +170,22 @@ bool same_hunt(const Hunt& one, const Hunt& other) {
 }
 
 }  // namespace
+
+std::vector<Minimum> run_minima(const std::vector<Scenario>& minima) {
+  std::vector<Minimum> all;
+  for (const Scenario& scenario : minima) {
+    const model::Mutant* mutant = model::find_mutant(scenario.name);
+    if (mutant == nullptr) continue;
+    Minimum& one = all.emplace_back();
+    one.mutant = mutant->name;
+    one.size = shrinking::size_of(scenario).all();
+    const RunRecord right = try_run({scenario, 0, {}}, nullptr);
+    for (const RunRecord::Failure& failure : try_run({scenario, 0, {}}, mutant).failures)
+      if (std::ranges::count(right.failures, failure.signature, &RunRecord::Failure::signature) == 0)
+        one.signatures.push_back(failure.signature);
+  }
+  return all;
+}
 
 ZooResult zoo(const std::vector<Scenario>& scenarios, const ZooOptions& options, std::ostream& progress) {
   ZooResult result = load_zoo(options.state);

@@ -50,6 +50,13 @@ struct ShrunkFind {
   bool finished = false;             // nothing more could be left out
 };
 
+// The smallest failure of a mutant that a person could think of: scenarios/minima/MUTANT.json, seed 0.
+struct Minimum {
+  std::string mutant;
+  std::size_t size = 0;                  // faults, devices and messages
+  std::vector<std::string> signatures;   // what fails in it, and does not with the right hub
+};
+
 struct ZooOptions {
   std::vector<const model::Mutant*> mutants;  // null: the right hub
   std::vector<Strategy> strategies{Strategy::random, Strategy::swarm};
@@ -74,6 +81,16 @@ ZooResult zoo(const std::vector<Scenario>& scenarios, const ZooOptions& options,
 
 // The page reports/kill-matrix.md.
 std::string kill_matrix(const ZooResult& result, const ZooOptions& options, const std::string& command);
+
+// Runs each minimum, whose file is called like its mutant. The others are left out.
+std::vector<Minimum> run_minima(const std::vector<Scenario>& minima);
+
+// The page reports/shrinking.md: what the first finds shrink to, and how near that is to the minima.
+std::string shrinking_page(const ZooResult& result, const std::vector<Minimum>& minima, const std::string& command);
+
+// True if each find shrank by itself, to the same failure, in at most 30 CPU seconds; nine of ten to at most
+// five faults; and in the median to at most one and a half times the size of its minimum.
+bool shrunk_well(const ZooResult& result, const std::vector<Minimum>& minima);
 
 // True if every mutant was found by some strategy in the median, and the right hub by none.
 bool all_found(const ZooResult& result, const ZooOptions& options);

@@ -17,6 +17,8 @@ class SimplerScenarios {
  public:
   explicit SimplerScenarios(const Scenario& scenario);
 
+  static constexpr std::size_t of_draws = 2;  // the first ones, if anything is drawn: all draws at once
+
   std::size_t count() const { return edits_.size(); }
   std::optional<Scenario> make(std::size_t at) const;  // nothing: it is not shorter, or not well formed
 

@@ -24,6 +24,7 @@ std::string command_of(const ZooArguments& arguments) {
   if (arguments.give_up != std::chrono::seconds{60})
     command += " --give-up " + write_duration(arguments.give_up);
   if (arguments.no_shrinking) command += " --no-shrinking";
+  if (arguments.shrinking) command += " --shrinking";
   return command;
 }
 
@@ -55,7 +56,9 @@ int zoo_verb(const ZooArguments& arguments) {
       options.strategies.push_back(static_cast<Strategy>(std::ranges::find(strategy_names, name) - strategy_names.begin()));
     options.rare_strategies = options.strategies;
   }
-  options.attempts = arguments.attempts;
+  if (arguments.shrinking && arguments.strategies.empty())
+    options.strategies = options.rare_strategies = {Strategy::random};
+  options.attempts = arguments.shrinking ? 1 : arguments.attempts;
   options.give_up = arguments.give_up;
   options.jobs = arguments.jobs;
   options.state = arguments.state;
@@ -63,7 +66,23 @@ int zoo_verb(const ZooArguments& arguments) {
   const Interruption interruption;
   options.interrupted = Interruption::asked;
 
+  std::vector<Minimum> minima;
+  if (arguments.shrinking) {
+    std::erase(options.mutants, nullptr);
+    const FoundScenarios by_hand = find_scenarios({}, {}, {"minima"});
+    if (!by_hand.wrong.empty()) {
+      std::fprintf(stderr, "%s", by_hand.wrong.c_str());
+      return exit_bad_input;
+    }
+    minima = run_minima(by_hand.scenarios);
+    if (!arguments.mutants.empty())
+      std::erase_if(minima, [&](const Minimum& one) { return std::ranges::count(arguments.mutants, one.mutant) == 0; });
+  }
   const ZooResult result = zoo(found.scenarios, options, std::cerr);
+  if (arguments.shrinking && result.wrong.empty())
+    return !print(shrinking_page(result, minima, command_of(arguments))) ? exit_cannot_write
+           : shrunk_well(result, minima)                                 ? exit_pass
+                                                                         : exit_fail;
   if (!print(kill_matrix(result, options, command_of(arguments)))) return exit_cannot_write;
   if (!result.wrong.empty()) {
     std::fprintf(stderr, "hubproof zoo: %s\n", result.wrong.c_str());
