@@ -26,13 +26,8 @@ constexpr std::int64_t slowest_sync = 35 * second;  // after which any hub has g
 
 }  // namespace
 
-void KeyRuns::add(MessageKey key) {
-  const std::uint64_t value = number(key);
+void KeyRuns::begin_run(std::uint64_t value) {
   if (first_ <= last_) {
-    if (value == last_ + 1) {
-      ++last_;
-      return;
-    }
     if (value >= first_ && value <= last_) return;
     if (!older_) older_ = std::make_unique<std::vector<Run>>();
     const auto place = std::ranges::lower_bound(*older_, first_, {}, &Run::first);
@@ -91,26 +86,23 @@ Telemetry* Facts::telemetry_of(const Event& event) {
   return messages.find(event.message);
 }
 
-void Facts::take(const Event& event, std::uint64_t index, Telemetry* telemetry, Command* command) {
+void Facts::take(const Event& event, Who who, std::uint64_t index, Telemetry* telemetry,
+                 Command* command) {
   now = event.at;
-  const bool by_hub = is(event.observer, Role::hub);
-  if (valid(event.observer)) {
-    observed_[number(event.observer)] = 1;
-    // What is told about the run, even by the hub's recorder, is no sign that the hub did something.
-    const bool acted = event.what < What::started;
-    if (by_hub && acted && event.at - hub_marks_[hub_mark_] >= second / 4)
-      hub_marks_[hub_mark_ = (hub_mark_ + 1) % marks] = event.at;
-  }
+  if (who != Who::nobody) observed_[number(event.observer)] = 1;
+  // What is told about the run, even by the hub's recorder, is no sign that the hub did something.
+  if (who == Who::hub && event.at - newest_mark_ >= second / 4 && event.what < What::started)
+    hub_marks_[hub_mark_ = (hub_mark_ + 1) % marks] = newest_mark_ = event.at;
   switch (event.what) {
     // Telemetry ends no command, so nothing is to retire.
-    case What::telemetry: return take_telemetry(event, index, telemetry);
+    case What::telemetry: return take_telemetry(event, who, index, telemetry);
     case What::read: return take_read(event, telemetry);
     case What::read_from: take_read_from(event); break;
     case What::checkpoint: take_checkpoint(event); break;
     case What::packet:
-      if (by_hub)
+      if (who == Who::hub)
         take_packet_at_hub(event, command);
-      else if (is(event.observer, Role::device))
+      else if (who == Who::device)
         return take_packet_at_device(event);
       break;
     case What::opened:
@@ -298,8 +290,10 @@ bool Facts::must_have_been_read(std::uint32_t device, std::int64_t after, std::i
   return false;
 }
 
-void Facts::take_telemetry(const Event& event, std::uint64_t index, Telemetry* message) {
-  if (!valid(event.observer)) return;
+void Facts::take_telemetry(const Event& event, Who who, std::uint64_t index, Telemetry* message) {
+  now = event.at;
+  if (who == Who::nobody) return;
+  observed_[number(event.observer)] = 1;
   if (event.message == MessageKey::none) {
     if (valid(event.device)) streams[number(event.device)].nameless = 1;
     return;
@@ -584,6 +578,8 @@ void Facts::take_hub_end(const Event& event) {
 }
 
 void Facts::take_packet_at_device(const Event& event) {
+  now = event.at;
+  observed_[number(event.observer)] = 1;
   DeviceEnd& end = device_ends[number(event.observer)];
   if ((event.flags & model::flag_sent) != 0) {
     end.sent_at = event.at;

@@ -66,7 +66,13 @@ struct alignas(64) Telemetry {
 // A set of keys as runs of neighbours: keys of one sender are, in the main, consecutive.
 class KeyRuns {
  public:
-  void add(model::MessageKey key);
+  void add(model::MessageKey key) {
+    const auto value = static_cast<std::uint64_t>(key);
+    if (first_ <= last_ && value == last_ + 1)
+      ++last_;
+    else
+      begin_run(value);
+  }
   bool has(model::MessageKey key) const;
 
  private:
@@ -74,6 +80,8 @@ class KeyRuns {
     std::uint64_t first;
     std::uint64_t last;
   };
+  void begin_run(std::uint64_t value);
+
   std::uint64_t first_ = 1;  // the newest run, apart: nearly every call is about it
   std::uint64_t last_ = 0;
   std::unique_ptr<std::vector<Run>> older_;  // ascending; seldom there
@@ -360,8 +368,18 @@ class Facts {
   Telemetry* telemetry_of(const model::Event& event);
   Command* command_of(const model::Event& event);
   Reading reading_of(const model::Event& event) const;
-  // Takes the event in, after the checks have seen it.
-  void take(const model::Event& event, std::uint64_t index, Telemetry* telemetry, Command* command);
+  // What an observer is; a stranger's history may name one that is no participant.
+  enum class Who : std::uint8_t { hub, device, service, nobody };
+  Who who(model::NodeIndex node) const {
+    const auto at = static_cast<std::size_t>(node);
+    return at < roles_.size() ? static_cast<Who>(roles_[at]) : Who::nobody;
+  }
+  // Takes the event in, after the checks have seen it; `who` is its observer.
+  void take(const model::Event& event, Who who, std::uint64_t index, Telemetry* telemetry,
+            Command* command);
+  // What that comes to for telemetry, and for a packet that a device sent or received.
+  void take_telemetry(const model::Event& event, Who who, std::uint64_t index, Telemetry* message);
+  void take_packet_at_device(const model::Event& event);
 
   // See Judge::soon.
   void soon(model::NodeIndex observer, model::NodeIndex device, model::MessageKey message,
@@ -449,20 +467,18 @@ class Facts {
   static constexpr std::size_t most_ended = 1 << 14;
   bool valid(model::NodeIndex node) const { return static_cast<std::size_t>(node) < nodes.size(); }
 
-  void take_telemetry(const model::Event& event, std::uint64_t index, Telemetry* message);
   void take_read(const model::Event& event, Telemetry* message);
   void take_read_from(const model::Event& event);
   void take_checkpoint(const model::Event& event);
-  void forget(Telemetry* message);
+  [[gnu::noinline]] void forget(Telemetry* message);
   void take_will_read(const model::Event& event);
   void take_hub_end(const model::Event& event);
-  void sweep_telemetry();
+  [[gnu::noinline]] void sweep_telemetry();
   ReaderFacts& reader_at(model::NodeIndex node);
   Cursor& cursor_at(ReaderFacts& reader, std::uint32_t partition);
   PartitionLog& log_at(std::uint32_t partition);
 
   void take_connection(const model::Event& event);
-  void take_packet_at_device(const model::Event& event);
   void take_packet_at_hub(const model::Event& event, Command* command);
   static void take_suback(const model::Event& event, HubEnd& end);
   static void unsubscribed(HubEnd& end);
@@ -500,6 +516,7 @@ class Facts {
   std::deque<model::MessageKey> done_hashed_;
   static constexpr std::uint32_t marks = 256;
   std::array<std::int64_t, marks> hub_marks_{};
+  std::int64_t newest_mark_ = long_ago;
   std::uint32_t hub_mark_ = 0;
 };
 

@@ -43,7 +43,7 @@ class FlatTable {
     return places_[at];
   }
 
-  void erase(Value* value) {
+  [[gnu::noinline]] void erase(Value* value) {
     auto hole = static_cast<std::size_t>(value - places_.data());
     for (std::size_t at = next(hole); places_[at].key != model::MessageKey::none; at = next(at)) {
       const std::size_t want = home(places_[at].key);
@@ -84,7 +84,7 @@ class FlatTable {
   }
   std::size_t next(std::size_t at) const { return (at + 1) & (places_.size() - 1); }
 
-  void grow() { refill(places_.size() * 2); }
+  [[gnu::noinline]] void grow() { refill(places_.size() * 2); }
   // Into the array of the time before: a table that is swept and does not grow allocates nothing.
   void refill(std::size_t places) {
     places_.swap(old_);

@@ -17,7 +17,6 @@ namespace hubproof::conformance {
 using model::Event;
 using model::Packet;
 using model::Phase;
-using model::Role;
 using model::What;
 
 namespace {
@@ -30,20 +29,22 @@ using Checks =
                ContentIsKept, FullIsAnswered, FreshPacketId, SpeaksInTime, ResendSaysSo, ResendsInOrder,
                AcksInOrder>;
 
-Kind packet_kind(const Event& event, const Facts& facts) {
+using Who = Facts::Who;
+
+Kind packet_kind(const Event& event, Who who) {
   const bool sent = (event.flags & model::flag_sent) != 0;
-  if (facts.is(event.observer, Role::hub)) {
+  if (who == Who::hub) {
     if (!sent) return Kind::hub_received;
     const bool c2d = event.packet == Packet::publish && (event.flags & model::flag_c2d) != 0;
     return c2d || event.packet == Packet::link_delivery ? Kind::hand_over : Kind::other;
   }
-  if (!facts.is(event.observer, Role::device)) return Kind::other;
+  if (who != Who::device) return Kind::other;
   if (event.packet == Packet::publish) return sent ? Kind::publish_sent : Kind::c2d_received;
   if (sent) return Kind::device_sent;
   return event.packet == Packet::puback ? Kind::ack_received : Kind::other;
 }
 
-Kind kind_of(const Event& event, const Facts& facts) {
+Kind kind_of(const Event& event, Who who) {
   switch (event.what) {
     case What::telemetry: return Kind::telemetry;
     case What::read: return Kind::read;
@@ -63,10 +64,10 @@ Kind kind_of(const Event& event, const Facts& facts) {
     case What::accepted:
     case What::refused:
     case What::ended:
-      return facts.is(event.observer, Role::hub)      ? Kind::hub_connection
-             : facts.is(event.observer, Role::device) ? Kind::device_connection
-                                                      : Kind::other;
-    case What::packet: return packet_kind(event, facts);
+      return who == Who::hub      ? Kind::hub_connection
+             : who == Who::device ? Kind::device_connection
+                                  : Kind::other;
+    case What::packet: return packet_kind(event, who);
     case What::started:
     case What::crashed: return Kind::life;
     case What::healed: return Kind::healed;
@@ -83,34 +84,6 @@ void tell(std::tuple<C...>& checks, const Seen& seen) {
   std::apply([&](C&... check) { (one(check), ...); }, checks);
 }
 
-void tell(Kind kind, Checks& checks, const Seen& seen) {
-  switch (kind) {
-    case Kind::telemetry: return tell<Kind::telemetry>(checks, seen);
-    case Kind::read: return tell<Kind::read>(checks, seen);
-    case Kind::read_from: return tell<Kind::read_from>(checks, seen);
-    case Kind::checkpoint: return tell<Kind::checkpoint>(checks, seen);
-    case Kind::command: return tell<Kind::command>(checks, seen);
-    case Kind::delivery: return tell<Kind::delivery>(checks, seen);
-    case Kind::settling: return tell<Kind::settling>(checks, seen);
-    case Kind::feedback_batch: return tell<Kind::feedback_batch>(checks, seen);
-    case Kind::feedback_record: return tell<Kind::feedback_record>(checks, seen);
-    case Kind::registry: return tell<Kind::registry>(checks, seen);
-    case Kind::purge: return tell<Kind::purge>(checks, seen);
-    case Kind::hub_connection: return tell<Kind::hub_connection>(checks, seen);
-    case Kind::hub_received: return tell<Kind::hub_received>(checks, seen);
-    case Kind::hand_over: return tell<Kind::hand_over>(checks, seen);
-    case Kind::device_connection: return tell<Kind::device_connection>(checks, seen);
-    case Kind::publish_sent: return tell<Kind::publish_sent>(checks, seen);
-    case Kind::device_sent: return tell<Kind::device_sent>(checks, seen);
-    case Kind::ack_received: return tell<Kind::ack_received>(checks, seen);
-    case Kind::c2d_received: return tell<Kind::c2d_received>(checks, seen);
-    case Kind::life: return tell<Kind::life>(checks, seen);
-    case Kind::healed: return tell<Kind::healed>(checks, seen);
-    case Kind::finished: return tell<Kind::finished>(checks, seen);
-    case Kind::other: return;
-  }
-}
-
 }  // namespace
 
 struct Judge::Parts {
@@ -118,6 +91,8 @@ struct Judge::Parts {
       : terms{the_terms}, facts{terms, participants} {}
 
   void count(const Seen& seen);
+  template <Kind kind>
+  void saw(const Event& event, Who who);
 
   model::Terms terms;
   Facts facts;
@@ -156,33 +131,68 @@ Judge::Judge(const model::Terms& terms, const std::vector<model::Participant>& p
 Judge::~Judge() = default;
 Judge::Judge(Judge&&) noexcept = default;
 
-void Judge::saw(const Event& event) {
+// Each kind of event has its own way through the judge, with what is nothing to it left out: half of
+// what a message costs here would go into finding out again what it is.
+template <Kind kind>
+void Judge::Parts::saw(const Event& event, Who who) {
   constexpr Kinds of_commands{Kind::command,         Kind::delivery,  Kind::settling,
                               Kind::feedback_record, Kind::hand_over, Kind::c2d_received};
   constexpr Kinds counted{Kind::read, Kind::command, Kind::delivery, Kind::settling,
                           Kind::feedback_record};
-  Parts& parts = *parts_;
-  Facts& facts = parts.facts;
-  const Kind kind = kind_of(event, facts);
   facts.now = event.at;
   Telemetry* telemetry = nullptr;
   Command* command = nullptr;
-  if (kind == Kind::read) {
+  if constexpr (kind == Kind::read) {
     telemetry = facts.telemetry_of(event);
-    parts.reading = facts.reading_of(event);
-  } else if (kind == Kind::telemetry) {
+    reading = facts.reading_of(event);
+  } else if constexpr (kind == Kind::telemetry) {
     if (event.phase == Phase::invoke)
-      ++parts.counts.d2c_sent;
+      ++counts.d2c_sent;
     else
       telemetry = facts.telemetry_of(event);
-    if (event.phase == Phase::ok) ++parts.counts.d2c_acked;
-  } else if (of_commands.has(kind)) {
+    if (event.phase == Phase::ok) ++counts.d2c_acked;
+  } else if constexpr (of_commands.has(kind)) {
     command = facts.command_of(event);
   }
-  const Seen seen{event, parts.index++, facts, telemetry, parts.reading, command};
-  if (counted.has(kind)) parts.count(seen);
-  tell(kind, parts.checks, seen);
-  facts.take(event, seen.index, telemetry, command);
+  const Seen seen{event, index++, facts, telemetry, reading, command};
+  if constexpr (counted.has(kind)) count(seen);
+  tell<kind>(checks, seen);
+  if (kind == Kind::telemetry && who != Who::hub)
+    facts.take_telemetry(event, who, seen.index, telemetry);
+  else if constexpr (kind == Kind::publish_sent || kind == Kind::ack_received)
+    facts.take_packet_at_device(event);
+  else
+    facts.take(event, who, seen.index, telemetry, command);
+}
+
+void Judge::saw(const Event& event) {
+  Parts& parts = *parts_;
+  const Who who = parts.facts.who(event.observer);
+  switch (kind_of(event, who)) {
+    case Kind::telemetry: return parts.saw<Kind::telemetry>(event, who);
+    case Kind::read: return parts.saw<Kind::read>(event, who);
+    case Kind::read_from: return parts.saw<Kind::read_from>(event, who);
+    case Kind::checkpoint: return parts.saw<Kind::checkpoint>(event, who);
+    case Kind::command: return parts.saw<Kind::command>(event, who);
+    case Kind::delivery: return parts.saw<Kind::delivery>(event, who);
+    case Kind::settling: return parts.saw<Kind::settling>(event, who);
+    case Kind::feedback_batch: return parts.saw<Kind::feedback_batch>(event, who);
+    case Kind::feedback_record: return parts.saw<Kind::feedback_record>(event, who);
+    case Kind::registry: return parts.saw<Kind::registry>(event, who);
+    case Kind::purge: return parts.saw<Kind::purge>(event, who);
+    case Kind::hub_connection: return parts.saw<Kind::hub_connection>(event, who);
+    case Kind::hub_received: return parts.saw<Kind::hub_received>(event, who);
+    case Kind::hand_over: return parts.saw<Kind::hand_over>(event, who);
+    case Kind::device_connection: return parts.saw<Kind::device_connection>(event, who);
+    case Kind::publish_sent: return parts.saw<Kind::publish_sent>(event, who);
+    case Kind::device_sent: return parts.saw<Kind::device_sent>(event, who);
+    case Kind::ack_received: return parts.saw<Kind::ack_received>(event, who);
+    case Kind::c2d_received: return parts.saw<Kind::c2d_received>(event, who);
+    case Kind::life: return parts.saw<Kind::life>(event, who);
+    case Kind::healed: return parts.saw<Kind::healed>(event, who);
+    case Kind::finished: return parts.saw<Kind::finished>(event, who);
+    case Kind::other: return parts.facts.take(event, who, parts.index++, nullptr, nullptr);
+  }
 }
 
 void Judge::soon(model::NodeIndex observer, model::NodeIndex device, model::MessageKey message,

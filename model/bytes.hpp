@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace hubproof::model {
@@ -48,6 +49,27 @@ inline std::uint64_t load_little_few(const std::uint8_t* at, std::size_t size) {
   const std::size_t middle = size / 2;
   return std::uint64_t{at[0]} | std::uint64_t{at[middle]} << (8 * middle) |
          std::uint64_t{at[size - 1]} << (8 * (size - 1));
+}
+
+// Copies a few bytes, as most texts are, without a call; returns where the copy ends.
+inline std::uint8_t* copy(std::uint8_t* to, const void* from, std::size_t size) {
+  const auto* at = static_cast<const std::uint8_t*>(from);
+  const auto ends = [&]<std::size_t N>(std::integral_constant<std::size_t, N>) {  // they may overlap
+    std::uint8_t first[N], last[N];
+    std::memcpy(first, at, N);
+    std::memcpy(last, at + size - N, N);
+    std::memcpy(to, first, N);
+    std::memcpy(to + size - N, last, N);
+  };
+  if (size > 16)
+    std::memcpy(to, at, size);
+  else if (size >= 8)
+    ends(std::integral_constant<std::size_t, 8>{});
+  else if (size >= 4)
+    ends(std::integral_constant<std::size_t, 4>{});
+  else
+    for (std::size_t i = 0; i < size; ++i) to[i] = at[i];
+  return to + size;
 }
 
 // Reads from the front. After one read past the end every read gives zeros and ok() is false, so a

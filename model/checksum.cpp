@@ -40,6 +40,8 @@ std::uint32_t step(std::uint64_t word) {
   std::uint64_t crc = ~before;
   const std::uint8_t* at = bytes.data();
   std::size_t left = bytes.size();
+  for (; left >= 32; left -= 32, at += 32)
+    for (std::size_t i = 0; i < 32; i += 8) crc = __builtin_ia32_crc32di(crc, load_little<8>(at + i));
   for (; left >= 8; left -= 8, at += 8) crc = __builtin_ia32_crc32di(crc, load_little<8>(at));
   auto rest = static_cast<std::uint32_t>(crc);
   if ((left & 4) != 0) {

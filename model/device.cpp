@@ -25,7 +25,11 @@ void Device::started(Now now, std::span<const StoredFile> files, Effects& effect
 }
 
 void Device::submit(Now now, View message, Effects& effects) {
-  ask([&](auto& machine) { machine.submit(now, message, effects); });
+  submit(now, MessageView{message}.key(), message, effects);
+}
+
+void Device::submit(Now now, MessageKey key, View message, Effects& effects) {
+  ask([&](auto& machine) { machine.submit(now, key, message, effects); });
 }
 
 void Device::connected(Now now, ConnectionId connection, Effects& effects) {

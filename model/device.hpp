@@ -31,6 +31,8 @@ class alignas(64) Device {
   void started(Now now, std::span<const StoredFile> files, Effects& effects);
   // Hands a flat message to the device for sending; it must have a message-id.
   void submit(Now now, View message, Effects& effects);
+  // The same for who knows the message's key already: MessageView{message}.key().
+  void submit(Now now, MessageKey key, View message, Effects& effects);
   void connected(Now now, ConnectionId connection, Effects& effects);
   void refused(Now now, ConnectionId connection, Effects& effects);
   void received(Now now, ConnectionId connection, View bytes, Effects& effects);

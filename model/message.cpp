@@ -11,25 +11,24 @@ constexpr std::uint64_t hashed = std::uint64_t{1} << 63;
 constexpr unsigned kind_at = 61;
 constexpr std::uint32_t most_nodes = 1u << 29;
 
-// Takes a number below `limit`, in its one decimal spelling: no leading zero. Gives where it ends;
-// null: there is none.
-const char* take_number(const char* at, const char* end, std::uint64_t limit,
-                        std::uint64_t& value) {
+// Takes a number in its one decimal spelling, without a leading zero, of at most ten digits. Gives
+// where it ends; null: there is none.
+inline const char* take_number(const char* at, const char* end, std::uint64_t& value) {
+  constexpr std::ptrdiff_t most_digits = 10;
   const char* const from = at;
   std::uint64_t sum = 0;
   for (; at != end; ++at) {
-    const auto digit = static_cast<std::uint8_t>(*at - '0');
+    const unsigned digit = static_cast<unsigned char>(*at) - unsigned{'0'};
     if (digit > 9) break;
     sum = sum * 10 + digit;
-    if (sum >= limit) return nullptr;
   }
   value = sum;
-  const bool padded = at - from > 1 && *from == '0';
-  return at == from || padded ? nullptr : at;
+  const std::ptrdiff_t digits = at - from;
+  return digits == 0 || digits > most_digits || (digits > 1 && *from == '0') ? nullptr : at;
 }
 
 // Writes a number that ends before `end`; gives where it begins.
-char* put_number(char* end, std::uint64_t value) {
+char* put_number(char* end, std::uint32_t value) {
   do {
     *--end = static_cast<char>('0' + value % 10);
     value /= 10;
@@ -37,8 +36,33 @@ char* put_number(char* end, std::uint64_t value) {
   return end;
 }
 
+// Writes the id of an own key that ends before `end`; gives where it begins.
+char* own_id_before(char* end, std::uint64_t key) {
+  char* at = put_number(end, static_cast<std::uint32_t>(key));  // from the back: the last digit is known first
+  *--at = '-';
+  at = put_number(at, static_cast<std::uint32_t>(key >> 32) & (most_nodes - 1));
+  *--at = (key >> kind_at) == 2 ? 'c' : 't';
+  return at;
+}
+
+// As hash(), but with less work at both ends: it is summed and compared, not looked up.
+[[gnu::always_inline]] inline std::uint64_t field_digest(View bytes, std::uint64_t seed) {
+  constexpr std::uint64_t factor = 0x9fb21c651e98df25u;
+  std::uint64_t state = (seed + bytes.size()) * 0x9e3779b97f4a7c15u;
+  const std::uint8_t* at = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= 8; left -= 8, at += 8) {
+    state = (state ^ load_little<8>(at)) * factor;
+    state ^= state >> 29;
+  }
+  state = (state ^ load_little_few(at, left)) * factor;
+  return state ^ state >> 32;
+}
+
 // What a hub may add on the way: no part of what the sender said.
 bool added_by_hubs(std::string_view name) {
+  const char first = name.empty() ? '\0' : name[0];
+  if (first != 'm' && first != 'x' && first != 'i') return false;
   return name == "mqtt-retain" || name == "x-opt-retain" || name == "mqtt-dup" ||
          name == "iothub-MessageType";
 }
@@ -78,9 +102,9 @@ MessageKey message_key(std::string_view message_id) {
     const char* const end = message_id.data() + message_id.size();
     std::uint64_t node = 0;
     std::uint64_t number = 0;
-    const char* const dash = take_number(message_id.data() + 1, end, most_nodes, node);
-    if (dash != nullptr && dash != end && *dash == '-' &&
-        take_number(dash + 1, end, std::uint64_t{1} << 32, number) == end)
+    const char* const dash = take_number(message_id.data() + 1, end, node);
+    if (dash != nullptr && dash != end && *dash == '-' && take_number(dash + 1, end, number) == end &&
+        node < most_nodes && number <= 0xffff'ffffu)
       return own_key(message_id[0], static_cast<std::uint32_t>(node),
                      static_cast<std::uint32_t>(number));
   }
@@ -95,21 +119,37 @@ std::string message_id(MessageKey key) {
     for (std::size_t i = 0; i < 16; ++i) text[16 - i] = "0123456789abcdef"[bits >> (4 * i) & 15];
     return text;
   }
-  char text[24];
+  char text[longest_own_id];
   char* const end = text + sizeof text;
-  char* at = put_number(end, bits & 0xffffffffu);  // from the back: a number's last digit is first known
-  *--at = '-';
-  at = put_number(at, bits >> 32 & (most_nodes - 1));
-  *--at = (bits >> kind_at) == 2 ? 'c' : 't';
-  return {at, end};
+  return {own_id_before(end, bits), end};
 }
 
+std::uint8_t* put_own_id(std::uint8_t* to, MessageKey own) {
+  char text[longest_own_id];
+  char* const end = text + sizeof text;
+  const char* const id = own_id_before(end, static_cast<std::uint64_t>(own));
+  return put_field(to, static_cast<std::uint8_t>(System::message_id), {id, end});
+}
+
+namespace {
+
+// A field is put together apart, and goes to the buffer as one piece.
+template <class Put>
+void append(Bytes& buffer, std::size_t size, Put&& put) {
+  std::uint8_t small[128];
+  Bytes large;
+  if (size > sizeof small) large.resize(size);
+  std::uint8_t* const from = large.empty() ? small : large.data();
+  const std::uint8_t* const end = put(from);
+  buffer.insert(buffer.end(), from, from + (end - from));
+}
+
+}  // namespace
+
 void MessageWriter::system(System key, std::string_view value) {
-  const std::uint8_t head[] = {static_cast<std::uint8_t>(key),
-                               static_cast<std::uint8_t>(value.size() >> 8),
-                               static_cast<std::uint8_t>(value.size())};
-  out_.bytes(head);
-  out_.bytes(view(value));
+  append(*buffer_, field_head + value.size(), [&](std::uint8_t* to) {
+    return put_field(to, static_cast<std::uint8_t>(key), value);
+  });
 }
 
 void MessageWriter::expiry(Date at) {
@@ -117,9 +157,9 @@ void MessageWriter::expiry(Date at) {
 }
 
 void MessageWriter::expiry_milliseconds(std::int64_t since_1970) {
-  out_.u8(static_cast<std::uint8_t>(System::expiry));
-  out_.u16(8);
-  out_.i64(since_1970);
+  std::uint8_t value[8];
+  store_big<8>(value, static_cast<std::uint64_t>(since_1970));
+  system(System::expiry, text(value));
 }
 
 void MessageWriter::ack(Ack ack) {
@@ -128,19 +168,18 @@ void MessageWriter::ack(Ack ack) {
 }
 
 void MessageWriter::property(std::string_view name, std::string_view value) {
-  out_.u8(property_tag);
-  out_.string16(name);
-  out_.string16(value);
+  append(*buffer_, field_head + name.size() + 2 + value.size(),
+         [&](std::uint8_t* to) { return put_property(to, name, value); });
 }
 
 void MessageWriter::null_property(std::string_view name) {
-  out_.u8(null_property_tag);
-  out_.string16(name);
+  append(*buffer_, field_head + name.size(),
+         [&](std::uint8_t* to) { return put_field(to, null_property_tag, name); });
 }
 
 void MessageWriter::body(View bytes) {
-  out_.u8(body_tag);
-  out_.bytes(bytes);
+  buffer_->push_back(body_tag);
+  buffer_->insert(buffer_->end(), bytes.begin(), bytes.end());
 }
 
 bool MessageView::valid() const {
@@ -223,17 +262,17 @@ std::uint64_t MessageView::content_digest() const {
   while (reader.left() > 0) {
     const std::uint8_t tag = reader.u8();
     if (tag == body_tag) {
-      sum += hash(reader.rest(), body_tag);
+      sum += field_digest(reader.rest(), body_tag);
       break;
     }
     const std::string_view first = reader.string16();
     if (tag == property_tag) {
       const std::string_view value = reader.string16();
-      if (!added_by_hubs(first)) sum += hash(view(value), hash(view(first), property_tag));
+      if (!added_by_hubs(first)) sum += field_digest(view(value), field_digest(view(first), property_tag));
     } else if (tag == null_property_tag) {
-      if (!added_by_hubs(first)) sum += hash(view(first), null_property_tag);
+      if (!added_by_hubs(first)) sum += field_digest(view(first), null_property_tag);
     } else if (settable(static_cast<System>(tag))) {
-      sum += hash(view(first), tag);
+      sum += field_digest(view(first), tag);
     }
   }
   return sum != 0 ? sum : 1;  // 0 means unknown

@@ -53,12 +53,29 @@ inline constexpr std::uint8_t body_tag = 0x00;
 inline constexpr std::uint8_t property_tag = 0x80;
 inline constexpr std::uint8_t null_property_tag = 0x81;
 
-// Writes a flat message: any number of fields, then the body, once, last.
+// A flat message is any number of fields, then the body, once, last.
 //   field: tag u8, then per tag: system: length u16, bytes; property 0x80: name string16, value
 //   string16; null property 0x81: name string16 [MQTT-28]; body 0x00: the rest of the buffer.
+// These write one field to where there is room for it, and give its end.
+inline constexpr std::size_t field_head = 3;    // tag and length; a property has two bytes more
+inline constexpr std::size_t longest_own_id = 24;
+inline std::uint8_t* put_string16(std::uint8_t* to, std::string_view text) {
+  store_big<2>(to, text.size());
+  return copy(to + 2, text.data(), text.size());
+}
+inline std::uint8_t* put_field(std::uint8_t* to, std::uint8_t tag, std::string_view text) {
+  *to = tag;
+  return put_string16(to + 1, text);
+}
+inline std::uint8_t* put_property(std::uint8_t* to, std::string_view name, std::string_view value) {
+  return put_string16(put_field(to, property_tag, name), value);
+}
+std::uint8_t* put_own_id(std::uint8_t* to, MessageKey own);  // the message-id of an own key
+
+// Writes a flat message that a buffer holds at its end, field by field.
 class MessageWriter {
  public:
-  explicit MessageWriter(Bytes& out) : out_{out}, buffer_{&out} {}
+  explicit MessageWriter(Bytes& out) : buffer_{&out} {}
   void system(System key, std::string_view value);
   void expiry(Date at);                               // cut to whole milliseconds
   void expiry_milliseconds(std::int64_t since_1970);  // the wire's years reach further than a Date
@@ -71,7 +88,6 @@ class MessageWriter {
   Bytes& buffer() { return *buffer_; }
 
  private:
-  Writer out_;
   Bytes* buffer_;
 };
 
@@ -99,20 +115,20 @@ class MessageView {
   // [MSG-20].
   std::size_t counted_size() const;
 
-  // visit(System, value) / visit(name, optional value) for every field in order.
+  // visit(System, value) / visit(name, optional value) for every field in order; returns the body.
   template <class OnSystem, class OnProperty>
-  void each(OnSystem&& on_system, OnProperty&& on_property) const;
+  View each(OnSystem&& on_system, OnProperty&& on_property) const;
 
  private:
   View flat_;
 };
 
 template <class OnSystem, class OnProperty>
-void MessageView::each(OnSystem&& on_system, OnProperty&& on_property) const {
+View MessageView::each(OnSystem&& on_system, OnProperty&& on_property) const {
   Reader reader{flat_};
   while (reader.left() > 0) {
     const std::uint8_t tag = reader.u8();
-    if (tag == body_tag) return;
+    if (tag == body_tag) return reader.rest();
     if (tag == property_tag) {
       const std::string_view name = reader.string16();
       const std::string_view value = reader.string16();
@@ -123,6 +139,7 @@ void MessageView::each(OnSystem&& on_system, OnProperty&& on_property) const {
       on_system(static_cast<System>(tag), reader.string16());
     }
   }
+  return {};
 }
 
 }  // namespace hubproof::model

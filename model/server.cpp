@@ -35,6 +35,7 @@ struct Server::Parts {
   // After a failure of the storage nothing may leave: what was promised in memory is not there.
   bool stopped(const Effects& effects, std::size_t before) {
     const auto& list = effects.list();
+    if (list.size() == before) return halted;
     halted = halted || std::any_of(list.begin() + static_cast<std::ptrdiff_t>(before), list.end(),
                                    [](const Effect& e) { return e.kind == Effect::Kind::halt; });
     return halted;

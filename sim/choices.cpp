@@ -43,11 +43,12 @@ void Choices::keep_log(bool wanted) {
   watched_ = logging_ || !given_.empty();
 }
 
-void Choices::open(Site site, NodeId who) {
+Choices::Stream& Choices::open(Site site, NodeId who) {
   const auto s = static_cast<std::size_t>(site);
   const auto n = static_cast<std::size_t>(who);
   ensure(s < 4096 && n < (std::size_t{1} << 26));  // the tables are dense
   if (s >= streams_.size()) streams_.resize(s + 1);
+  sites_ = streams_.size();
   auto& nodes = streams_[s];
   if (n >= nodes.size()) {
     if (n >= nodes.capacity()) nodes.reserve(std::max<std::size_t>(n + 1, 2 * nodes.capacity()));
@@ -58,6 +59,7 @@ void Choices::open(Site site, NodeId who) {
   nodes[n].base = base == 0 ? 1 : base;  // 0 marks what was not opened
   for (const Reseed& one : reseeds_)
     if (!one.site || *one.site == site) salt(nodes[n], one.salt);
+  return nodes[n];
 }
 
 std::uint64_t Choices::settle(Site site, NodeId who, std::uint64_t n, std::uint64_t bound,

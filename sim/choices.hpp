@@ -138,16 +138,18 @@ class Choices {
   Stream& at(Site site, NodeId who) {
     const auto s = static_cast<std::size_t>(site);
     const auto n = static_cast<std::size_t>(who);
-    if (s >= streams_.size() || n >= streams_[s].size() || streams_[s][n].base == 0) [[unlikely]]
-      open(site, who);
-    return streams_[s][n];
+    if (s < sites_) [[likely]]
+      if (auto& nodes = streams_[s]; n < nodes.size() && nodes[n].base != 0) [[likely]]
+        return nodes[n];
+    return open(site, who);
   }
-  void open(Site site, NodeId who);
+  Stream& open(Site site, NodeId who);
   std::uint64_t settle(Site site, NodeId who, std::uint64_t n, std::uint64_t bound,
                        std::uint64_t value);
 
   std::uint64_t seed_;
   std::vector<std::vector<Stream>> streams_;  // by site, then node
+  std::size_t sites_ = 0;                     // how many it has
   std::vector<std::uint64_t> keys_;           // by node; 0: not named
   std::vector<Reseed> reseeds_;               // in the order of time
   bool watched_ = false;                      // a log is kept or a choice is given

@@ -20,12 +20,12 @@ bool Disk::append(std::uint64_t name, View bytes) {
   return true;
 }
 
-// Nearly always the file with the highest name is meant: programs count their files.
-Disk::File* Disk::find(std::uint64_t name) {
-  if (files_.empty()) return nullptr;
-  if (const auto newest = files_.rbegin(); newest->first == name) return &newest->second;
+Disk::File* Disk::look_up(std::uint64_t name) {
   const auto found = files_.find(name);
-  return found == files_.end() ? nullptr : &found->second;
+  if (found == files_.end()) return nullptr;
+  used_last_ = &found->second;
+  used_last_name_ = name;
+  return used_last_;
 }
 
 // It is likely to become as large as the one before it; to grow step by step would be to copy it
@@ -95,6 +95,7 @@ void Disk::remove(std::uint64_t name) {
   used_ -= file->second.bytes.size();
   spare_ = std::move(file->second.bytes);
   spare_.clear();
+  used_last_ = nullptr;
   files_.erase(file);
 }
 
@@ -135,6 +136,7 @@ void Disk::rot(std::uint64_t mask, std::uint64_t value) {
 
 void Disk::crashed() {
   ++epoch_;
+  used_last_ = nullptr;
   syncs_.clear();
   next_ = due_ = 0;
   last_due_ = scheduler_.now();

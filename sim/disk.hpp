@@ -70,7 +70,10 @@ class Disk {
     std::uint32_t incarnation;
   };
 
-  File* find(std::uint64_t name);  // null: there is none
+  File* find(std::uint64_t name) {  // null: there is none
+    return used_last_ != nullptr && used_last_name_ == name ? used_last_ : look_up(name);
+  }
+  File* look_up(std::uint64_t name);
   File& create(std::uint64_t name);
   static void done(void* self, std::uint64_t epoch, std::uint64_t);
   void serve();
@@ -83,6 +86,8 @@ class Disk {
   DiskSettings settings_;
   Trouble trouble_;
   std::map<std::uint64_t, File> files_;
+  File* used_last_ = nullptr;  // one of them, by its name; null: of none
+  std::uint64_t used_last_name_ = 0;
   std::vector<std::uint8_t> spare_;  // the buffer of a file that was removed, for the next one
   std::uint64_t used_ = 0;
   std::vector<Sync> syncs_;  // asked for, in order; those before next_ are answered

@@ -217,6 +217,34 @@ void Network::crashed(NodeId node, bool host_too) {
   }
 }
 
+// Whether the quick way is open.
+
+bool Network::touched(NodeId from, NodeId to) const {
+  return (!rules_everywhere_.empty() || !hosts_[static_cast<std::size_t>(from)].rules_out.empty() ||
+          !hosts_[static_cast<std::size_t>(to)].rules_in.empty());
+}
+
+bool Network::quiet(const Connection& connection, Side side) const {
+  const End& from = connection.ends[side];
+  const End& to = connection.ends[side ^ 1U];
+  return settings_[from.settings].quiet && !connection.black_holed &&
+         (hosts_silent_ == 0 || to.process->host_up()) &&
+         (rules_held_ == 0 || !touched(from.process->id(), to.process->id()));
+}
+
+inline bool Network::quick(const Connection& connection, Side side, std::size_t size) const {
+  if (connection.detail != nullptr || tcp_.always_segments) return false;
+  const End& me = connection.ends[side];
+  const End::State other = connection.ends[side ^ 1U].state;
+  if (other != End::State::open && other != End::State::lingering) return false;
+  if (me.written + size > me.consumed + tcp_.window) return false;
+  // While no rule holds and no host is silent, which is nearly always, the path alone decides.
+  if (rules_held_ == 0 && hosts_silent_ == 0)
+    return settings_[me.settings].quiet &&
+           settings_[connection.ends[side ^ 1U].settings].quiet && !connection.black_holed;
+  return quiet(connection, side) && quiet(connection, side ^ 1U);
+}
+
 // What programs do.
 
 Socket Network::connect(NodeId from, NodeId to, std::uint16_t port) {
@@ -252,16 +280,19 @@ void Network::write(Socket socket, View bytes) {
   const Found found = find(socket);
   if (!found || bytes.empty()) return;
   Connection& connection = *found.connection;
-  End& me = connection.ends[found.side];
+  const End& me = connection.ends[found.side];
   if (me.state != End::State::open && me.state != End::State::connecting) return;
-  if (quick(connection, found.side, bytes.size())) {
+  if (quick(connection, found.side, bytes.size()))
     send_quick(connection, found.side, bytes, Packet::Type::data);
-    return;
-  }
-  Flow& flow = detail(connection).flow[found.side];
+  else
+    write_slowly(connection, found.side, bytes);
+}
+
+void Network::write_slowly(Connection& connection, Side side, View bytes) {
+  Flow& flow = detail(connection).flow[side];
   flow.kept.insert(flow.kept.end(), bytes.begin(), bytes.end());
-  me.written += bytes.size();
-  transmit(connection, found.side);
+  connection.ends[side].written += bytes.size();
+  transmit(connection, side);
 }
 
 void Network::close(Socket socket) {
@@ -475,32 +506,6 @@ void Network::reconsider(Connection& connection) {
 
 // The quick way.
 
-bool Network::touched(NodeId from, NodeId to) const {
-  return (!rules_everywhere_.empty() || !hosts_[static_cast<std::size_t>(from)].rules_out.empty() ||
-          !hosts_[static_cast<std::size_t>(to)].rules_in.empty());
-}
-
-bool Network::quiet(const Connection& connection, Side side) const {
-  const End& from = connection.ends[side];
-  const End& to = connection.ends[side ^ 1U];
-  return settings_[from.settings].quiet && !connection.black_holed &&
-         (hosts_silent_ == 0 || to.process->host_up()) &&
-         (rules_held_ == 0 || !touched(from.process->id(), to.process->id()));
-}
-
-bool Network::quick(const Connection& connection, Side side, std::size_t size) const {
-  if (connection.detail != nullptr || tcp_.always_segments) return false;
-  const End& me = connection.ends[side];
-  const End::State other = connection.ends[side ^ 1U].state;
-  if (other != End::State::open && other != End::State::lingering) return false;
-  if (me.written + size > me.consumed + tcp_.window) return false;
-  // While no rule holds and no host is silent, which is nearly always, the path alone decides.
-  if (rules_held_ == 0 && hosts_silent_ == 0)
-    return settings_[me.settings].quiet &&
-           settings_[connection.ends[side ^ 1U].settings].quiet && !connection.black_holed;
-  return quiet(connection, side) && quiet(connection, side ^ 1U);
-}
-
 void Network::send_quick(Connection& connection, Side side, View bytes, Packet::Type type) {
   End& me = connection.ends[side];
   Packet* packet = packets_.take(bytes.size());
@@ -538,25 +543,7 @@ void Network::foresee_quick(const Task& task, int stage) {
   process->soon(static_cast<Socket>(task.a), connection->ends[side ^ 1U].process->id(), stage);
 }
 
-void Network::arrive_quick(void* self, std::uint64_t socket, std::uint64_t) {
-  Connection& connection = *static_cast<Connection*>(self);
-  if (connection.generation != static_cast<std::uint32_t>(socket >> 32)) return;
-  const auto side = static_cast<Side>(socket & 1);
-  // Packets of a stream arrive in the order sent, so the event means the first.
-  End& sender = connection.ends[side ^ 1U];
-  Packet* packet = sender.head;
-  sender.head = packet->next;
-  if (sender.head == nullptr) sender.tail = nullptr;
-  Network& network = *connection.network;
-  packet->to = static_cast<Socket>(socket);
-  if (connection.detail != nullptr)
-    network.arrived(*packet);
-  else
-    network.arrived_quick(connection, side, *packet);
-  network.packets_.give(packet);
-}
-
-void Network::arrived_quick(Connection& connection, Side side, Packet& packet) {
+[[gnu::always_inline]] inline void Network::arrived_quick(Connection& connection, Side side, Packet& packet) {
   ++quick_deliveries_;
   End& me = connection.ends[side];
   End& sender = connection.ends[side ^ 1U];
@@ -575,6 +562,24 @@ void Network::arrived_quick(Connection& connection, Side side, Packet& packet) {
   }
   deliver(connection, side, packet.view());
   if (sender.watched && connection.generation == generation) check_drained(connection, side ^ 1U);
+}
+
+void Network::arrive_quick(void* self, std::uint64_t socket, std::uint64_t) {
+  Connection& connection = *static_cast<Connection*>(self);
+  if (connection.generation != static_cast<std::uint32_t>(socket >> 32)) return;
+  const auto side = static_cast<Side>(socket & 1);
+  // Packets of a stream arrive in the order sent, so the event means the first.
+  End& sender = connection.ends[side ^ 1U];
+  Packet* packet = sender.head;
+  sender.head = packet->next;
+  if (sender.head == nullptr) sender.tail = nullptr;
+  Network& network = *connection.network;
+  packet->to = static_cast<Socket>(socket);
+  if (connection.detail != nullptr)
+    network.arrived(*packet);
+  else
+    network.arrived_quick(connection, side, *packet);
+  network.packets_.give(packet);
 }
 
 void Network::deliver(Connection& connection, Side side, View bytes) {

@@ -141,9 +141,10 @@ class Network {
   bool quiet(const Connection& connection, Side side) const;
   bool quick(const Connection& connection, Side side, std::size_t size) const;
   void send_quick(Connection& connection, Side side, View bytes, Packet::Type type);
+  [[gnu::noinline]] void write_slowly(Connection& connection, Side side, View bytes);
   static void foresee_quick(const Task& task, int stage);
   static void arrive_quick(void* self, std::uint64_t socket, std::uint64_t packet);
-  void arrived_quick(Connection& connection, Side side, Packet& packet);
+  inline void arrived_quick(Connection& connection, Side side, Packet& packet);
   void reconsider(NodeId node);  // the paths of a node are no longer, or again, quiet
   void reconsider_all();
   void reconsider(Connection& connection);
@@ -158,7 +159,10 @@ class Network {
   void retransmit_first(Connection& connection, Side side);
   void send_control(Connection& connection, Side side, Packet::Type type);
   void stamp(Connection& connection, Side side, Packet& packet) const;
-  Duration latency(const Connection& connection, Side side, Site site);
+  Duration latency(const Connection& connection, Side side, Site site) {
+    const End& from = connection.ends[side];
+    return settings_[from.settings].settings.latency.draw(choices_, site, from.process->id());
+  }
   void launch(Connection& connection, Side side, Packet* packet, Duration latency, bool in_order);
   Passage pass(const End& from, const End& to, const Packet& packet);
   void apply(Live& live, const End& from, const Packet& packet, Passage& passage);

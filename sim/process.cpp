@@ -79,10 +79,16 @@ void Process::wake_at(Instant due, std::uint64_t tag) {
   if (up_) scheduler_.at(due, {&Process::wake, this, incarnation_, tag});
 }
 
+// This, received() and synced() do it as run() does: nearly all calls are of these kinds.
 void Process::wake(void* self, std::uint64_t incarnation, std::uint64_t tag) {
   auto& process = *static_cast<Process*>(self);
-  if (process.up_ && process.incarnation_ == incarnation)
-    process.call(Kind::woken, Socket::none, tag);
+  if (!process.up_ || process.incarnation_ != incarnation) return;
+  if (!process.now()) return process.later(Kind::woken, Socket::none, tag, {});
+  process.trace_.note(process.id_, Kind::woken, 0, tag);
+  ++process.running_;
+  process.program_.woken(tag);
+  --process.running_;
+  if (process.held_) process.note_busy();
 }
 
 void Process::soon(Socket socket, NodeId peer, int stage) const {
@@ -101,32 +107,43 @@ void Process::foresee_wake(const Task& task, int stage) {
     process->soon(Socket::none, process->id_, stage);
 }
 
+void Process::synced(std::uint64_t ticket, bool ok) {
+  if (!up_) return;
+  const auto answer = static_cast<Socket>(ok ? 1 : 0);
+  if (!now()) return later(Kind::synced, answer, ticket, {});
+  trace_.note(id_, Kind::synced, static_cast<std::uint64_t>(answer), ticket);
+  ++running_;
+  program_.synced(ticket, ok);
+  --running_;
+  if (held_) note_busy();
+}
+
 void Process::call(Kind kind, Socket socket, std::uint64_t word) {
   if (!up_) return;
-  if (!held_ || (!paused_ && !waits() && free_at_ <= scheduler_.now())) {
+  if (now())
     run(kind, socket, word, {});
-    return;
-  }
-  waiting_.push_back({kind, socket, word, {}});
+  else
+    later(kind, socket, word, {});
+}
+
+void Process::later(Kind kind, Socket socket, std::uint64_t word, View bytes) {
+  waiting_.push_back({kind, socket, word, {bytes.begin(), bytes.end()}});
   held_ = true;
   if (waiting_.size() - next_ == 1) arrange();
 }
 
 bool Process::received(Socket socket, View bytes) {
   if (!up_) return true;
-  if (!held_ || (!paused_ && !waits() && free_at_ <= scheduler_.now())) {
-    // As run() does it; most calls are of this kind.
-    trace_.note(id_, Kind::received, static_cast<std::uint64_t>(socket), 0, bytes);
-    ++running_;
-    program_.received(socket, bytes);
-    --running_;
-    if (held_) note_busy();
-    return true;
+  if (!now()) {
+    later(Kind::received, socket, 0, bytes);
+    return false;
   }
-  waiting_.push_back({Kind::received, socket, 0, {bytes.begin(), bytes.end()}});
-  held_ = true;
-  if (waiting_.size() - next_ == 1) arrange();
-  return false;
+  trace_.note(id_, Kind::received, static_cast<std::uint64_t>(socket), 0, bytes);
+  ++running_;
+  program_.received(socket, bytes);
+  --running_;
+  if (held_) note_busy();
+  return true;
 }
 
 void Process::run(Kind kind, Socket socket, std::uint64_t word, View bytes) {

@@ -49,9 +49,7 @@ class alignas(64) Process {
     call(Kind::ended, socket, static_cast<std::uint64_t>(how));
   }
   void drained(Socket socket) { call(Kind::drained, socket, 0); }
-  void synced(std::uint64_t ticket, bool ok) {
-    call(Kind::synced, static_cast<Socket>(ok ? 1 : 0), ticket);
-  }
+  void synced(std::uint64_t ticket, bool ok);
   void clock_stepped() { call(Kind::clock_stepped, Socket::none, 0); }
   // Hints (see Scheduler::foresee): what a call will touch.
   void soon() const { fetch(this, hot); }
@@ -73,6 +71,10 @@ class alignas(64) Process {
   static void wake(void* self, std::uint64_t incarnation, std::uint64_t tag);
   static void serve(void* self, std::uint64_t incarnation, std::uint64_t turn);
   void call(Kind kind, Socket socket, std::uint64_t word);
+  bool now() const {  // not later
+    return !held_ || (!paused_ && !waits() && free_at_ <= scheduler_.now());
+  }
+  [[gnu::noinline]] void later(Kind kind, Socket socket, std::uint64_t word, View bytes);
   void run(Kind kind, Socket socket, std::uint64_t word, View bytes);
   void arrange();  // asks for the next turn, if calls wait and may run
   void note_busy();

@@ -6,9 +6,15 @@
 #include "sim/ensure.hpp"
 
 namespace hubproof::sim {
+namespace {
+
+constexpr std::size_t few = 16;
+constexpr std::size_t very_many = 8192;
+
+}  // namespace
 
 std::uint64_t Scheduler::next_due() const {
-  if (next_ < front_.size()) return front_[next_].due;
+  if (!front_over()) return front_[next_].due;
   if (filled_ == 0) return never;
   return earliest_[static_cast<std::size_t>(std::countr_zero(filled_))];
 }
@@ -67,16 +73,17 @@ void Scheduler::announce(const Task& task, int stage) const {
 }
 
 void Scheduler::run_front() {
-  const Event event = front_[next_++];  // a copy: the task may push into the front
+  const Event& event = front_[next_++];
+  const Task task = event.task;  // a copy: the task may push into the front
   now_ = event.due;
   ++ran_;
   --pending_;
-  event.task.run(event.task.self, event.task.a, event.task.b);
+  task.run(task.self, task.a, task.b);
 }
 
 bool Scheduler::step() {
   if (pending_ == 0) return false;
-  if (next_ >= front_.size()) deal();
+  if (front_over()) deal();
   run_front();
   return true;
 }
@@ -85,8 +92,13 @@ void Scheduler::run_until(Instant end) {
   const auto limit = end.time_since_epoch().count();
   if (limit < 0) return;
   const auto last_wanted = static_cast<std::uint64_t>(limit);
-  while (next_due() <= last_wanted && pending_ != 0) {
-    if (next_ >= front_.size()) deal();
+  while (pending_ != 0) {
+    if (front_over()) {
+      if (next_due() > last_wanted) break;
+      deal();
+    } else if (front_[next_].due > last_wanted) {
+      break;
+    }
     run_front();
   }
   if (last_wanted > now_) now_ = last_wanted;

@@ -31,7 +31,7 @@ class Scheduler {
     std::uint64_t key = asked < 0 ? 0 : static_cast<std::uint64_t>(asked);
     if (key < now_) key = now_;
     ++pending_;
-    if (next_ < front_.size() && key <= front_.back().due)
+    if (!front_over() && key <= front_.back().due)
       squeeze_in(Event{key, task});
     else
       push(Event{key, task});
@@ -59,8 +59,6 @@ class Scheduler {
   };
 
   static constexpr std::uint64_t never = ~std::uint64_t{0};
-  static constexpr std::size_t few = 16;
-  static constexpr std::size_t very_many = 8192;
 
   void push(const Event& event) {
     const auto bucket = static_cast<std::size_t>(std::bit_width(event.due ^ last_));
@@ -68,6 +66,7 @@ class Scheduler {
     filled_ |= std::uint64_t{1} << bucket;
     if (event.due < earliest_[bucket]) earliest_[bucket] = event.due;
   }
+  bool front_over() const { return front_.data() + next_ == front_.data() + front_.size(); }
   std::uint64_t next_due() const;
   void squeeze_in(const Event& event);
   void deal();  // makes the earliest events the front

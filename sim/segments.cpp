@@ -80,11 +80,6 @@ void Network::settle(Connection& connection) {
 
 // Sending.
 
-Duration Network::latency(const Connection& connection, Side side, Site site) {
-  const End& from = connection.ends[side];
-  return settings_[from.settings].settings.latency.draw(choices_, site, from.process->id());
-}
-
 void Network::stamp(Connection& connection, Side side, Packet& packet) const {
   const End& other = connection.ends[side ^ 1U];
   const bool fin_taken = connection.detail != nullptr && connection.detail->flow[side].fin_taken;

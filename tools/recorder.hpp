@@ -19,11 +19,14 @@ class Recorder {
   Recorder(sim::World& world, const model::History& header, conformance::Judge& judge, OnEvent on_event)
       : world_{world}, header_{header}, judge_{judge}, on_event_{std::move(on_event)} {}
 
-  // `clock` is the observer's.
-  void record(sim::NodeId observer, const sim::Clock& clock, std::vector<model::Event>& events) {
+  // `clock` is the observer's; `adapt` makes each event the run's that was its machine's.
+  template <class Adapt>
+  void record(sim::NodeId observer, const sim::Clock& clock, std::vector<model::Event>& events,
+              Adapt&& adapt) {
     const std::int64_t at = world_.now().time_since_epoch().count();
     const std::int64_t local = clock.wall(world_.now());
     for (model::Event& event : events) {
+      adapt(event);
       event.at = at;
       event.local = local;
       event.observer = static_cast<model::NodeIndex>(observer);
@@ -38,7 +41,7 @@ class Recorder {
   }
   void record(sim::NodeId observer, model::Event event) {
     one_.assign(1, event);
-    record(observer, world_.clock(observer), one_);
+    record(observer, world_.clock(observer), one_, [](model::Event&) {});
   }
 
  private:

@@ -119,13 +119,12 @@ void SimDevice::soon(sim::Socket socket, sim::NodeId, bool again) const {
 
 // A device numbers its connections from 1 in each life; history numbers them over all lives.
 void SimDevice::record(std::vector<model::Event>& events) {
-  for (model::Event& event : events) {
+  SimNode::record(events, [this](model::Event& event) {
     if (event.device == static_cast<model::NodeIndex>(node_)) event.device = about_;
     if (event.connection != 0) event.connection += connection_base_;
     if (event.token != 0 && (event.flags & model::flag_link) == 0)
       event.token += static_cast<std::uint64_t>(connection_base_) << 16;
-  }
-  SimNode::record(events);
+  });
 }
 
 void SimDevice::close(model::ConnectionId connection) {
@@ -205,9 +204,10 @@ void SimDevice::send_telemetry() {
     shape.properties = group_.telemetry.properties;
     shape.body = static_cast<std::size_t>(
         draw(group_.telemetry.body, DriverSite::telemetry_body).count());
+    const auto key = model::own_key('t', static_cast<std::uint32_t>(node_), ++number_);
     message.clear();
-    write_message(message, model::own_key('t', static_cast<std::uint32_t>(node_), ++number_), shape);
-    device_->submit(now(), message, effects());
+    write_message(message, key, shape);
+    device_->submit(now(), key, message, effects());
     done();
   }
   plan_telemetry();

@@ -31,10 +31,10 @@ void SimHub::started() {
   halted_ = false;
   forget_alarm();
   note(model::What::started);
-  sim::Disk& disk = world().disk(node_);
+  disk_ = &world().disk(node_);
   std::vector<model::StoredFile> files;
-  for (const std::uint64_t name : disk.files())
-    files.push_back({static_cast<model::FileId>(name), disk.read(name)});
+  for (const std::uint64_t name : disk_->files())
+    files.push_back({static_cast<model::FileId>(name), disk_->read(name)});
   server_.emplace(rules_, chance());
   server_->name_devices(index_of_);
   server_->recover(now(), files, effects());
@@ -122,11 +122,11 @@ void SimHub::abort(model::ConnectionId connection) {
 }
 
 void SimHub::append(std::uint64_t file, model::View bytes) {
-  if (!world().disk(node_).append(file, bytes)) append_failed_ = true;
+  if (!disk_->append(file, bytes)) append_failed_ = true;
 }
 
 void SimHub::sync(std::uint64_t file, model::Ticket ticket) {
-  world().disk(node_).sync(file, static_cast<std::uint64_t>(ticket));
+  disk_->sync(file, static_cast<std::uint64_t>(ticket));
 }
 
 void SimHub::halt() {

@@ -41,7 +41,7 @@ class SimHub final : public SimNode {
   void connect(model::ConnectionId) {}  // a hub waits to be called
   void append(std::uint64_t file, model::View bytes);
   void sync(std::uint64_t file, model::Ticket ticket);
-  void remove(std::uint64_t file) { world().disk(node_).remove(file); }
+  void remove(std::uint64_t file) { disk_->remove(file); }
   void halt();
 
  private:
@@ -56,6 +56,7 @@ class SimHub final : public SimNode {
   sim::Duration restart_after_;
   IndexOf index_of_;
   std::optional<model::Server> server_;
+  sim::Disk* disk_ = nullptr;  // the node's, since it started first
   std::vector<sim::Socket> sockets_{sim::Socket::none};  // by connection; ids are not used again
   struct Known {
     sim::Socket socket{};

@@ -105,7 +105,13 @@ class SimNode : public sim::Program {
     if (what == model::What::started) stage_.on_started(node_);
   }
 
-  void record(std::vector<model::Event>& events) { stage_.recorder.record(node_, *clock_, events); }
+  void record(std::vector<model::Event>& events) {
+    record(events, [](model::Event&) {});
+  }
+  template <class Adapt>
+  void record(std::vector<model::Event>& events, Adapt&& adapt) {
+    stage_.recorder.record(node_, *clock_, events, std::forward<Adapt>(adapt));
+  }
 
   Stage& stage_;
   sim::NodeId node_{};

@@ -29,11 +29,11 @@ Event& LinkDevice::saw(Effects& effects, What what, Phase phase) const {
   return event;
 }
 
-void LinkDevice::submit(Now, View flat, Effects& effects) {
+void LinkDevice::submit(Now, MessageKey key, View flat, Effects& effects) {
   const MessageView message{flat};
   for (const Phase phase : {Phase::invoke, Phase::fail}) {
     Event& event = saw(effects, What::telemetry, phase);
-    event.message = message.key();
+    event.message = key;
     event.digest = message.content_digest();
     if (phase == Phase::fail) event.error = Error::bad_request;
   }

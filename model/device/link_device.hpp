@@ -27,7 +27,7 @@ class LinkDevice {
              std::uint32_t number, Chance chance);
 
   void started(Now now, std::span<const StoredFile>, Effects& effects) { connect(now, effects); }
-  void submit(Now now, View message, Effects& effects);  // it has no telemetry: refuses
+  void submit(Now now, MessageKey key, View message, Effects& effects);  // it has no telemetry: refuses
   void connected(Now now, ConnectionId connection, Effects& effects);
   void refused(Now now, ConnectionId connection, Effects& effects);
   void received(Now now, ConnectionId connection, View bytes, Effects& effects);

@@ -108,23 +108,22 @@ void MqttDevice::started(Now now, std::span<const StoredFile> files, Effects& ef
   connect(now, effects);
 }
 
-void MqttDevice::submit(Now now, View flat, Effects& effects) {
+void MqttDevice::submit(Now now, MessageKey key, View flat, Effects& effects) {
   const MessageView message{flat};
   const Outbox::Entry* entry = nullptr;
   const std::uint64_t serial = file_ ? file_->next_serial() : 0;
   if (outbox_.size() < settings_->outbox_limit)
-    entry = outbox_.put(id_, message, settings_->telemetry_qos, serial);
+    entry = outbox_.put(id_, message, key, settings_->telemetry_qos, serial);
   Event& event = saw(effects, What::telemetry, Phase::invoke);
   event.qos = settings_->telemetry_qos;
+  event.message = key;
   if (entry == nullptr) {
-    event.message = message.key();
     event.digest = message.content_digest();
     Event& failed = saw(effects, What::telemetry, Phase::fail);
-    failed.message = message.key();
+    failed.message = key;
     failed.error = outbox_.size() < settings_->outbox_limit ? Error::too_large : Error::queue_full;
     return;
   }
-  event.message = entry->key;
   event.digest = entry->digest;
   if (file_) file_->added(outbox_, *entry, effects);
   if (Online* here = online()) send_more(now, *here, effects);
@@ -226,11 +225,13 @@ void MqttDevice::ended(Now now, ConnectionId connection, EndedBy by, Effects& ef
 // ---- Time.
 
 std::optional<Instant> MqttDevice::deadline() const {
-  if (const auto* waiting = std::get_if<Waiting>(&state_)) return waiting->until;
-  if (const auto* dialling = std::get_if<Dialling>(&state_)) return dialling->patience;
-  if (const auto* greeting = std::get_if<Greeting>(&state_)) return greeting->patience;
   const auto* here = std::get_if<Online>(&state_);
-  if (here == nullptr) return std::nullopt;
+  if (here == nullptr) {
+    if (const auto* waiting = std::get_if<Waiting>(&state_)) return waiting->until;
+    if (const auto* dialling = std::get_if<Dialling>(&state_)) return dialling->patience;
+    if (const auto* greeting = std::get_if<Greeting>(&state_)) return greeting->patience;
+    return std::nullopt;
+  }
   Instant first = Instant::max();
   if (ping_after_ > Duration{0}) first = here->said + ping_after_;
   if (here->pinged) first = std::min(first, *here->pinged + settings_->ack_patience);
@@ -411,6 +412,10 @@ void MqttDevice::received(Now now, ConnectionId connection, View bytes, Effects&
     return std::holds_alternative<Greeting>(state_) || online() != nullptr;
   };
   if (!listening() || !current(connection)) return;
+  if (const mqtt::PacketId id = mqtt::lone_puback(bytes); id != 0 && !partial_) {
+    if (!on(now, mqtt::Puback{id}, effects)) give_up(now, Why::protocol, effects);
+    return;
+  }
   // Most packets come whole, so a device keeps a decoder only while one has begun.
   std::unique_ptr<mqtt::Decoder> begun = std::move(partial_);
   mqtt::Decoder fresh{mqtt::End::client};

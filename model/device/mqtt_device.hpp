@@ -30,7 +30,7 @@ class MqttDevice {
              std::uint32_t number, Chance chance);
 
   void started(Now now, std::span<const StoredFile> files, Effects& effects);
-  void submit(Now now, View message, Effects& effects);
+  void submit(Now now, MessageKey key, View message, Effects& effects);
   void connected(Now now, ConnectionId connection, Effects& effects);
   void refused(Now now, ConnectionId connection, Effects& effects);
   void received(Now now, ConnectionId connection, View bytes, Effects& effects);

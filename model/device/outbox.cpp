@@ -34,49 +34,41 @@ Outbox::Entry& Outbox::append(MessageKey key, std::uint64_t digest, std::uint8_t
 }
 
 const Outbox::Entry* Outbox::put(std::string_view device, const MessageView& message,
-                                 std::uint8_t qos, std::uint64_t serial) {
-  const View body = message.body();
-  // A small bag is written to find out how long it is; a large one is measured first.
-  std::uint8_t small[512];
-  const bool is_small = mqtt::bag_growth * (message.flat().size() - body.size()) <= sizeof small;
-  const std::size_t bag = is_small
-                              ? static_cast<std::size_t>(mqtt::write_bag(small, message) - small)
-                              : mqtt::bag_size(message);
-  const std::size_t topic = topic_begin.size() + device.size() + topic_middle.size() + bag;
-  const std::size_t remaining = 2 + topic + (qos > 0 ? 2 : 0) + body.size();
-  if (topic > largest_topic || remaining > largest_packet) return nullptr;
-
-  const std::size_t from = arena_.size();
-  arena_.resize(from + largest_header + remaining);
-  std::uint8_t* to = arena_.data() + from;
-  const auto text = [&](std::string_view piece) {
-    std::memcpy(to, piece.data(), piece.size());
-    to += piece.size();
-  };
-  *to++ = static_cast<std::uint8_t>(publish_first_byte | qos << 1);
-  std::size_t length = remaining;
-  for (; length >= 128; length >>= 7) *to++ = static_cast<std::uint8_t>(length | 0x80);
-  *to++ = static_cast<std::uint8_t>(length);
-  store_big<2>(to, topic);
-  to += 2;
-  text(topic_begin);
-  text(device);
-  text(topic_middle);
-  if (is_small)
-    text({reinterpret_cast<const char*>(small), bag});
-  else
-    to = mqtt::write_bag(to, message);
+                                 MessageKey key, std::uint8_t qos, std::uint64_t serial) {
+  const std::size_t most = largest_header + 2 + topic_begin.size() + device.size() +
+                           topic_middle.size() + mqtt::bag_room(message) + 2 + message.flat().size();
+  std::uint8_t small[1024];
+  Bytes large;
+  if (most > sizeof small) large.resize(most);
+  std::uint8_t* const topic = (large.empty() ? small : large.data()) + largest_header + 2;
+  View body;
+  std::uint8_t* to = copy(topic, topic_begin.data(), topic_begin.size());
+  to = copy(to, device.data(), device.size());
+  to = copy(to, topic_middle.data(), topic_middle.size());
+  to = mqtt::write_bag(to, message, body);
+  const auto topic_size = static_cast<std::size_t>(to - topic);
   if (qos > 0) {
     store_big<2>(to, 1);  // some id, until it gets its own
     to += 2;
   }
-  if (!body.empty()) std::memcpy(to, body.data(), body.size());
-  to += body.size();
+  to = copy(to, body.data(), body.size());
 
-  Entry& entry = append(message.key(), message.content_digest(), qos, serial);
-  entry.from = static_cast<std::uint32_t>(from);
-  entry.size = static_cast<std::uint32_t>(to - arena_.data() - static_cast<std::ptrdiff_t>(from));
-  arena_.resize(from + entry.size);
+  // What comes first is known last: it is written up to where the topic begins.
+  const auto remaining = static_cast<std::size_t>(to - topic) + 2;
+  if (topic_size > largest_topic || remaining > largest_packet) return nullptr;
+  const std::size_t length_bytes =
+      remaining < 128 ? 1 : remaining < 16'384 ? 2 : remaining < 2'097'152 ? 3 : 4;
+  store_big<2>(topic - 2, topic_size);
+  std::uint8_t* const first = topic - 2 - length_bytes - 1;
+  *first = static_cast<std::uint8_t>(publish_first_byte | qos << 1);
+  std::size_t length = remaining;
+  for (std::size_t i = 1; i <= length_bytes; ++i, length >>= 7)
+    first[i] = static_cast<std::uint8_t>((length & 0x7f) | (i < length_bytes ? 0x80 : 0));
+
+  Entry& entry = append(key, message.content_digest(), qos, serial);
+  entry.from = static_cast<std::uint32_t>(arena_.size());
+  entry.size = static_cast<std::uint32_t>(to - first);
+  arena_.insert(arena_.end(), first, to);
   live_ += entry.size;
   return &entry;
 }
@@ -92,12 +84,6 @@ const Outbox::Entry* Outbox::put_packet(View packet, MessageKey key, std::uint64
   return &entry;
 }
 
-bool Outbox::used(mqtt::PacketId id) const {
-  for (std::size_t i = head_; i < next_; ++i)
-    if (entries_[i].id == id) return true;
-  return false;
-}
-
 void Outbox::set_id(Entry& entry, mqtt::PacketId id) {
   entry.id = id;
   std::size_t at = entry.from + 1;
@@ -107,21 +93,7 @@ void Outbox::set_id(Entry& entry, mqtt::PacketId id) {
   store_big<2>(arena_.data() + at + 2 + topic, id);
 }
 
-Outbox::Entry* Outbox::next_to_send(std::uint16_t window) {
-  if (next_ == entries_.size() || next_ - head_ >= window) return nullptr;
-  Entry& entry = entries_[next_];
-  entry.step = Step::sent;
-  ++next_;
-  return &entry;
-}
-
 void Outbox::mark_duplicate(const Entry& entry) { arena_[entry.from] |= dup_bit; }
-
-Outbox::Entry* Outbox::find(mqtt::PacketId id) {
-  for (std::size_t i = head_; i < next_; ++i)
-    if (entries_[i].id == id) return &entries_[i];
-  return nullptr;
-}
 
 void Outbox::finish(Entry& entry) {
   live_ -= entry.size;

@@ -30,8 +30,8 @@ class Outbox {
 
   // Encodes a message and puts it last; null when it does not fit in a PUBLISH. Pointers to entries
   // live until the next put() or finish().
-  const Entry* put(std::string_view device, const MessageView& message, std::uint8_t qos,
-                   std::uint64_t serial);
+  const Entry* put(std::string_view device, const MessageView& message, MessageKey key,
+                   std::uint8_t qos, std::uint64_t serial);
   // The same for a packet that was encoded before.
   const Entry* put_packet(View packet, MessageKey key, std::uint64_t digest, std::uint8_t qos,
                           std::uint64_t serial);
@@ -47,11 +47,24 @@ class Outbox {
 
   // The first message that waits, if the window has room; it counts as sent from now on. With QoS 1
   // and 2 it needs an id then, one that is not used by an unfinished exchange.
-  Entry* next_to_send(std::uint16_t window);
-  bool used(mqtt::PacketId id) const;
+  Entry* next_to_send(std::uint16_t window) {
+    if (entries_.data() + next_ == entries_.data() + entries_.size() || full(window)) return nullptr;
+    Entry& entry = entries_[next_++];
+    entry.step = Step::sent;
+    return &entry;
+  }
+  bool used(mqtt::PacketId id) const {
+    for (std::size_t i = head_; i < next_; ++i)
+      if (entries_[i].id == id) return true;
+    return false;
+  }
   void set_id(Entry& entry, mqtt::PacketId id);
   void mark_duplicate(const Entry& entry);  // sets DUP in its packet [mqtt311:3.3.1-1]
-  Entry* find(mqtt::PacketId id);           // sent or released
+  Entry* find(mqtt::PacketId id) {          // sent or released
+    for (std::size_t i = head_; i < next_; ++i)
+      if (entries_[i].id == id) return &entries_[i];
+    return nullptr;
+  }
   void finish(Entry& entry);
 
   // A new session knows nothing of the old one: all that was sent waits again.

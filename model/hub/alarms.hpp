@@ -35,6 +35,7 @@ class Alarms {
     set({now + pause, rang.what, pause});
   }
 
+  bool empty() const { return heap_.empty(); }
   std::optional<Time> earliest() const {
     if (heap_.empty()) return std::nullopt;
     return heap_.front().due;

@@ -41,8 +41,12 @@ void Hub::stored(Now now, Ticket ticket, bool ok, Effects& effects) {
 Ticket Hub::durable() const { return parts_->journal.durable(); }
 
 void Hub::flush(Now now, Effects& effects) {
+  const Parts& p = *parts_;
+  if (!p.halted && (!p.feedback.empty() || !p.journal.rests(now.mono))) flush_more(now, effects);
+}
+
+void Hub::flush_more(Now now, Effects& effects) {
   Parts& p = *parts_;
-  if (p.halted) return;
   if (!p.feedback.empty()) p.pass_feedback_time(now);
   if (p.journal.sync(now, effects)) p.log.syncing();
   if (!p.journal.wants_segment(now.mono)) return;
@@ -73,14 +77,11 @@ void Hub::woken(Now now, Effects& effects) {
 std::optional<Instant> Hub::deadline() const {
   const Parts& p = *parts_;
   if (p.halted) return std::nullopt;
-  Instant first = p.housekeeping.value_or(Instant::max());
-  const auto sooner = [&](std::optional<Instant> other) {
-    if (other) first = std::min(first, *other);
-  };
-  sooner(p.journal.patience_ends());
-  sooner(p.lock_alarms.earliest());
-  if (const auto expiry = p.expiry_alarms.earliest()) sooner(p.when(*expiry));
-  if (!p.feedback.empty()) sooner(p.feedback_deadline());
+  Instant first = p.housekeeping ? *p.housekeeping : Instant::max();
+  if (p.journal.syncing()) first = std::min(first, *p.journal.patience_ends());
+  if (!p.lock_alarms.empty()) first = std::min(first, *p.lock_alarms.earliest());
+  if (!p.expiry_alarms.empty()) first = std::min(first, p.when(*p.expiry_alarms.earliest()));
+  if (!p.feedback.empty()) first = std::min(first, p.feedback_deadline().value_or(first));
   if (first == Instant::max()) return std::nullopt;
   return first;
 }
@@ -251,6 +252,7 @@ Outcome Hub::purge(Now now, std::string_view device, Effects&) {
 std::vector<DeviceIndex>& Hub::ready() {
   Parts& p = *parts_;
   p.told_ready.clear();
+  if (p.ready.empty()) return p.told_ready;
   p.told_ready.swap(p.ready);
   for (const DeviceIndex index : p.told_ready) p.registry.at(index).listed_ready = false;
   return p.told_ready;

@@ -110,6 +110,8 @@ class Hub {
   bool feedback_waits() const;
 
  private:
+  [[gnu::noinline]] void flush_more(Now now, Effects& effects);  // there may be something to do
+
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };

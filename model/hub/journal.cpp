@@ -4,19 +4,6 @@
 
 namespace hubproof::model {
 
-std::uint8_t* Journal::begin_record(RecordKind kind, std::size_t size) {
-  record_ = waiting_.size();
-  waiting_.resize(record_ + record_head + size);
-  std::uint8_t* const at = waiting_.data() + record_;
-  Pen{at + 4}(static_cast<std::uint32_t>(1 + size), kind);
-  return at + record_head;
-}
-
-void Journal::end_record() {
-  const View record = View{waiting_}.subspan(record_);
-  Pen{waiting_.data() + record_}(record_checksum(current_.number, record.subspan(4)));
-}
-
 void Journal::begin_sync(Now now, Effects& effects) {
   syncing_ = collecting_++;
   sync_began_ = now.mono;

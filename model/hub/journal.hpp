@@ -67,8 +67,13 @@ class Journal {
     begin_sync(now, effects);
     return true;
   }
+  bool rests(Instant now) const {  // nothing is to be handed out, and no segment to begin
+    const bool idle = syncing_ != 0 || (waiting_.empty() && recovered_files_.empty());
+    return idle && !wants_segment(now);
+  }
   enum class Stored : std::uint8_t { not_yet, durable, failed };
   Stored stored(Ticket ticket, bool ok);
+  bool syncing() const { return syncing_ != 0; }
   std::optional<Instant> patience_ends() const {  // a sync that takes longer has failed
     if (syncing_ == 0) return std::nullopt;
     return sync_began_ + rules_.sync_patience;
@@ -99,8 +104,17 @@ class Journal {
   void recovered(std::uint64_t last, std::vector<Segment> segments);
 
  private:
-  std::uint8_t* begin_record(RecordKind kind, std::size_t size);
-  void end_record();
+  std::uint8_t* begin_record(RecordKind kind, std::size_t size) {
+    record_ = waiting_.size();
+    waiting_.resize(record_ + record_head + size);
+    std::uint8_t* const at = waiting_.data() + record_;
+    Pen{at + 4}(static_cast<std::uint32_t>(1 + size), kind);
+    return at + record_head;
+  }
+  void end_record() {
+    const View record = View{waiting_}.subspan(record_);
+    Pen{waiting_.data() + record_}(record_checksum(current_.number, record.subspan(4)));
+  }
   void begin_sync(Now now, Effects& effects);
 
   const HubRules& rules_;

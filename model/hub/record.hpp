@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/bytes.hpp"
+#include "model/checksum.hpp"
 #include "model/history.hpp"
 #include "model/time.hpp"
 
@@ -381,6 +382,8 @@ std::optional<Record> read_record(View fields) {
 // kind u8; fields. The checksum starts from the segment's number, so that a record of another
 // segment is none here.
 inline constexpr std::size_t record_head = 9;
-std::uint32_t record_checksum(std::uint64_t segment, View from_length_on);
+inline std::uint32_t record_checksum(std::uint64_t segment, View from_length_on) {
+  return crc32c(from_length_on, static_cast<std::uint32_t>(mix(segment)));
+}
 
 }  // namespace hubproof::model

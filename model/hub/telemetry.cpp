@@ -8,6 +8,33 @@ constexpr std::uint64_t event_overhead = 48;   // an offset is a byte position, 
 
 }  // namespace
 
+void TelemetryLog::begin_chunk(Partition& p, Instant appended, Date enqueued) {
+  const std::size_t room = p.chunks.empty() ? 0 : p.chunks.back().bytes.size();
+  const std::size_t events = p.chunks.empty() ? 0 : p.chunks.back().entries.size();
+  Chunk& fresh = p.chunks.emplace_back();
+  fresh.oldest = fresh.newest = appended;
+  fresh.newest_date = enqueued;
+  fresh.bytes.reserve(room);
+  fresh.entries.reserve(events);
+}
+
+[[gnu::always_inline]] inline const TelemetryLog::Entry& TelemetryLog::push(Partition& p, Instant appended, const Entry& entry,
+                                                     View flat) {
+  // A chunk ends when it is full, or old: its newest event decides when all of it may go.
+  if (p.chunks.empty() || p.chunks.back().bytes.size() + flat.size() > chunk_bytes ||
+      appended - p.chunks.back().oldest >= rules_.retention / 8)
+    begin_chunk(p, appended, entry.enqueued);
+  Chunk& chunk = p.chunks.back();
+  chunk.newest = std::max(chunk.newest, appended);
+  chunk.newest_date = std::max(chunk.newest_date, entry.enqueued);
+  Entry& kept = chunk.entries.emplace_back(entry);
+  kept.position = static_cast<std::uint32_t>(chunk.bytes.size());
+  kept.size = static_cast<std::uint32_t>(flat.size());
+  chunk.bytes.insert(chunk.bytes.end(), flat.begin(), flat.end());
+  p.appended = entry.sequence;
+  return kept;
+}
+
 const TelemetryLog::Entry& TelemetryLog::append(Now now, std::uint32_t partition, Date enqueued,
                                                 DeviceIndex device, View flat, bool will) {
   Partition& p = partitions_[partition];
@@ -18,30 +45,6 @@ const TelemetryLog::Entry& TelemetryLog::append(Now now, std::uint32_t partition
   const Entry entry{p.next_sequence++, p.next_offset, enqueued, device, 0, 0, will};
   p.next_offset += flat.size() + event_overhead;
   return push(p, now.mono, entry, flat);
-}
-
-const TelemetryLog::Entry& TelemetryLog::push(Partition& p, Instant appended, const Entry& entry,
-                                              View flat) {
-  // A chunk ends when it is full, or old: its newest event decides when all of it may go.
-  if (p.chunks.empty() || p.chunks.back().bytes.size() + flat.size() > chunk_bytes ||
-      appended - p.chunks.back().oldest >= rules_.retention / 8) {
-    const std::size_t room = p.chunks.empty() ? 0 : p.chunks.back().bytes.size();
-    const std::size_t events = p.chunks.empty() ? 0 : p.chunks.back().entries.size();
-    Chunk& fresh = p.chunks.emplace_back();
-    fresh.oldest = fresh.newest = appended;
-    fresh.newest_date = entry.enqueued;
-    fresh.bytes.reserve(room);
-    fresh.entries.reserve(events);
-  }
-  Chunk& chunk = p.chunks.back();
-  chunk.newest = std::max(chunk.newest, appended);
-  chunk.newest_date = std::max(chunk.newest_date, entry.enqueued);
-  Entry& kept = chunk.entries.emplace_back(entry);
-  kept.position = static_cast<std::uint32_t>(chunk.bytes.size());
-  kept.size = static_cast<std::uint32_t>(flat.size());
-  chunk.bytes.insert(chunk.bytes.end(), flat.begin(), flat.end());
-  p.appended = entry.sequence;
-  return kept;
 }
 
 std::vector<std::uint64_t> TelemetryLog::ends() const {

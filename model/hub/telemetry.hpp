@@ -83,6 +83,7 @@ class TelemetryLog {
   };
 
   const Entry& push(Partition& p, Instant appended, const Entry& entry, View flat);
+  [[gnu::noinline]] void begin_chunk(Partition& p, Instant appended, Date enqueued);
 
   template <class Visit>
   static void each(const Partition& p, std::uint64_t from, Visit&& visit) {

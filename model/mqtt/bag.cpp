@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "model/utf8.hpp"
@@ -59,15 +60,23 @@ constexpr std::array<std::uint8_t, 256> digit_values = [] {
   return table;
 }();
 
-// Decodes from `from` up to an end of its kind, where `from` stops; null: a broken code, or not
-// UTF-8.
-template <class Ends>
-std::uint8_t* decode(const char*& from, const char* end, std::uint8_t* to, Ends ends) {
+// Of eight bytes: a top bit set for each that is `c`, and perhaps for some behind the first of them.
+std::uint64_t where(std::uint64_t eight, char c) {
+  constexpr std::uint64_t ones = 0x0101010101010101u;
+  const std::uint64_t zero_there = eight ^ (ones * static_cast<std::uint8_t>(c));
+  return (zero_there - ones) & ~zero_there & (ones * 0x80);
+}
+
+// Decodes from `from` up to one of `ends`, where `from` stops; null: a broken code, or not UTF-8.
+// There is room for eight bytes more than there are to decode.
+template <char... ends>
+std::uint8_t* decode(const char*& from, const char* end, std::uint8_t* to) {
   const std::uint8_t* const begin = to;
-  std::uint8_t seen = 0;
+  std::uint64_t seen = 0;
   const char* at = from;  // a copy, as any byte that is written might be a part of `from`
-  for (; at != end && !ends(*at); ++at) {
+  while (at != end) {
     auto c = static_cast<std::uint8_t>(*at);
+    if (((c == ends) || ...)) break;
     if (c == '%') {
       if (end - at < 3) return nullptr;
       const std::uint8_t high = digit_values[static_cast<std::uint8_t>(at[1])];
@@ -75,41 +84,58 @@ std::uint8_t* decode(const char*& from, const char* end, std::uint8_t* to, Ends 
       if (high == no_digit || low == no_digit) return nullptr;
       c = static_cast<std::uint8_t>(high << 4 | low);
       at += 2;
+    } else if (end - at >= 8) {  // all that is plain of eight
+      const std::uint64_t eight = load_little<8>(reinterpret_cast<const std::uint8_t*>(at));
+      const std::uint64_t special = (where(eight, '%') | ... | where(eight, ends));
+      const auto plain = static_cast<std::size_t>(std::countr_zero(special)) / 8;  // 1 to 8
+      std::memcpy(to, at, 8);
+      seen |= eight & (~std::uint64_t{0} >> (64 - 8 * plain));
+      at += plain;
+      to += plain;
+      continue;
     }
+    ++at;
     seen |= c;
     *to++ = c;
   }
   from = at;
-  const View decoded{begin, to};
-  if (seen >= 0x80 && utf8(text(decoded)) == Utf8::broken) return nullptr;
+  if ((seen & 0x8080808080808080u) != 0 && utf8(text(View{begin, to})) == Utf8::broken) return nullptr;
   return to;
 }
 
 // What stays as it is: RFC 2396's unreserved characters, as the vendor's SDKs have it.
-constexpr std::array<bool, 256> plain = [] {
-  std::array<bool, 256> table{};
+constexpr std::array<std::uint8_t, 256> plain = [] {
+  std::array<std::uint8_t, 256> table{};
   for (const char c : std::string_view{"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                        "0123456789-_.!~*'()"})
-    table[static_cast<std::uint8_t>(c)] = true;
+    table[static_cast<std::uint8_t>(c)] = 1;
   return table;
 }();
 
-std::size_t encoded_size(std::string_view text) {
-  std::size_t size = text.size();
-  for (const char c : text) size += plain[static_cast<std::uint8_t>(c)] ? 0u : 2u;
-  return size;
+std::uint8_t* raw(std::uint8_t* to, std::string_view text) {
+  return copy(to, text.data(), text.size());
 }
 
-std::uint8_t* raw(std::uint8_t* to, std::string_view text) {
-  if (!text.empty()) std::memcpy(to, text.data(), text.size());
-  return to + text.size();
+bool plain_four(const char* at) {
+  const auto* four = reinterpret_cast<const std::uint8_t*>(at);
+  return (plain[four[0]] & plain[four[1]] & plain[four[2]] & plain[four[3]]) != 0;
+}
+
+// Nothing is to be encoded: true of nearly all texts. Four at a time, the last four perhaps again.
+bool all_plain(std::string_view text) {
+  if (text.size() < 4) return false;
+  const char* const last = text.data() + text.size() - 4;
+  for (const char* at = text.data(); at < last; at += 4)
+    if (!plain_four(at)) return false;
+  return plain_four(last);
 }
 
 std::uint8_t* encode(std::uint8_t* to, std::string_view text) {
   constexpr char digits[] = "0123456789ABCDEF";
+  if (all_plain(text)) return raw(to, text);
   for (const char character : text) {
     const auto c = static_cast<std::uint8_t>(character);
-    if (plain[c]) {
+    if (plain[c] != 0) {
       *to++ = c;
       continue;
     }
@@ -133,8 +159,6 @@ std::int64_t days_of(std::int64_t year, std::int64_t month, std::int64_t day_of_
   const std::int64_t in_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day_of_month - 1;
   return era * 146'097 + in_era * 365 + in_era / 4 - in_era / 100 + in_year - 719'468;
 }
-
-constexpr std::size_t date_size = 28;  // with the colons encoded
 
 std::uint8_t* write_date(std::uint8_t* to, std::int64_t at) {
   std::int64_t days = at / day;
@@ -287,16 +311,14 @@ std::uint8_t* finish_system(std::uint8_t* field, System key, std::uint8_t* end) 
 }
 
 std::uint8_t* read_pair(const char*& at, const char* end, std::uint8_t* field) {
-  const auto ends_pair = [](char c) { return c == '&'; };
-  const auto ends_name = [](char c) { return c == '=' || c == '&'; };
   // Nearly every message has an id, and its name spelled like this.
   constexpr Name id = names[0];
   if (std::string_view{at, end}.starts_with(id.written)) {
     at += id.written.size();
-    std::uint8_t* value_end = decode(at, end, field + field_header, ends_pair);
+    std::uint8_t* value_end = decode<'&'>(at, end, field + field_header);
     return value_end == nullptr ? nullptr : finish_system(field, id.key, value_end);
   }
-  std::uint8_t* name_end = decode(at, end, field + field_header, ends_name);
+  std::uint8_t* name_end = decode<'=', '&'>(at, end, field + field_header);
   if (name_end == nullptr || name_end == field + field_header) return nullptr;
   const std::string_view name = field_text(field, name_end);
   const bool has_value = at != end && *at == '=';
@@ -306,12 +328,12 @@ std::uint8_t* read_pair(const char*& at, const char* end, std::uint8_t* field) {
   const bool ack = name == ack_name;
   if (known != nullptr || ack) {
     if (!has_value) return nullptr;
-    std::uint8_t* value_end = decode(at, end, field + field_header, ends_pair);  // over the name
+    std::uint8_t* value_end = decode<'&'>(at, end, field + field_header);  // over the name
     if (value_end == nullptr) return nullptr;
     return finish_system(field, ack ? System::ack : known->key, value_end);
   }
   if (!has_value) return finish_field(field, null_property_tag, name_end);
-  std::uint8_t* value_end = decode(at, end, name_end + 2, ends_pair);
+  std::uint8_t* value_end = decode<'&'>(at, end, name_end + 2);
   if (value_end == nullptr) return nullptr;
   finish_field(field, property_tag, name_end);
   store_big<2>(name_end, static_cast<std::uint64_t>(value_end - name_end) - 2);
@@ -329,7 +351,7 @@ bool read_bag(std::string_view bag, MessageWriter& out) {
   if (bag.size() > 0xffff) return false;  // no topic is longer
   Bytes& buffer = out.buffer();
   const std::size_t from = buffer.size();
-  buffer.resize(from + growth * bag.size());
+  buffer.resize(from + growth * bag.size() + 8);
   std::uint8_t* to = buffer.data() + from;
   const char* at = bag.data();
   const char* const end = at + bag.size();
@@ -343,28 +365,16 @@ bool read_bag(std::string_view bag, MessageWriter& out) {
   return to != nullptr;
 }
 
-std::size_t bag_size(const MessageView& message) {
-  std::size_t size = 0;
-  message.each(
-      [&](System key, std::string_view value) {
-        ++size;
-        if (key == System::ack)
-          size += ack_name.size() + 1 + acks[static_cast<std::uint8_t>(message.ack())].size();
-        else if (key == System::expiry)
-          size += written_name(key).size() + date_size;
-        else
-          size += written_name(key).size() + encoded_size(value);
-      },
-      [&](std::string_view name, std::optional<std::string_view> value) {
-        size += 1 + encoded_size(name);
-        if (value) size += 1 + encoded_size(*value);
-      });
-  return size == 0 ? 0 : size - 1;  // no '&' before the first
+std::size_t bag_room(const MessageView& message) {
+  constexpr std::size_t growth_of_a_field = 5;  // at most: an iothub-ack grows from 4 bytes to 20
+  constexpr std::size_t small = 1024;           // not worth a look for its body
+  const std::size_t size = message.flat().size();
+  return growth_of_a_field * (size <= small ? size : size - message.body().size());
 }
 
-std::uint8_t* write_bag(std::uint8_t* to, const MessageView& message) {
+std::uint8_t* write_bag(std::uint8_t* to, const MessageView& message, View& body) {
   const std::uint8_t* const from = to;
-  message.each(
+  body = message.each(
       [&](System key, std::string_view value) {
         if (to != from) *to++ = '&';
         if (key == System::ack) {
@@ -388,8 +398,10 @@ std::uint8_t* write_bag(std::uint8_t* to, const MessageView& message) {
 
 void write_bag(Bytes& out, const MessageView& message) {
   const std::size_t from = out.size();
-  out.resize(from + bag_size(message));
-  write_bag(out.data() + from, message);
+  out.resize(from + bag_room(message));
+  View body;
+  const std::uint8_t* const end = write_bag(out.data() + from, message, body);
+  out.resize(static_cast<std::size_t>(end - out.data()));
 }
 
 }  // namespace hubproof::model::mqtt

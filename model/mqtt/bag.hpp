@@ -15,11 +15,9 @@ bool read_bag(std::string_view bag, MessageWriter& out);
 // [FBK-01], then application properties, in the order of the flat message.
 void write_bag(Bytes& out, const MessageView& message);
 
-// The same in two steps, for who knows where it goes: how long it is, and the bytes; gives their
-// end.
-std::size_t bag_size(const MessageView& message);
-std::uint8_t* write_bag(std::uint8_t* to, const MessageView& message);
-// No field of a flat message grows by more than this factor.
-inline constexpr std::size_t bag_growth = 5;
+// The same to where there is room for bag_room(message) bytes; gives their end, and the body that
+// was met on the way.
+std::uint8_t* write_bag(std::uint8_t* to, const MessageView& message, View& body);
+std::size_t bag_room(const MessageView& message);  // a bound that costs little
 
 }  // namespace hubproof::model::mqtt

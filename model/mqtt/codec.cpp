@@ -113,9 +113,9 @@ bool plain_topic(std::string_view topic) {
   constexpr std::uint64_t ones = 0x0101010101010101u;
   const auto special = [](const char* eight) {
     const std::uint64_t word = load_little<8>(reinterpret_cast<const std::uint8_t*>(eight));
-    const std::uint64_t hash = word ^ (ones * '#');  // a byte that is '#' is zero here
-    const std::uint64_t plus = word ^ (ones * '+');
-    return word | (word - ones) | (hash - ones) | (plus - ones);
+    static_assert(('#' | 0x08) == '+');
+    const std::uint64_t wildcard = (word | (ones * 0x08)) ^ (ones * '+');  // zero where one is
+    return word | (word - ones) | (wildcard - ones);
   };
   if (topic.size() < 8) return false;
   const char* const last = topic.data() + topic.size() - 8;
@@ -364,13 +364,9 @@ void write_id(Bytes& out, std::uint8_t first, PacketId id) { Out{out, first, 2}.
 
 // ---- The stream.
 
-void Decoder::feed(View bytes) {
-  if (held_.empty()) {
-    rest_ = bytes;
-  } else {
-    held_.insert(held_.end(), bytes.begin(), bytes.end());
-    rest_ = held_;
-  }
+void Decoder::join(View bytes) {
+  held_.insert(held_.end(), bytes.begin(), bytes.end());
+  rest_ = held_;
 }
 
 const Packet* Decoder::next() {
@@ -406,7 +402,7 @@ const Packet* Decoder::next() {
   return &packet_;
 }
 
-void Decoder::keep() {
+void Decoder::keep_rest() {
   if (malformed_) rest_ = {};
   if (rest_.empty()) {
     if (held_.capacity() > warm)

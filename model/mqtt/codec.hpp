@@ -23,15 +23,23 @@ class Decoder {
 
   // The views in a packet live until the next call of feed(). feed() does not copy when no partial
   // packet is held: it reads from `bytes` in place, so keep them until next() gave nullptr.
-  void feed(View bytes);
+  void feed(View bytes) {
+    rest_ = bytes;
+    if (!held_.empty()) join(bytes);
+  }
   // The next whole packet; nullptr when more bytes are needed or after a malformed one.
   const Packet* next();
   const std::optional<Malformed>& malformed() const { return malformed_; }
   // Must be called after the last next() of a feed, before `bytes` dies: keeps the partial packet.
-  void keep();
+  void keep() {
+    if (!rest_.empty() || held_.capacity() > 0) keep_rest();
+  }
   std::size_t held() const { return held_.size(); }
 
  private:
+  void join(View bytes);
+  void keep_rest();
+
   Packet packet_;
   Bytes held_;  // a partial packet from earlier feeds
   View rest_;
@@ -39,6 +47,13 @@ class Decoder {
   std::uint32_t max_packet_;
   End end_;
 };
+
+// The packet id, if the bytes are one whole PUBACK and nothing else, as what a client receives mostly
+// is; 0: they are not, or a Decoder would refuse it.
+inline PacketId lone_puback(View bytes) {
+  if (bytes.size() != 4 || load_big<2>(bytes.data()) != 0x4002) return 0;
+  return static_cast<PacketId>(load_big<2>(bytes.data() + 2));
+}
 
 // Appends one packet. Fields must be legal (the caller's machine knows them): lengths that fit, ids
 // that are not zero where there must be one.

@@ -194,8 +194,7 @@ void Desk::woken(Now now, Effects& effects) {
       effects);
 }
 
-std::optional<Instant> Desk::deadline() const {
-  if (waiting_.empty()) return std::nullopt;
+std::optional<Instant> Desk::first_deadline() const {
   const auto until = [](const Waiting& one) { return one.until; };
   return until(*std::ranges::min_element(waiting_, {}, until));
 }
@@ -214,7 +213,7 @@ void Desk::answer(Asker asker, Ticket ticket, Reply reply, Effects& effects) {
   owed_.push_back({ticket, std::move(asker), std::move(reply)});
 }
 
-void Desk::release(Effects& effects) {
+void Desk::release_owed(Effects& effects) {
   while (!owed_.empty() && owed_.front().ticket <= hub_->durable()) {
     const Owed owed = std::move(owed_.front());
     owed_.pop_front();

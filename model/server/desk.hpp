@@ -29,12 +29,18 @@ class Desk {
 
   void ask(Now now, Request request, Asker asker, Effects& effects);
   void forget(ConnectionId connection);   // it is gone: nobody there wants an answer
-  void release(Effects& effects);         // what is durable now may leave
+  void release(Effects& effects) {        // what is durable now may leave
+    if (!owed_.empty()) release_owed(effects);
+  }
   void wake(Now now, Effects& effects);   // answers waiting readers for whom there is something
   void woken(Now now, Effects& effects);  // answers those who have waited long enough
-  std::optional<Instant> deadline() const;
+  std::optional<Instant> deadline() const {
+    return waiting_.empty() ? std::nullopt : first_deadline();
+  }
 
  private:
+  void release_owed(Effects& effects);
+  std::optional<Instant> first_deadline() const;
   struct Reply {
     Response response;
     std::optional<Event> event;  // seen when the reply leaves

@@ -74,39 +74,50 @@ bool MqttDoor::received(Now now, ConnectionId id, View bytes, Effects& effects) 
   if (slot == no_slot) return false;
   Session& session = sessions_[slot];
   if (session.stage != Stage::greeting) session.heard = now.mono;  // any traffic counts [MQTT-14]
-
-  std::unique_ptr<mqtt::Decoder> own;
-  if (session.begun) own = std::move(session.partial);
-  mqtt::Decoder& decoder = own ? *own : decoder_;
-  decoder.feed(bytes);
-  bool alive = true;
-  while (alive) {
-    const mqtt::Packet* packet = decoder.next();
-    if (!packet) break;
-    alive = handle(now, slot, *packet, effects);
-  }
-  if (alive && decoder.malformed()) {
-    const std::uint8_t code = decoder.malformed()->connack;
-    alive = code && session.stage == Stage::greeting ? refuse(now, slot, code, effects)
-                                                     : cut(now, slot, Why::protocol, effects);
-  }
-  if (!alive) {
-    if (!own) decoder_ = fresh_decoder(*rules_);
-    return true;
-  }
-  decoder.keep();
-  session.begun = decoder.held() > 0;
-  if (own && session.begun) {
-    session.partial = std::move(own);
-  } else if (own) {
-    if (spare_.size() < most_spares) spare_.push_back(std::move(own));
-  } else if (session.begun) {
-    if (spare_.empty()) spare_.push_back(std::make_unique<mqtt::Decoder>(fresh_decoder(*rules_)));
-    session.partial = std::move(spare_.back());
-    spare_.pop_back();
-    std::swap(*session.partial, decoder_);
+  if (session.begun) {
+    take_rest(now, slot, bytes, effects);
+  } else if (take(now, slot, decoder_, bytes, effects)) {
+    if (decoder_.held() > 0) set_aside(session);
+  } else {
+    decoder_ = fresh_decoder(*rules_);
   }
   return true;
+}
+
+// Handles the packets that `bytes` complete; false: the connection has ended.
+inline bool MqttDoor::take(Now now, std::uint32_t slot, mqtt::Decoder& decoder, View bytes,
+                           Effects& effects) {
+  decoder.feed(bytes);
+  while (const mqtt::Packet* packet = decoder.next())
+    if (!handle(now, slot, *packet, effects)) return false;
+  if (const auto& malformed = decoder.malformed()) {
+    const std::uint8_t code = malformed->connack;
+    const bool greeting = sessions_[slot].stage == Stage::greeting;
+    return code != 0 && greeting ? refuse(now, slot, code, effects)
+                                 : cut(now, slot, Why::protocol, effects);
+  }
+  decoder.keep();
+  return true;
+}
+
+// Most packets come whole, so a session has a decoder only while one has begun.
+void MqttDoor::set_aside(Session& session) {
+  session.begun = true;
+  if (spare_.empty()) spare_.push_back(std::make_unique<mqtt::Decoder>(fresh_decoder(*rules_)));
+  session.partial = std::move(spare_.back());
+  spare_.pop_back();
+  std::swap(*session.partial, decoder_);
+}
+
+void MqttDoor::take_rest(Now now, std::uint32_t slot, View bytes, Effects& effects) {
+  std::unique_ptr<mqtt::Decoder> own = std::move(sessions_[slot].partial);
+  if (!take(now, slot, *own, bytes, effects)) return;
+  Session& session = sessions_[slot];
+  session.begun = own->held() > 0;
+  if (session.begun)
+    session.partial = std::move(own);
+  else if (spare_.size() < most_spares)
+    spare_.push_back(std::move(own));
 }
 
 bool MqttDoor::ended(Now now, ConnectionId id, EndedBy by, Effects& effects) {
@@ -282,6 +293,30 @@ Ticket MqttDoor::store(Now now, const Session& session, Effects& effects) {
 
 // PUBLISH, and the answers that wait.
 
+// Stores what is in flat_ as this connection's next message.
+[[gnu::always_inline]] inline Ticket MqttDoor::append(Now now, Session& session, Effects& effects) {
+  const std::uint32_t nth = ++session.published;
+  if (rules_->overtaken(nth, session.resumed)) {
+    overtaken_[session.id].assign(flat_.begin(), flat_.end());
+    return {};
+  }
+  const auto own = static_cast<std::uint32_t>(session.device);
+  const auto origin = static_cast<DeviceIndex>(rules_->origin(own, nth));
+  const Ticket ticket = hub_->append_telemetry(now, origin, flat_, false, effects);
+  if (overtaken_.empty()) return ticket;
+  const auto late = overtaken_.extract(session.id);
+  return late ? hub_->append_telemetry(now, session.device, late.mapped(), false, effects) : ticket;
+}
+
+// Promises leave in the order in which they were made, so one without a ticket, or with an older
+// one, takes that of the one before it: PUBACKs keep the order of their PUBLISHes
+// [mqtt311:4.6.0-6].
+inline void MqttDoor::promise(const Session& session, Promise::Kind kind, mqtt::PacketId packet,
+                       Ticket ticket) {
+  if (kept_ < promises_.size()) ticket = std::max(ticket, promises_.back().ticket);
+  promises_.push_back({ticket, session.id, session.node, packet, kind});
+}
+
 bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Publish& packet, Effects& effects) {
   Session& session = sessions_[slot];
   const mqtt::Topic topic = mqtt::read_topic(packet.topic, session.name);
@@ -328,30 +363,6 @@ bool MqttDoor::dropped_resend(const Session& session, mqtt::PacketId id) const {
   return newest != newest_.end() && rules_->stored_before(id, newest->second);
 }
 
-// Stores what is in flat_ as this connection's next message.
-Ticket MqttDoor::append(Now now, Session& session, Effects& effects) {
-  const std::uint32_t nth = ++session.published;
-  if (rules_->overtaken(nth, session.resumed)) {
-    overtaken_[session.id].assign(flat_.begin(), flat_.end());
-    return {};
-  }
-  const auto own = static_cast<std::uint32_t>(session.device);
-  const auto origin = static_cast<DeviceIndex>(rules_->origin(own, nth));
-  const Ticket ticket = hub_->append_telemetry(now, origin, flat_, false, effects);
-  if (overtaken_.empty()) return ticket;
-  const auto late = overtaken_.extract(session.id);
-  return late ? hub_->append_telemetry(now, session.device, late.mapped(), false, effects) : ticket;
-}
-
-// Promises leave in the order in which they were made, so one without a ticket, or with an older
-// one, takes that of the one before it: PUBACKs keep the order of their PUBLISHes
-// [mqtt311:4.6.0-6].
-void MqttDoor::promise(const Session& session, Promise::Kind kind, mqtt::PacketId packet,
-                       Ticket ticket) {
-  if (kept_ < promises_.size()) ticket = std::max(ticket, promises_.back().ticket);
-  promises_.push_back({ticket, session.id, session.node, packet, kind});
-}
-
 Event& MqttDoor::prepare(const Session& session, Promise::Kind kind, Ticket ticket,
                          const mqtt::Packet& packet) {
   Prepared& prepared = prepared_.emplace_back();
@@ -366,7 +377,7 @@ Event& MqttDoor::prepare(const Session& session, Promise::Kind kind, Ticket tick
   return event;
 }
 
-void MqttDoor::release(Now now, Effects& effects) {
+void MqttDoor::release_durable(Now now, Effects& effects) {
   const Ticket durable = hub_->durable();
   while (kept_ < promises_.size() && promises_[kept_].ticket <= durable) {
     const Promise next = promises_[kept_++];  // a copy: keeping it may promise more
@@ -688,11 +699,6 @@ void MqttDoor::woken(Now now, Effects& effects) {
       cut(now, slot, session.stage == Stage::greeting ? Why::no_connect : Why::keep_alive, effects);
     }
   }
-}
-
-std::optional<Instant> MqttDoor::deadline() const {
-  if (alarms_.empty()) return std::nullopt;
-  return alarms_.front().due;
 }
 
 void MqttDoor::soon(ConnectionId id, bool again) const {

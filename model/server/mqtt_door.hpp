@@ -32,10 +32,15 @@ class MqttDoor {
   bool received(Now now, ConnectionId id, View bytes, Effects& effects);  // false: not of this door
   bool ended(Now now, ConnectionId id, EndedBy by, Effects& effects);     // likewise
   void woken(Now now, Effects& effects);
-  std::optional<Instant> deadline() const;
+  std::optional<Instant> deadline() const {
+    return alarms_.empty() ? std::nullopt : std::optional{alarms_.front().due};
+  }
   void soon(ConnectionId id, bool again) const;  // see Server
 
-  void release(Now now, Effects& effects);                      // what is durable now may leave
+  void release(Now now, Effects& effects) {  // what is durable now may leave
+    if (promises_.data() + kept_ == promises_.data() + promises_.size()) return;
+    if (promises_[kept_].ticket <= hub_->durable()) release_durable(now, effects);
+  }
   void deliver(Now now, DeviceIndex device, Effects& effects);  // its queue has something
   void device_gone(Now now, DeviceIndex device,
                    Effects& effects);  // disabled, or about to be deleted
@@ -113,6 +118,9 @@ class MqttDoor {
     Event event;
   };
 
+  bool take(Now now, std::uint32_t slot, mqtt::Decoder& decoder, View bytes, Effects& effects);
+  [[gnu::noinline]] void take_rest(Now now, std::uint32_t slot, View bytes, Effects& effects);
+  [[gnu::noinline]] void set_aside(Session& session);
   bool handle(Now now, std::uint32_t slot, const mqtt::Packet& packet, Effects& effects);
   bool on(Now now, std::uint32_t slot, const mqtt::Connect& packet, Effects& effects);
   bool on(Now now, std::uint32_t slot, const mqtt::Publish& packet, Effects& effects);
@@ -141,6 +149,7 @@ class MqttDoor {
   void push(Now now, Session& session, const Delivery& delivery, Effects& effects);
   mqtt::PacketId fresh_id(Inbox& inbox) const;
 
+  void release_durable(Now now, Effects& effects);
   void promise(const Session& session, Promise::Kind kind, mqtt::PacketId packet, Ticket ticket);
   Event& prepare(const Session& session, Promise::Kind kind, Ticket ticket,
                  const mqtt::Packet& packet);
