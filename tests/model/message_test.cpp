@@ -20,6 +20,18 @@ Bytes sample(std::string_view id = "t3-17") {
   return flat;
 }
 
+TEST(Bytes, AFewAreCopiedAsTheyAre) {
+  for (std::size_t size = 0; size <= 40; ++size) {
+    Bytes from(size);
+    for (std::size_t i = 0; i < size; ++i) from[i] = static_cast<std::uint8_t>(i + 1);
+    Bytes to(size + 1, 0xee);
+    EXPECT_EQ(copy(to.data(), from.data(), size), to.data() + size);
+    EXPECT_EQ(to.back(), 0xee) << size;
+    to.pop_back();
+    EXPECT_EQ(to, from);
+  }
+}
+
 TEST(MessageKey, OwnIdsArePackedAndComeBack) {
   const MessageKey key = own_key('t', 3, 17);
   EXPECT_EQ(message_key("t3-17"), key);

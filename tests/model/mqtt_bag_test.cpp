@@ -42,6 +42,33 @@ RC_GTEST_PROP(Bag, AWrittenBagIsATopicLevel, ()) {
   RC_ASSERT(std::ranges::count(topic, '/') == 4);
 }
 
+// Bags are read eight bytes at a time where they can be: what is special may stand anywhere in them.
+TEST(Bag, WhatIsSpecialIsSeenAtAnyPlace) {
+  for (std::size_t before = 0; before < 20; ++before) {
+    for (std::size_t behind = 0; behind < 20; ++behind) {
+      const std::string a(before, 'a');
+      const std::string b(behind, 'b');
+      const auto value = [&](const std::string& spelled) -> std::optional<std::string> {
+        const auto flat = read("name=" + a + spelled + b);
+        if (!flat) return std::nullopt;
+        return std::string{MessageView{*flat}.property("name").value_or("none")};
+      };
+      EXPECT_EQ(value("%41"), a + "A" + b);
+      EXPECT_EQ(value("%C3%A4"), a + "\xc3\xa4" + b);
+      EXPECT_EQ(value("%25%26%3D"), a + "%&=" + b);
+      EXPECT_EQ(value("="), a + "=" + b);      // only the first ends the name
+      EXPECT_EQ(value("&x="), a);
+      EXPECT_EQ(value("%4g"), std::nullopt);
+      EXPECT_EQ(value("%C3"), std::nullopt);   // half a character
+      EXPECT_EQ(value("\xc3"), std::nullopt);
+      if (behind == 0) {
+        EXPECT_EQ(value("%"), std::nullopt);
+        EXPECT_EQ(value("%4"), std::nullopt);
+      }
+    }
+  }
+}
+
 TEST(Bag, TheSdksTelemetryIsRead) {
   const Bytes bytes = golden::from_hex(golden::publish_d2c);
   Decoder decoder{End::server};

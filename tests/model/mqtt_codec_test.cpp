@@ -100,6 +100,20 @@ RC_GTEST_PROP(Codec, AnyBytesAreReadTheSameInAnySplit, ()) {
 
 // ---- Golden bytes.
 
+RC_GTEST_PROP(Codec, ALonePubackIsWhatADecoderTakesForOne, ()) {
+  const auto small = rc::gen::inRange<int>(0, 4);
+  Bytes bytes{static_cast<std::uint8_t>(*rc::gen::element(0x40, 0x40, 0x42, 0x50)),
+              static_cast<std::uint8_t>(*rc::gen::element(2, 2, 3, 0)),
+              static_cast<std::uint8_t>(*small), static_cast<std::uint8_t>(*small)};
+  bytes.resize(static_cast<std::size_t>(*rc::gen::element(4, 4, 3, 5)));
+  Decoder decoder{End::client};
+  decoder.feed(bytes);
+  const Packet* packet = decoder.next();
+  const auto* ack = packet != nullptr ? std::get_if<Puback>(packet) : nullptr;
+  const bool lone = ack != nullptr && bytes.size() == 4;
+  RC_ASSERT(lone_puback(bytes) == (lone ? ack->id : PacketId{0}));
+}
+
 TEST(Codec, ReadsAndWritesWhatTheVendorsSdkSends) {
   const auto round = [](End end, std::string_view hex) {
     const Bytes bytes = golden::from_hex(hex);
