@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace hubproof::tools::shrinking {
 namespace {
@@ -231,7 +232,7 @@ Scenario without_told(const Scenario& scenario, const std::vector<bool>& gone) {
   const std::vector<sim::Duration> times = event_times(scenario);
   std::vector<std::size_t> order(times.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, {}, [&](std::size_t at) { return times[at]; });
+  std::ranges::sort(order, {}, [&](std::size_t at) { return std::pair{times[at], at}; });
   std::vector<bool> erase(times.size());
   for (std::size_t at = 0; at < order.size(); ++at) erase[order[at]] = gone[at];
 
