@@ -519,6 +519,20 @@ TEST(DeliveryCount, In2017EveryReturnCounts) {
   }
 }
 
+// The hub handed it to a request whose connection ended while the answer waited for a slow disk.
+TEST(DeliveryCount, In2017WhatALostConnectionOfTheLinkSwallowedMayCount) {
+  for (const bool lost : {false, true}) {
+    Story story;
+    story.history.terms.count_every_return = true;
+    story.device_accepted(1);
+    story.command_waits(1);
+    story.at(10s);
+    if (lost) story.device_ends(1);
+    story.at(100s).delivers(1, 10, 1);
+    EXPECT_EQ(story.verdict("INV-13"), lost ? Verdict::not_exercised : Verdict::fail);
+  }
+}
+
 TEST(DeliveryCount, FirstDeliveriesAreNotExercised) {
   Story story;
   story.command_waits(1);
