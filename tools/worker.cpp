@@ -105,6 +105,11 @@ void write_record(model::Bytes& out, std::int64_t cpu_of_process, const RunRecor
   writer.u64(record.fault_kinds);
   writer.u32(static_cast<std::uint32_t>(record.reached.size()));
   for (const std::uint32_t feature : record.reached) writer.u32(feature);
+  writer.u32(static_cast<std::uint32_t>(record.moments.size()));
+  for (const Moment& moment : record.moments) {
+    writer.i64(moment.at);
+    writer.u32(moment.node);
+  }
   writer.patch_u32(0, static_cast<std::uint32_t>(out.size() - 4));
 }
 
@@ -137,6 +142,11 @@ RunRecord read_record(model::View bytes, std::int64_t& cpu_of_process) {
   record.fault_kinds = reader.u64();
   record.reached.resize(reader.u32());
   for (std::uint32_t& feature : record.reached) feature = reader.u32();
+  record.moments.resize(reader.u32());
+  for (Moment& moment : record.moments) {
+    moment.at = reader.i64();
+    moment.node = reader.u32();
+  }
   return record;
 }
 
@@ -189,7 +199,10 @@ RunRecord run_one(const WorkerPlan& plan, const Worker::Unit& unit) {
     record.simulated = result.simulated.count();
     record.messages = result.report.messages;
     record.fault_kinds = result.fault_kinds;
-    if (coverage) record.reached = coverage->reached();
+    if (coverage) {
+      record.reached = coverage->reached();
+      record.moments = coverage->moments();
+    }
     for (const conformance::Judged& judged : result.report.checks) {
       if (judged.finding.verdict == conformance::Verdict::fail)
         record.failures.push_back({static_cast<std::uint16_t>(record.verdicts.size()),

@@ -12,6 +12,7 @@
 
 #include "conformance/judge.hpp"
 #include "tools/run.hpp"
+#include "tools/search/state_coverage.hpp"
 #include "tools/variation.hpp"
 
 namespace hubproof::tools {
@@ -39,6 +40,7 @@ struct RunRecord {
   std::vector<Failure> failures;
   std::uint64_t fault_kinds = 0;           // bit n: a fault of FaultKind n began
   std::vector<std::uint32_t> reached;      // features (search/state_coverage.hpp), when asked for
+  std::vector<Moment> moments;             // and these
   bool output_failed = false;              // what was to be written on the way could not be
 };
 
@@ -63,7 +65,7 @@ struct WorkerPlan {
   Steering steering;                       // of every run
   std::string command;                     // options of the command that started it, for reproduction
   std::function<Variation(std::uint64_t number, std::uint32_t scenario, std::uint64_t seed)> vary;  // null: as it is
-  bool coverage = false;                   // RunRecord::reached
+  bool coverage = false;                   // RunRecord::reached and moments
   std::function<Observer*()> observe;      // null: nobody looks; called in the worker
   Accidents accidents;
   bool unlike = false;                     // addresses differ from those of its siblings (--verify)

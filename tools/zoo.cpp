@@ -62,32 +62,30 @@ bool hunted(Hunt& hunt, const model::Mutant* mutant, const conformance::Report& 
 void hunt_down(Hunt& hunt, const std::vector<Scenario>& scenarios, const model::Mutant* mutant, double give_up) {
   const double begun = cpu_seconds();
   const std::uint64_t first = hunt.attempt * seeds_apart;
-  std::deque<Guide> guides;
-  if (hunt.strategy == Strategy::guided)
-    for (const Scenario& scenario : scenarios) guides.emplace_back(scenario, first);
-  for (std::uint64_t seed = first; !hunt.found && hunt.cpu_s < give_up; ++seed) {
-    for (std::size_t s = 0; s < scenarios.size() && !hunt.found && hunt.cpu_s < give_up; ++s) {
-      const Variation variation =
-          guides.empty() ? vary(hunt.strategy, scenarios[s], seed) : guides[s].propose();
-      RunOptions options;
-      options.seed = variation.seed;
-      options.steering = variation.steering;
-      options.mutant = mutant;
-      std::optional<StateCoverage> coverage;
-      if (!guides.empty()) {
-        options.on_header = [&](const model::History& header) { coverage.emplace(header); };
-        options.on_event = [&](const model::History&, const model::Event& event) { coverage->saw(event); };
-      }
-      const RunResult result = run(variation.scenario, options);
-      if (coverage) guides[s].learn(variation, coverage->reached(), result.events);
-      ++hunt.runs;
-      if (hunted(hunt, mutant, result.report)) {
-        hunt.found = true;
-        hunt.scenario = scenarios[s].name;
-        hunt.seed = seed;
-      }
-      hunt.cpu_s = cpu_seconds() - begun;
+  std::optional<Guides> guides;
+  if (hunt.strategy == Strategy::guided) guides.emplace(scenarios, first);
+  while (!hunt.found && hunt.cpu_s < give_up) {
+    const std::uint64_t seed = first + hunt.runs / scenarios.size();
+    const std::size_t s = guides ? guides->next() : hunt.runs % scenarios.size();
+    const Variation variation = guides ? guides->propose(s) : vary(hunt.strategy, scenarios[s], seed);
+    RunOptions options;
+    options.seed = variation.seed;
+    options.steering = variation.steering;
+    options.mutant = mutant;
+    std::optional<StateCoverage> coverage;
+    if (guides) {
+      options.on_header = [&](const model::History& header) { coverage.emplace(header); };
+      options.on_event = [&](const model::History&, const model::Event& event) { coverage->saw(event); };
     }
+    const RunResult result = run(variation.scenario, options);
+    if (coverage) guides->learn(s, variation, {coverage->reached(), coverage->moments(), result.events});
+    ++hunt.runs;
+    if (hunted(hunt, mutant, result.report)) {
+      hunt.found = true;
+      hunt.scenario = scenarios[s].name;
+      hunt.seed = seed;
+    }
+    hunt.cpu_s = cpu_seconds() - begun;
   }
 }
 

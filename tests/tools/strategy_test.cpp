@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 #include <set>
 
@@ -110,21 +111,57 @@ TEST(StateCoverage, ReachesMoreWithFaultsAndTheSameEachTime) {
   EXPECT_GT(with.size(), reached(quiet).size() * 2);
 }
 
+TEST(StateCoverage, KeepsMomentsOfWhatIsRareAsWellAsOfWhatIsCommon) {
+  std::optional<StateCoverage> coverage;
+  std::vector<std::int64_t> purges;
+  std::uint64_t events = 0;
+  RunOptions options;
+  options.seed = 3;
+  options.on_header = [&](const model::History& header) { coverage.emplace(header); };
+  options.on_event = [&](const model::History&, const model::Event& event) {
+    coverage->saw(event);
+    ++events;
+    if (event.what == model::What::purge && event.phase == model::Phase::ok) purges.push_back(event.at);
+  };
+  run(busy(), options);
+  ASSERT_FALSE(purges.empty());
+  EXPECT_LT(purges.size(), 20U);
+  const std::vector<Moment> moments = coverage->moments();
+  EXPECT_LT(moments.size(), events / 10);
+  EXPECT_TRUE(std::ranges::any_of(moments, [&](const Moment& one) { return std::ranges::count(purges, one.at) > 0; }));
+}
+
 TEST(Guide, KeepsWhatIsNewAndOnlyThat) {
+  const std::vector<Moment> moments{{60'000'000'000, 0}, {90'000'000'000, 3}};
   Guide guide{busy(), 1};
   const Variation first = guide.propose();
-  guide.learn(first, {1, 2, 3}, 100);
-  guide.learn(guide.propose(), {1, 2, 3}, 100);
+  guide.learn(first, {{1, 2, 3}, {}, 100});
+  guide.learn(guide.propose(), {{1, 2, 3}, {}, 100});
   EXPECT_EQ(guide.kept(), 1U);
-  guide.learn(guide.propose(), {2, 9}, 100);
+  guide.learn(guide.propose(), {{2, 9}, moments, 100});
   EXPECT_EQ(guide.kept(), 2U);
   EXPECT_EQ(guide.reached(), 4U);
   for (int i = 0; i < 200; ++i) {
     const Variation one = guide.propose();
     const ReadScenario read = read_scenario(write_scenario(one.scenario), "x");
     ASSERT_TRUE(read.problems.empty()) << problems_text("x", read.problems);
-    guide.learn(one, {static_cast<std::uint32_t>(10 + i)}, 100);
+    guide.learn(one, {{static_cast<std::uint32_t>(10 + i)}, moments, 100});
   }
+}
+
+TEST(Guides, TakeTheScenarioMoreOftenThatFindsMore) {
+  const std::vector<Scenario> two{busy(), busy()};
+  Guides guides{two, 1};
+  std::array<int, 2> turns{};
+  for (std::uint32_t run = 0; run < 200; ++run) {
+    const std::size_t which = guides.next();
+    ++turns[which];
+    Lesson lesson{{}, {}, 10'000};
+    for (std::uint32_t i = 0; which == 1 && i < 300; ++i) lesson.reached.push_back(300 * run + i);
+    guides.learn(which, guides.propose(which), lesson);
+  }
+  EXPECT_GT(turns[1], 2 * turns[0]);
+  EXPECT_GT(turns[0], 5);
 }
 
 TEST(Guided, ComesToTheSameWithOneWorkerAndWithThree) {

@@ -16,6 +16,9 @@ std::vector<sim::Duration> telling_times(const Scenario& scenario) {
     times.push_back(group.settings.keep_alive / 2 * 3);
     times.push_back(group.settings.ack_patience);
   }
+  std::ranges::sort(times);
+  const auto again = std::ranges::unique(times);
+  times.erase(again.begin(), again.end());
   std::erase_if(times, [&](sim::Duration time) { return time >= scenario.duration; });
   return times;
 }
@@ -50,6 +53,59 @@ sim::Fault slow_link(sim::NodeId node, sim::Duration from, sim::Duration until, 
   fault.duration = sim::Distribution::fixed(10ms + dice.time_below(most));
   fault.one_way = dice.one_in(3);
   return fault;
+}
+
+namespace {
+
+// From a microsecond to two seconds, each power of two as likely as the other.
+sim::Duration any_size(Dice& dice) {
+  const sim::Duration least = sim::Duration{1us} * (std::int64_t{1} << dice.below(21));
+  return least + dice.time_below(least);
+}
+
+}  // namespace
+
+std::vector<sim::Fault> beside(const Moment& moment, const Scenario& scenario, Dice& dice) {
+  constexpr sim::NodeId hub{0};
+  const sim::Instant last = sim::Instant{} + scenario.duration - 1ms;
+  const auto near = [&](sim::Duration away) {
+    const sim::Duration by = dice.one_in(2) ? any_size(dice) : -any_size(dice);
+    return std::clamp(sim::Instant{} + sim::Duration{moment.at} + away + by, sim::Instant{} + 1ms, last);
+  };
+  const std::vector<sim::Duration> times = telling_times(scenario);
+  sim::Fault fault;
+  fault.nodes = {sim::NodeId{moment.node}};
+  fault.from = fault.until = near(dice.one_in(4) ? dice.one_of(times) : sim::Duration{0});
+  const auto lasts_to = [&](sim::Instant until) { fault.until = std::clamp(until, fault.from + 1ms, last + 1ms); };
+  const std::uint64_t which = dice.below(16);
+  if (which < 6) {
+    fault.kind = sim::FaultKind::crash;
+    fault.nodes = {hub};
+    lasts_to(fault.from + any_size(dice));
+    if (dice.one_in(2)) return {fault};
+    sim::Fault slow;
+    slow.kind = sim::FaultKind::slow_disk;
+    slow.nodes = {hub};
+    const sim::Duration unsafe = any_size(dice);
+    slow.from = std::max(fault.from - unsafe, sim::Instant{} + 1ms);
+    slow.until = fault.from + 1ms;
+    slow.duration = sim::Distribution::fixed(2 * unsafe);
+    return {slow, fault};
+  }
+  if (which < 9) {
+    fault.kind = dice.one_in(3) ? sim::FaultKind::half_open : sim::FaultKind::reset;
+  } else if (which < 12) {
+    fault.kind = sim::FaultKind::step;
+    fault.nodes = {hub};
+    fault.amount = dice.one_in(2) ? dice.one_of(times) + any_size(dice) : dice.time_below(1h);
+    if (dice.one_in(2)) fault.amount = -fault.amount;
+  } else {
+    fault.kind = which < 14   ? sim::FaultKind::pause
+                 : which < 15 ? sim::FaultKind::partition
+                              : sim::FaultKind::process_crash;
+    lasts_to(near(dice.one_of(times)));
+  }
+  return {fault};
 }
 
 bool may_be_moved(sim::FaultKind kind) { return kind != sim::FaultKind::bit_rot; }

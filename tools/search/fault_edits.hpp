@@ -6,6 +6,7 @@
 
 #include "tools/scenario.hpp"
 #include "tools/search/dice.hpp"
+#include "tools/search/state_coverage.hpp"
 
 namespace hubproof::tools {
 
@@ -21,6 +22,11 @@ sim::Duration some_time(const Scenario& scenario, Dice& dice);
 
 // The link of one node is slow in this time.
 sim::Fault slow_link(sim::NodeId node, sim::Duration from, sim::Duration until, Dice& dice);
+
+// Faults that no scenario rules out, of the hub or of the node that a moment concerns, which begin or end
+// just beside it or a telling time from it. A crash may come with a disk that was slow for a while before,
+// so that of this while nothing is safe.
+std::vector<sim::Fault> beside(const Moment& moment, const Scenario& scenario, Dice& dice);
 
 // Bit rot may not be moved or doubled: which copies rot, and in which order, decides what can be kept.
 bool may_be_moved(sim::FaultKind kind);

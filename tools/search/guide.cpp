@@ -14,7 +14,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t most_faults = 60;     // a variation does not grow for ever
-constexpr std::size_t most_kept = 400;
+constexpr std::size_t most_kept = 200;
+constexpr std::uint64_t last_packet_id = 65'535;
 
 }  // namespace
 
@@ -23,18 +24,44 @@ Guide::Guide(const Scenario& scenario, std::uint64_t seed)
       dice_{seed},
       pool_{fault_pool(scenario)},
       apart_{telling_times(scenario)},
-      nodes_{node_names(scenario).size()},
+      nodes_{node_names(scenario)},
       next_seed_{seed},
       seen_(StateCoverage::features) {}
 
-// Every fourth run is one that nobody guided, drawn by each of the other strategies in turn: a guide
+// Of eight runs three are such that nobody guided, drawn by each of the other strategies in turn: a guide
 // that only follows itself gets stuck.
 Variation Guide::propose() {
   const bool begin = proposed_++ < 3;
-  if (begin || corpus_.empty() || dice_.one_in(4)) return fresh();
-  Variation variation = parent().variation;
-  for (std::uint64_t changes = 1 + dice_.below(4); changes > 0; --changes) change(variation);
+  if (begin || corpus_.empty() || dice_.below(8) < 3) return fresh();
+  const Kept& before = parent();
+  Variation variation = before.variation;
+  const std::uint64_t how = dice_.below(8);
+  if (how < 5) meet(variation, before.moments);
+  if (how >= 4)
+    for (std::uint64_t changes = 1 + dice_.below(4); changes > 0; --changes) change(variation);
   return variation;
+}
+
+// Some faults beside each of some moments: what needs two coincidences may need them at one time. What
+// comes after the first is another run anyway, so half of the time its draws are others as well.
+void Guide::meet(Variation& variation, const std::vector<Moment>& moments) {
+  std::vector<sim::Fault>& faults = variation.scenario.faults;
+  sim::Duration first = scenario_.duration;
+  for (std::uint64_t places = 1 + dice_.below(4); places > 0 && !moments.empty(); --places) {
+    const Moment& moment = dice_.one_of(moments);
+    first = std::min(first, sim::Duration{moment.at});
+    for (std::uint64_t count = 1 + dice_.below(2); count > 0 && faults.size() < most_faults; --count) {
+      if (!pool_.empty() && dice_.one_in(4)) {
+        const sim::Duration from = std::max<sim::Duration>(sim::Duration{moment.at}, 1ms);
+        faults.push_back(moved(dice_.one_of(pool_), from, scenario_, dice_));
+        continue;
+      }
+      const std::vector<sim::Fault> more = beside(moment, scenario_, dice_);
+      faults.insert(faults.end(), more.begin(), more.end());
+    }
+  }
+  if (first < scenario_.duration && dice_.one_in(2))
+    variation.steering.reseeds.push_back({first + 1s, std::nullopt, dice_.below(~std::uint64_t{0}) | 1});
 }
 
 Variation Guide::fresh() {
@@ -66,7 +93,7 @@ void Guide::change(Variation& variation) {
   const auto some_fault = [&] { return static_cast<std::ptrdiff_t>(dice_.below(faults.size())); };
   const sim::Instant heal = sim::Instant{} + scenario_.duration;
   const auto movable = [&](std::ptrdiff_t at) { return may_be_moved(faults[static_cast<std::size_t>(at)].kind); };
-  switch (dice_.below(faults.empty() ? 2 : 8)) {
+  switch (dice_.below(faults.empty() ? 3 : 9)) {
     case 0:  // another future
       variation.steering.reseeds.push_back({some_time(scenario_, dice_), std::nullopt, dice_.below(~std::uint64_t{0}) | 1});
       return;
@@ -74,11 +101,17 @@ void Guide::change(Variation& variation) {
       if (!pool_.empty() && faults.size() < most_faults)
         faults.push_back(moved(dice_.one_of(pool_), some_time(scenario_, dice_), scenario_, dice_));
       return;
-    case 2:  // one less
+    case 2:  // packet ids that will wrap
+      for (const std::string& node : nodes_)
+        if (dice_.one_in(2))
+          variation.steering.given.push_back(
+              {*find_site("first_packet_id"), node, 1, last_packet_id - 1 - dice_.below(1 << dice_.below(11))});
+      return;
+    case 3:  // one less
       faults.erase(faults.begin() + some_fault());
       return;
-    case 3:
-    case 4: {  // a fault, or a copy of one, beside another
+    case 4:
+    case 5: {  // a fault, or a copy of one, beside another
       const sim::Fault& other = faults[static_cast<std::size_t>(some_fault())];
       const sim::Instant anchor = dice_.one_in(2) || other.until <= other.from ? other.from : other.until;
       sim::Duration apart = dice_.one_of(apart_) + dice_.time_below(20ms);
@@ -91,7 +124,7 @@ void Guide::change(Variation& variation) {
                              scenario_, dice_));
       return;
     }
-    case 5: {  // earlier or later, by a little
+    case 6: {  // earlier or later, by a little
       const std::ptrdiff_t at = some_fault();
       if (!movable(at)) return;
       sim::Fault& fault = faults[static_cast<std::size_t>(at)];
@@ -101,7 +134,7 @@ void Guide::change(Variation& variation) {
       fault.until = lasts(fault.kind) ? std::clamp(fault.from + length, fault.from + 1ms, heal) : fault.from;
       return;
     }
-    case 6: {  // shorter or longer
+    case 7: {  // shorter or longer
       sim::Fault& fault = faults[static_cast<std::size_t>(some_fault())];
       if (!lasts(fault.kind)) return;
       const sim::Duration length = dice_.one_in(2) ? (fault.until - fault.from) / 2 : dice_.one_of(apart_);
@@ -112,26 +145,58 @@ void Guide::change(Variation& variation) {
       if (faults.size() >= most_faults) return;
       const sim::Duration from = some_time(scenario_, dice_);
       const sim::Duration until = std::min(from + 1ms + dice_.time_below(60s), scenario_.duration);
-      faults.push_back(slow_link(sim::NodeId{static_cast<std::uint32_t>(dice_.below(nodes_))}, from, until, dice_));
+      faults.push_back(slow_link(sim::NodeId{static_cast<std::uint32_t>(dice_.below(nodes_.size()))}, from, until, dice_));
     }
   }
 }
 
-void Guide::learn(const Variation& variation, const std::vector<std::uint32_t>& reached, std::uint64_t events) {
+std::uint64_t Guide::learn(const Variation& variation, const Lesson& lesson) {
   std::uint64_t news = 0;
-  for (const std::uint32_t feature : reached) {
+  for (const std::uint32_t feature : lesson.reached) {
     if (seen_[feature]) continue;
     seen_[feature] = true;
     ++news;
   }
   reached_count_ += news;
-  if (news == 0) return;
-  corpus_.push_back({variation, news, 0, events});
-  if (corpus_.size() <= most_kept) return;
+  if (news == 0) return 0;
+  corpus_.push_back({variation, news, 0, lesson.events, lesson.moments});
+  if (corpus_.size() <= most_kept) return news;
   const auto oldest = std::ranges::min_element(corpus_, {}, [](const Kept& one) {
     return (one.news + 1) * 1000 / (one.tries + 1);
   });
   corpus_.erase(oldest);
+  return news;
+}
+
+Guides::Guides(const std::vector<Scenario>& scenarios, std::uint64_t seed)
+    : dice_{seed + 1}, yields_(scenarios.size()) {
+  for (const Scenario& scenario : scenarios) guides_.emplace_back(scenario, seed);
+}
+
+// Each once, and then by worth.
+std::size_t Guides::next() {
+  if (begun_ < guides_.size()) return begun_++;
+  std::uint64_t all = 0;
+  for (std::size_t scenario = 0; scenario < guides_.size(); ++scenario) all += worth(scenario);
+  std::uint64_t left = dice_.below(all);
+  for (std::size_t scenario = 0; scenario + 1 < guides_.size(); ++scenario) {
+    if (left < worth(scenario)) return scenario;
+    left -= worth(scenario);
+  }
+  return guides_.size() - 1;
+}
+
+// For each unit of work what it found lately, and something for being there.
+std::uint64_t Guides::worth(std::size_t scenario) const {
+  const Yield& yield = yields_[scenario];
+  return (yield.news / 1024 + 64) * (std::uint64_t{1} << 32) / yield.events;
+}
+
+void Guides::learn(std::size_t scenario, const Variation& variation, const Lesson& lesson) {
+  const std::uint64_t news = guides_[scenario].learn(variation, lesson);
+  Yield& yield = yields_[scenario];
+  yield.news = (7 * yield.news + 1024 * news) / 8;
+  yield.events = (7 * yield.events + lesson.events) / 8 + 1;
 }
 
 }  // namespace hubproof::tools

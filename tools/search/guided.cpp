@@ -7,18 +7,17 @@
 namespace hubproof::tools {
 namespace {
 
-constexpr std::uint64_t generation = 16;  // runs of a scenario between two lessons
+constexpr std::uint64_t between_lessons = 48;  // about so many runs
 
 }  // namespace
 
 GuidedResult guided_campaign(const WorkerPlan& plan, const CampaignOptions& options) {
   GuidedResult result;
   const std::vector<Scenario>& scenarios = *plan.scenarios;
-  std::vector<Guide> guides;
-  for (const Scenario& scenario : scenarios) {
-    guides.emplace_back(scenario, options.first_seed);
-    result.campaign.scenarios.push_back(result_for(scenario));
-  }
+  Guides guides{scenarios, options.first_seed};
+  const std::uint64_t generation = std::max<std::uint64_t>(1, between_lessons / scenarios.size());
+  for (const Scenario& scenario : scenarios) result.campaign.scenarios.push_back(result_for(scenario));
+  std::vector<std::uint64_t> taken(scenarios.size(), 0);  // runs of each
   result.campaign.first_seed = options.first_seed;
   result.campaign.last_seed = options.last_seed;
   const auto begun = std::chrono::steady_clock::now();
@@ -26,14 +25,16 @@ GuidedResult guided_campaign(const WorkerPlan& plan, const CampaignOptions& opti
   bool over = false;
   for (std::uint64_t at = options.first_seed; at <= options.last_seed && !over; at += generation) {
     const std::uint64_t runs = std::min(generation, options.last_seed - at + 1);
-    // The runs of this generation, scenario by scenario.
+    // The runs of this generation: of which scenario, and the how many-eth of it.
     std::vector<Scenario> bases;
     std::vector<Variation> variations;
-    for (std::size_t s = 0; s < scenarios.size(); ++s)
-      for (std::uint64_t run = 0; run < runs; ++run) {
-        bases.push_back(scenarios[s]);
-        variations.push_back(guides[s].propose());
-      }
+    std::vector<std::pair<std::size_t, std::uint64_t>> which;
+    for (std::uint64_t run = 0; run < runs * scenarios.size(); ++run) {
+      const std::size_t s = guides.next();
+      bases.push_back(scenarios[s]);
+      variations.push_back(guides.propose(s));
+      which.emplace_back(s, options.first_seed + taken[s]++);
+    }
     WorkerPlan part = plan;
     part.scenarios = &bases;
     part.coverage = true;
@@ -48,14 +49,13 @@ GuidedResult guided_campaign(const WorkerPlan& plan, const CampaignOptions& opti
                           failing + now.failures, std::chrono::steady_clock::now() - begun});
       };
     some.on_run = [&](std::uint64_t number, const RunRecord& record) {
-      const std::size_t s = number / runs;
-      const std::uint64_t seed = at + number % runs;
+      const auto [s, seed] = which[number];
       const bool failed = result.campaign.scenarios[s].add(scenarios[s], seed, record);
       if (failed || !record.failures.empty()) {
         result.failing.emplace(std::pair{s, seed}, variations[number]);
         ++failing;
       }
-      guides[s].learn(variations[number], record.reached, record.events);
+      guides.learn(s, variations[number], {record.reached, record.moments, record.events});
       ++done;
       if (failed && options.stop_at_first) over = true;
     };
@@ -68,7 +68,7 @@ GuidedResult guided_campaign(const WorkerPlan& plan, const CampaignOptions& opti
     if (over) result.campaign.last_seed = std::min(options.last_seed, at + runs - 1);
     if (options.last_seed - at < generation) break;  // the last seed may be the last number there is
   }
-  for (const Guide& guide : guides) {
+  for (const Guide& guide : guides.all()) {
     result.reached += guide.reached();
     result.kept += guide.kept();
   }

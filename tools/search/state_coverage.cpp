@@ -16,6 +16,12 @@ constexpr std::uint8_t many = 3;
 void more(std::uint8_t& count) { count = static_cast<std::uint8_t>(count < many ? count + 1 : many); }
 void less(std::uint8_t& count) { count = static_cast<std::uint8_t>(count > 0 ? count - 1 : 0); }
 
+// What nobody in the run did.
+bool of_the_stage(What what) {
+  return what == What::clock || what == What::fault_begins || what == What::fault_ends || what == What::healed ||
+         what == What::finished;
+}
+
 }  // namespace
 
 StateCoverage::StateCoverage(const model::History& header) : devices_(header.participants.size()) {
@@ -28,9 +34,10 @@ void StateCoverage::saw(const model::Event& event) {
   const bool known = observer < roles_.size();
   const bool at_device = known && roles_[observer] == model::Role::device;
   const bool at_hub = known && roles_[observer] == model::Role::hub;
-  const std::size_t subject = at_device ? observer : about < devices_.size() ? about : devices_.size();
+  const std::size_t concerned = about < devices_.size() ? about : observer;
+  const std::size_t subject = at_device ? observer : concerned;
 
-  if (subject < devices_.size()) {
+  if (subject < devices_.size() && !of_the_stage(event.what)) {
     DeviceState& state = devices_[subject];
     std::uint64_t hash = static_cast<std::uint64_t>(event.what) | static_cast<std::uint64_t>(event.phase) << 8 |
                          static_cast<std::uint64_t>(event.packet) << 12 |
@@ -38,6 +45,7 @@ void StateCoverage::saw(const model::Event& event) {
                          static_cast<std::uint64_t>(event.error) << 40 | static_cast<std::uint64_t>(event.status) << 48 |
                          static_cast<std::uint64_t>(event.why) << 52 | static_cast<std::uint64_t>(at_hub) << 60;
     hash = model::mix(hash);
+    keep(hash, {event.at, static_cast<std::uint32_t>(subject)});
     mark(hash ^ model::mix(state.last));  // what follows what
     const std::uint64_t states =
         state.link | std::uint64_t{state.subscribed} << 2 | std::uint64_t{state.up} << 3 |
@@ -106,6 +114,21 @@ void StateCoverage::saw(const model::Event& event) {
     case What::healed: faults_on_ = 0; break;
     default: break;
   }
+}
+
+void StateCoverage::keep(std::uint64_t kind, const Moment& moment) {
+  Kind& all = kinds_[kind % kinds];
+  const std::uint32_t before = all.seen++;
+  const std::uint64_t place = before < kept_of_kind ? before : model::mix(kind + before) % all.seen;
+  if (place < kept_of_kind) all.kept[place] = moment;
+}
+
+std::vector<Moment> StateCoverage::moments() const {
+  std::vector<Moment> all;
+  for (const Kind& kind : kinds_)
+    all.insert(all.end(), kind.kept.begin(),
+               kind.kept.begin() + std::min<std::ptrdiff_t>(kind.seen, kept_of_kind));
+  return all;
 }
 
 std::vector<std::uint32_t> StateCoverage::reached() const {

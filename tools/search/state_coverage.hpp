@@ -1,7 +1,8 @@
 // Which combinations of abstract protocol state a run reached: what a guided search is after. A fold
 // over the history: how far each device's session is, what is in flight both ways, whether hub and
 // device are up, what is under way at the service, and which families of faults are on. Each event in
-// such a state, and each two that follow each other at one device, is a feature.
+// such a state, and each two that follow each other at one device, is a feature. Beside that it keeps
+// some moments: when what happened, so that a fault can be put beside it.
 #pragma once
 
 #include <array>
@@ -12,6 +13,12 @@
 
 namespace hubproof::tools {
 
+struct Moment {
+  std::int64_t at = 0;      // true time, ns since the start of the run
+  std::uint32_t node = 0;   // whom it concerns
+  bool operator==(const Moment&) const = default;
+};
+
 class StateCoverage {
  public:
   explicit StateCoverage(const model::History& header);
@@ -21,6 +28,10 @@ class StateCoverage {
   // Ascending, without repetition; each below `features`.
   static constexpr std::uint32_t features = 1u << 16;
   std::vector<std::uint32_t> reached() const;
+
+  // A few of each kind of event, drawn evenly from all of that kind, so that what is rare in a run is
+  // no less among them than what is common.
+  std::vector<Moment> moments() const;
 
  private:
   struct DeviceState {
@@ -34,13 +45,22 @@ class StateCoverage {
     std::uint64_t last = 0;       // the feature before
   };
 
+  static constexpr std::size_t kinds = 2048;  // two that share a place count as one
+  static constexpr std::size_t kept_of_kind = 4;
+  struct Kind {
+    std::uint32_t seen = 0;
+    std::array<Moment, kept_of_kind> kept{};
+  };
+
+  void keep(std::uint64_t kind, const Moment& moment);
   void mark(std::uint64_t hash) {
     const auto at = static_cast<std::uint32_t>(hash >> 48);
     seen_[at / 64] |= std::uint64_t{1} << (at % 64);
   }
 
   std::array<std::uint64_t, features / 64> seen_{};
-  std::vector<DeviceState> devices_;
+  std::array<Kind, kinds> kinds_{};
+  std::vector<DeviceState> devices_;       // by participant
   std::vector<model::Role> roles_;
   std::uint8_t hub_up_ = 0;
   std::uint8_t commands_open_ = 0;

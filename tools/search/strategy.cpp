@@ -69,10 +69,16 @@ Scenario pct(const Scenario& scenario, std::uint64_t seed) {
                                         changes[at + 1], dice));
 
   const std::vector<sim::Duration> apart = telling_times(scenario);
-  for (std::size_t at = 1; at + 1 < changes.size() && !pool.empty(); ++at) {
+  for (std::size_t at = 1; at + 1 < changes.size(); ++at) {
     sim::Duration when = changes[at];
     for (std::uint64_t count = 2 + dice.below(3); count > 0; --count) {
-      staged.faults.push_back(moved(dice.one_of(pool), when, scenario, dice));
+      if (!pool.empty() && dice.one_in(2)) {
+        staged.faults.push_back(moved(dice.one_of(pool), when, scenario, dice));
+      } else {
+        const auto node = static_cast<std::uint32_t>(dice.below(nodes));
+        const std::vector<sim::Fault> more = beside({when.count(), node}, scenario, dice);
+        staged.faults.insert(staged.faults.end(), more.begin(), more.end());
+      }
       when += (dice.one_in(2) ? sim::Duration{0} : dice.one_of(apart)) + dice.time_below(100ms);
     }
   }

@@ -3,7 +3,8 @@
 //   random    the scenario as it is; its own nemeses draw from the seed
 //   swarm     kinds of faults are masked, and what is left comes more often: no fault hides another
 //   pct       nodes get priorities, which make some links slow, and a few change points, around which
-//             faults gather: what needs two or three coincidences meets them
+//             faults gather, of kinds that the scenario has not as well: what needs two or three
+//             coincidences meets them
 //   guided    what reached something new is kept and changed further (guide.hpp)
 //   exhaustive  all orders and all sets of few faults of a small scenario (exhaustive/)
 //
