@@ -33,6 +33,13 @@ enum class BadFilter : std::uint8_t { close, failure_code, accept };
 enum class FilterOverLimit : std::uint8_t { close, failure_code };
 enum class OverSize : std::uint8_t { close, ack_and_drop };
 
+// What an answer promises.
+enum class Promised : std::uint8_t {
+  registration, removal, enabling, checkpoint, command, settling, purge, feedback_settling
+};
+// In which order is sent again what was not acknowledged?
+enum class ResendOrder : std::uint8_t { as_sent, reversed, by_packet_id };
+
 struct HubRules {
   // Switches.
   DeliveryCountRule delivery_count_rule = DeliveryCountRule::abandon_only_2026;  // [C2D-17]
@@ -159,6 +166,11 @@ struct HubRules {
   bool overflow_waits = true;
   // Is the time between two batches measured on the monotonic clock? [FBK-15]
   bool batches_by_monotonic_clock = true;
+  // How long ago did the last batch of before a restart leave, if the wall clock shows it so? At
+  // most as long as matters, and not in the future, where a clock that was set back puts it.
+  Duration (*batch_age)(Duration shown, Duration most) = [](Duration shown, Duration most) {
+    return shown < Duration{0} ? Duration{0} : shown > most ? most : shown;
+  };
 
   // Decisions of the telemetry log.
 
@@ -186,8 +198,10 @@ struct HubRules {
 
   // Does a promise wait for its record to be durable? [DLV-01, DLV-04, DLV-11]
   bool promise_waits = true;
+  // And that of this operation's answer?
+  bool (*answer_waits)(Promised what) = [](Promised) { return true; };
   // Does a sync cover only the records that were written before it began?
-  bool own_sync_only = true;
+  bool (*own_sync_only)(bool of_snapshot) = [](bool) { return true; };
   // Does a sync that failed stop the hub? What it leaves on the disk is unknown.
   bool failed_sync_halts = true;
   // Do old segments stay until the snapshot that replaces them is durable?
@@ -221,8 +235,9 @@ struct HubRules {
   bool resends_are_stored = true;
   // May one be left out because of its packet id and that of the newest stored one? Null: never.
   bool (*stored_before)(std::uint16_t id, std::uint16_t newest) = nullptr;
-  // Do the deliveries under way on a connection that ends so become deliverable again? [C2D-15]
-  bool (*flights_return)(Why why) = [](Why) { return true; };
+  // Does a delivery under way on a connection that ends so, with so much of its lock left, become
+  // deliverable again? [C2D-15]
+  bool (*flight_returns)(Why why, Duration left) = [](Why, Duration) { return true; };
   // Does a PUBACK whose token is dead change nothing? [C2D-14]
   bool late_puback_is_nothing = true;
   // Does a session with CleanSession 1 begin without the stored one, and end with its connection?
@@ -230,6 +245,8 @@ struct HubRules {
   bool clean_session_is_clean = true;
   // Does a connection leave its will only if it was accepted? [MQTT-42]
   bool will_needs_connack = true;
+  // Does the end of a registration end a connection that is not accepted yet? [C2D-36]
+  bool deletion_ends_accepting = true;
   // Does a newer connection of a device end the older one? [MQTT-09]
   bool one_connection = true;
   // Is nothing delivered before a subscription? [MQTT-30]
@@ -249,11 +266,13 @@ struct HubRules {
 
 struct DeviceRules {
   bool resend_sets_dup = true;         // [mqtt311:3.3.1-1]
-  bool resend_in_order = true;         // [mqtt311:4.6.0-1]
+  ResendOrder resend_order = ResendOrder::as_sent;  // [mqtt311:4.6.0-1]
   bool resend_after_reconnect = true;  // at least once: what was not acknowledged is sent again [DLV-09]
   bool acknowledges = true;            // QoS 1 deliveries get their PUBACK, in order [mqtt311:4.6.0-2]
   bool retries_connecting = true;      // [INV-24]
   bool waits_for_ack = true;           // sent is what was acknowledged, not what was written [DLV-04]
+  bool ack_is_for_one = true;          // a PUBACK says nothing of messages with lower ids
+  bool resends_to_new_session = true;  // also when the hub does not know the session any more
   bool fresh_packet_ids = true;        // no id of an unfinished exchange [mqtt311:2.3.1-2]
   bool acknowledges_in_order = true;   // [mqtt311:4.6.0-2]
   bool pings = true;                   // never silent for longer than its keep-alive [mqtt311:3.1.2-23]

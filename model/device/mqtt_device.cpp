@@ -379,14 +379,20 @@ void MqttDevice::sent_for_good(Outbox::Entry& entry, Phase phase, Effects& effec
 void MqttDevice::resend(Now now, Online& here, bool session_present, Effects& effects) {
   if (!session_present && inbox_) inbox_->forget_received();
   if (!rules_->resend_after_reconnect) return outbox_.forget_sent();
+  if (!session_present && !rules_->resends_to_new_session) return outbox_.forget_sent();
   if (settings_->clean_session) return outbox_.begin_again();
   if (!rules_->resends_full_window && outbox_.full(settings_->window)) return;
-  outbox_.each_sent(rules_->resend_in_order, [&](Outbox::Entry& entry) {
-    if (entry.step == Outbox::Step::released)
-      send_release(now, here, entry, effects);
+  std::vector<Outbox::Entry*> unfinished;
+  outbox_.each_sent(rules_->resend_order != ResendOrder::reversed,
+                    [&](Outbox::Entry& entry) { unfinished.push_back(&entry); });
+  if (rules_->resend_order == ResendOrder::by_packet_id)
+    std::ranges::sort(unfinished, {}, &Outbox::Entry::id);
+  for (Outbox::Entry* entry : unfinished) {
+    if (entry->step == Outbox::Step::released)
+      send_release(now, here, *entry, effects);
     else
-      send_publish(now, here, entry, true, effects);
-  });
+      send_publish(now, here, *entry, true, effects);
+  }
 }
 
 void MqttDevice::acknowledge(Now now, Online& here, Effects& effects) {
@@ -474,6 +480,8 @@ bool MqttDevice::on(Now now, const mqtt::Puback& packet, Effects& effects) {
   heard.message = entry->key;
   here->progress = now.mono;
   sent_for_good(*entry, Phase::ok, effects);  // [DLV-04]
+  while (!rules_->ack_is_for_one && (entry = outbox_.sent_below(packet.id)) != nullptr)
+    sent_for_good(*entry, Phase::ok, effects);
   send_more(now, *here, effects);
   return true;
 }

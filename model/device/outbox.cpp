@@ -95,6 +95,12 @@ void Outbox::set_id(Entry& entry, mqtt::PacketId id) {
 
 void Outbox::mark_duplicate(const Entry& entry) { arena_[entry.from] |= dup_bit; }
 
+Outbox::Entry* Outbox::sent_below(mqtt::PacketId id) {
+  for (std::size_t i = head_; i < next_; ++i)
+    if (entries_[i].id < id && entries_[i].qos == 1) return &entries_[i];
+  return nullptr;
+}
+
 void Outbox::finish(Entry& entry) {
   live_ -= entry.size;
   const auto begin = entries_.begin() + head_;

@@ -65,6 +65,7 @@ class Outbox {
       if (entries_[i].id == id) return &entries_[i];
     return nullptr;
   }
+  Entry* sent_below(mqtt::PacketId id);     // one of those with a lower id, if there is one
   void finish(Entry& entry);
 
   // A new session knows nothing of the old one: all that was sent waits again.

@@ -45,7 +45,7 @@ Outcome Hub::Parts::enqueue(Now now, std::string_view id, View flat) {
   expiry_alarms.set({expiry + rules.expiry_scan, {index, entry.sequence}});
   device.queue->add(std::move(entry));
   became_ready(index);
-  return accepted(ticket, done);
+  return accepted(Promised::command, ticket, done);
 }
 
 bool Hub::Parts::deliverable(DeviceIndex index) const {
@@ -82,7 +82,7 @@ Outcome Hub::Parts::settle(Now now, DeviceIndex index, LockToken lock, Settle ho
   changes.clear();
   if (!device.queue || !device.queue->settle(lock, how, changes)) return refused(Error::lock_lost);
   record(now, index, changes);
-  return accepted(journal.newest());
+  return accepted(Promised::settling, journal.newest());
 }
 
 void Hub::Parts::release(Now now, DeviceIndex index, Holder holder) {
@@ -105,7 +105,7 @@ Outcome Hub::Parts::purge(Now now, std::string_view id) {
     done.count = device.queue->purge(changes, rules.lock_clock(now));
     record(now, index, changes);
   }
-  return accepted(journal.newest(), done);
+  return accepted(Promised::purge, journal.newest(), done);
 }
 
 void Hub::Parts::pass_time(Now now, DeviceIndex index) {

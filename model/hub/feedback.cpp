@@ -138,8 +138,7 @@ void FeedbackStream::recovered(Now now, Ticket stored) {
   for (const std::uint64_t number : too_often) drop(number);
   // How long ago the last batch left is known by the wall clock only, and at most as long as matters.
   if (last_batch_date_)
-    last_batch_ = now.mono - std::clamp(now.wall - *last_batch_date_, Duration{0},
-                                        rules_.feedback_batch);
+    last_batch_ = now.mono - rules_.batch_age(now.wall - *last_batch_date_, rules_.feedback_batch);
 }
 
 }  // namespace hubproof::model

@@ -115,7 +115,8 @@ Outcome Hub::create(Now now, std::string_view id, Effects&) {
   const Registration& device = p.registry.at(index);
   const Ticket ticket = p.journal.append(
       DeviceRecord{device.info.generation, true, device.next_command, device.info.id});
-  return p.accepted(ticket, {device.info.generation, 0, 0, no_date, no_date});
+  return p.accepted(Promised::registration, ticket,
+                    {device.info.generation, 0, 0, no_date, no_date});
 }
 
 Outcome Hub::remove(Now now, std::string_view id, Effects&) {
@@ -128,7 +129,8 @@ Outcome Hub::remove(Now now, std::string_view id, Effects&) {
   device.session.reset();
   if (p.rules.deletion_ends_queue) device.queue.reset();  // [C2D-36]
   p.feedback.forget(device.info.generation);
-  return p.accepted(p.journal.append(DeviceRemoved{device.info.generation}));
+  return p.accepted(Promised::removal,
+                    p.journal.append(DeviceRemoved{device.info.generation}));
 }
 
 Outcome Hub::enable(Now now, std::string_view id, bool enabled, Effects&) {
@@ -139,7 +141,7 @@ Outcome Hub::enable(Now now, std::string_view id, bool enabled, Effects&) {
   DeviceInfo& info = p.registry.at(index).info;
   info.enabled = enabled;
   if (enabled) p.became_ready(index);
-  return p.accepted(p.journal.append(DeviceEnabled{info.generation, enabled}));
+  return p.accepted(Promised::enabling, p.journal.append(DeviceEnabled{info.generation, enabled}));
 }
 
 const StoredSession* Hub::session(DeviceIndex index) const {
@@ -219,7 +221,8 @@ Outcome Hub::store_checkpoint(Now now, const StoreCheckpoint& what, Effects&) {
     return p.refused(Error::bad_request);  // [D2C-34]
   const std::uint64_t kept = p.rules.kept_checkpoint(what.sequence, p.log.newest(what.partition));
   p.checkpoints[key] = kept;
-  return p.accepted(p.journal.append(CheckpointRecord{what.group, what.partition, kept}));
+  return p.accepted(Promised::checkpoint,
+                    p.journal.append(CheckpointRecord{what.group, what.partition, kept}));
 }
 
 Outcome Hub::enqueue(Now now, std::string_view device, View flat, Effects&) {

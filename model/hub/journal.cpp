@@ -26,7 +26,8 @@ Journal::Stored Journal::stored(Ticket ticket, bool ok) {
   if (syncing_ == 0 || ticket != Ticket{syncing_}) return Stored::not_yet;
   if (!ok && rules_.failed_sync_halts) return Stored::failed;
   if (--expected_ > 0) return Stored::not_yet;
-  durable_ = rules_.own_sync_only ? syncing_ : static_cast<std::uint64_t>(newest());
+  const bool of_snapshot = syncing_ == snapshot_ticket_;
+  durable_ = rules_.own_sync_only(of_snapshot) ? syncing_ : static_cast<std::uint64_t>(newest());
   syncing_ = 0;
   return Stored::durable;
 }

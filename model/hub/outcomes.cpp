@@ -92,7 +92,7 @@ Outcome Hub::Parts::settle_feedback(Now now, LockToken lock, bool complete) {
   feedback_changes.clear();
   if (!feedback.settle(lock, complete, feedback_changes)) return refused(Error::lock_lost);
   record(feedback_changes);
-  return accepted(journal.newest());
+  return accepted(Promised::feedback_settling, journal.newest());
 }
 
 }  // namespace hubproof::model

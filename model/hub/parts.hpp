@@ -39,7 +39,9 @@ struct Hub::Parts {
   Instant when(Date at) const { return Instant{at.time_since_epoch() - wall_minus_mono}; }
   // Even a refusal rests on what others were not promised yet, so it comes with a ticket too.
   Outcome refused(Error error) const { return {error, journal.newest(), {}}; }
-  Outcome accepted(Ticket ticket, Done done = {}) const { return {Error::none, ticket, done}; }
+  Outcome accepted(Promised what, Ticket ticket, Done done = {}) const {
+    return {Error::none, rules.answer_waits(what) ? ticket : Ticket::none, done};
+  }
 
   // commands.cpp: device queues.
   Outcome enqueue(Now now, std::string_view id, View flat);

@@ -11,7 +11,7 @@ constexpr Mutant zoo[] = {
      "Azure/azure-iot-sdk-c#2514", "mqtt311:3.3.1-1",
      [](Rules& rules) { rules.device.resend_sets_dup = false; }},
     {"resend-out-of-order", "unacknowledged messages are sent again in another order than at first",
-     "run", nullptr, "mqtt311:4.6.0-1", [](Rules& rules) { rules.device.resend_in_order = false; }},
+     "run", nullptr, "mqtt311:4.6.0-1", [](Rules& rules) { rules.device.resend_order = ResendOrder::reversed; }},
     {"never-resends", "what was not acknowledged on a lost connection is never sent again", "run",
      "wolfSSL/wolfMQTT#494", "INV-24",
      [](Rules& rules) { rules.device.resend_after_reconnect = false; }},
@@ -41,10 +41,21 @@ constexpr Mutant zoo[] = {
          mixed ^= mixed >> 13;
          return static_cast<std::uint16_t>(mixed * 0xc2b2'ae35u >> 16);
        };
-     },
-     rare},
+     }},
     {"packet-id-zero", "the packet id after 65535 is 0, which no hub can acknowledge", "run",
-     "njh/ruby-mqtt#118", "INV-24", [](Rules& rules) { rules.device.skips_id_zero = false; }, rare},
+     "njh/ruby-mqtt#118", "INV-24", [](Rules& rules) { rules.device.skips_id_zero = false; }},
+    {"resend-sorted-by-id",
+     "unacknowledged messages are sent again in the order of their packet ids, which is another one "
+     "once ids have wrapped",
+     "run", "novastone-media/MQTT-Client-Framework#247", "mqtt311:4.6.0-1",
+     [](Rules& rules) { rules.device.resend_order = ResendOrder::by_packet_id; }, rare},
+    {"acks-taken-for-cumulative",
+     "a PUBACK ends the exchanges with lower ids as well, which are later ones once ids have wrapped",
+     "run", nullptr, "INV-01", [](Rules& rules) { rules.device.ack_is_for_one = false; }, rare},
+    {"forgets-with-the-session",
+     "a device drops what was not acknowledged when the hub does not know its session any more",
+     "run", "eclipse-paho/paho.mqtt.c#640", "INV-24",
+     [](Rules& rules) { rules.device.resends_to_new_session = false; }},
     {"stuck-with-full-window",
      "a device that had as much unacknowledged as it may have sends nothing more after a reconnect",
      "run", "eclipse-paho/paho.mqtt.python#24", "INV-24",
@@ -52,7 +63,7 @@ constexpr Mutant zoo[] = {
     {"acknowledges-on-next-connection",
      "a device acknowledges on a new connection what it had received on the one before", "run",
      "hivemq/hivemq-mqtt-client#428", "INV-14",
-     [](Rules& rules) { rules.device.forgets_unsettled = false; }, rare},
+     [](Rules& rules) { rules.device.forgets_unsettled = false; }},
 };
 
 }  // namespace

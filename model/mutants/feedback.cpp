@@ -1,4 +1,6 @@
 // Defects in what the sender of a command is told about its outcome.
+#include <algorithm>
+
 #include "model/mutants/areas.hpp"
 
 namespace hubproof::model {
@@ -34,7 +36,19 @@ constexpr Mutant zoo[] = {
      "the time between two feedback batches is measured on the wall clock: when it is set back, "
      "records wait for it to catch up",
      "run", "samm-git/btest-opensource#13", "FBK-04",
-     [](Rules& rules) { rules.hub.batches_by_monotonic_clock = false; }, rare},
+     [](Rules& rules) { rules.hub.batches_by_monotonic_clock = false; }},
+    {"feedback-waits-for-the-clock",
+     "after a restart the last batch left in the future, if the clock was set back since: records "
+     "wait for it to catch up",
+     "run", "systemd/systemd#6036", "FBK-04",
+     [](Rules& rules) {
+       rules.hub.batch_age = [](Duration shown, Duration most) { return std::min(shown, most); };
+     },
+     rare},
+    {"feedback-lives-twenty-minutes",
+     "a feedback batch expires after twenty minutes, which a service sees that is away while the clock "
+     "is set forward",
+     "run", nullptr, "FBK-04", [](Rules& rules) { rules.hub.feedback_ttl = 20min; }, rare},
     {"feedback-short-lived", "a feedback batch that nobody receives for half a minute expires",
      "run", nullptr, "FBK-04", [](Rules& rules) { rules.hub.feedback_ttl = 30s; }},
 };

@@ -12,7 +12,11 @@ constexpr Mutant zoo[] = {
     {"promise-by-older-sync",
      "the end of a sync counts for what was written while it was under way as well, so a crash "
      "before the next one forgets what was acknowledged",
-     "run", nullptr, "INV-01", [](Rules& rules) { rules.hub.own_sync_only = false; }, rare},
+     "run", nullptr, "INV-01", [](Rules& rules) { rules.hub.own_sync_only = [](bool) { return false; }; }},
+    {"snapshot-sync-counts-for-more",
+     "the sync of a new segment's snapshot counts for what was written behind it meanwhile", "run",
+     nullptr, "INV-01",
+     [](Rules& rules) { rules.hub.own_sync_only = [](bool of_snapshot) { return !of_snapshot; }; }},
     {"failed-sync-counts",
      "a sync that failed is taken for one that succeeded, and a crash forgets what it was to keep",
      "run", "beanstalkd/beanstalkd#477", "INV-01",
@@ -20,24 +24,24 @@ constexpr Mutant zoo[] = {
     {"read-before-durable",
      "readers are shown events that are not durable yet, and after a crash others in their place",
      "run", "apache/kafka#13230", "INV-06",
-     [](Rules& rules) { rules.hub.reads_durable_only = false; }, rare},
+     [](Rules& rules) { rules.hub.reads_durable_only = false; }},
     {"old-segments-go-too-soon",
      "recovery removes the segments that its snapshot replaces before that snapshot is durable",
      "run", "nats-io/nats-server#7043", "INV-01",
-     [](Rules& rules) { rules.hub.segments_await_snapshot = false; }, rare},
+     [](Rules& rules) { rules.hub.segments_await_snapshot = false; }},
     {"torn-snapshot-believed",
      "a snapshot that a crash cut short counts as having taken over the telemetry of older "
      "segments",
-     "run", nullptr, "INV-01", [](Rules& rules) { rules.hub.torn_snapshot_is_void = false; }, rare},
+     "run", nullptr, "INV-01", [](Rules& rules) { rules.hub.torn_snapshot_is_void = false; }},
     {"goes-on-behind-torn-record",
      "after a crash inside a recovery the next one writes behind the torn record, where the one "
      "after it does not look",
      "run", "pmcfadin/cqlite#1390", "INV-01",
-     [](Rules& rules) { rules.hub.torn_segment_is_left = false; }, rare},
+     [](Rules& rules) { rules.hub.torn_segment_is_left = false; }},
     {"merged-telemetry-lost",
      "a recovery that merges segments forgets to write their telemetry anew: the second one misses "
      "it",
-     "run", nullptr, "INV-01", [](Rules& rules) { rules.hub.merge_has_telemetry = false; }, rare},
+     "run", nullptr, "INV-01", [](Rules& rules) { rules.hub.merge_has_telemetry = false; }},
     {"filters-lost-in-snapshot",
      "a snapshot keeps a session and forgets its filters, so that after a second restart it is "
      "present and deaf",
@@ -49,10 +53,10 @@ constexpr Mutant zoo[] = {
      "run", nullptr, "FBK-04", [](Rules& rules) { rules.hub.snapshot_has_records = false; }},
     {"tokens-begin-anew",
      "lock tokens begin anew after a crash, so one of before it settles another message", "run",
-     nullptr, "INV-14", [](Rules& rules) { rules.hub.tokens_outlive_crash = false; }, rare},
+     nullptr, "INV-14", [](Rules& rules) { rules.hub.tokens_outlive_crash = false; }},
     {"generation-given-twice",
      "a generation given after the last snapshot is given again after a crash", "run", nullptr,
-     "INV-21", [](Rules& rules) { rules.hub.generations_outlive_crash = false; }, rare},
+     "INV-21", [](Rules& rules) { rules.hub.generations_outlive_crash = false; }},
     {"removal-lost-on-recovery",
      "recovery does not know that a device was deleted, and finds it in place of the one that was "
      "created after it",
@@ -62,6 +66,21 @@ constexpr Mutant zoo[] = {
          return kind != RecordKind::device_removed;
        };
      }},
+    {"purge-answered-too-soon",
+     "a purge is answered before its removals are durable, and a crash between the two brings the "
+     "messages back",
+     "run", "cloudamqp/lavinmq#2247", "INV-10",
+     [](Rules& rules) {
+       rules.hub.answer_waits = [](Promised what) { return what != Promised::purge; };
+     },
+     rare},
+    {"deletion-answered-too-soon",
+     "a deletion is answered before it is durable, and after a crash the device is there again",
+     "run", "apache/arrow-rs-object-store#767", "INV-21",
+     [](Rules& rules) {
+       rules.hub.answer_waits = [](Promised what) { return what != Promised::removal; };
+     },
+     rare},
     {"abandons-lost-on-recovery", "recovery forgets how often a message was abandoned", "run",
      nullptr, "INV-13",
      [](Rules& rules) {

@@ -53,15 +53,56 @@ constexpr Mutant zoo[] = {
     {"flight-lost-with-connection",
      "what a device had not acknowledged when its connection ended counts as delivered", "run",
      "Yakifo/amqtt#401", "INV-14",
-     [](Rules& rules) { rules.hub.flights_return = [](Why) { return false; }; }},
+     [](Rules& rules) { rules.hub.flight_returns = [](Why, Duration) { return false; }; }},
     {"flight-lost-in-takeover",
      "what was under way to a connection that a newer one ends counts as delivered", "run",
      "eclipse-mosquitto/mosquitto#1650", "INV-14",
-     [](Rules& rules) { rules.hub.flights_return = [](Why why) { return why != Why::takeover; }; }},
+     [](Rules& rules) { rules.hub.flight_returns = [](Why why, Duration) { return why != Why::takeover; }; }},
+    {"flight-lost-in-late-silence",
+     "what was under way to a connection that ends for its silence counts as delivered in the last "
+     "three seconds of its lock",
+     "run", nullptr, "INV-14",
+     [](Rules& rules) {
+       rules.hub.flight_returns = [](Why why, Duration left) {
+         return why != Why::keep_alive || left > 3s;
+       };
+     },
+     rare},
+    {"flight-lost-in-early-takeover",
+     "what left less than three milliseconds before a newer connection came counts as delivered",
+     "run", nullptr, "INV-14",
+     [](Rules& rules) {
+       rules.hub.flight_returns = [](Why why, Duration left) {
+         return why != Why::takeover || left <= 59'997ms;
+       };
+     },
+     rare},
+    {"flight-lost-with-disabling",
+     "what left less than a twentieth of a second before its device was disabled counts as delivered",
+     "run", nullptr, "INV-14",
+     [](Rules& rules) {
+       rules.hub.flight_returns = [](Why why, Duration left) {
+         return why != Why::device_gone || left <= 59'950ms;
+       };
+     },
+     rare},
+    {"flight-lost-in-late-takeover",
+     "a takeover in the last fifth of a second of a lock leaves the message to the lock's end, whose "
+     "connection is gone: it counts as delivered",
+     "run", nullptr, "INV-14",
+     [](Rules& rules) {
+       rules.hub.flight_returns = [](Why why, Duration left) {
+         return why != Why::takeover || left > 200ms;
+       };
+     },
+     rare},
+    {"accepted-after-deletion",
+     "a connection that waits for its CONNACK survives the deletion of its device", "run",
+     "mcdonc/klangk#3209", "INV-21",
+     [](Rules& rules) { rules.hub.deletion_ends_accepting = false; }},
     {"late-ack-unsubscribes",
      "an acknowledgement that comes after the lock has run out ends the subscription", "run",
-     "Azure/iotedge#1494", "INV-23", [](Rules& rules) { rules.hub.late_puback_is_nothing = false; },
-     rare},
+     "Azure/iotedge#1494", "INV-23", [](Rules& rules) { rules.hub.late_puback_is_nothing = false; }},
     {"clean-session-resumed",
      "a session that asked to be clean goes on with the subscriptions of the one before it", "run",
      "eclipse-mosquitto/mosquitto#874", "INV-18",

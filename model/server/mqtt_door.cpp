@@ -160,15 +160,18 @@ void MqttDoor::finish(Now now, std::uint32_t slot, EndedBy by, Why why, Effects&
   if (accepted && !session.will.empty())
     for (std::uint32_t n = rules_->wills(why); n > 0; --n)
       hub_->append_telemetry(now, session.device, session.will, true, effects);
-  if (session.inbox && !rules_->flights_return(why))
+  if (session.inbox)
     for (const Flight& flight : session.inbox->flights)
-      hub_->settle(now, session.device, flight.token, Settle::complete, effects);
+      if (!rules_->flight_returns(why, flight.until - now.mono))
+        hub_->settle(now, session.device, flight.token, Settle::complete, effects);
   hub_->released(now, session.device, holder(session.id), effects);
 }
 
 void MqttDoor::device_gone(Now now, DeviceIndex device, Effects& effects) {
   const auto at = static_cast<std::size_t>(device);
-  if (at < slot_of_.size() && slot_of_[at] != no_slot)
+  if (at >= slot_of_.size() || slot_of_[at] == no_slot) return;
+  const bool accepting = sessions_[slot_of_[at]].stage == Stage::accepting;
+  if (!accepting || rules_->deletion_ends_accepting)
     cut(now, slot_of_[at], Why::device_gone, effects);
 }
 

@@ -539,7 +539,7 @@ TEST(WrongDevice, ForgetsDup) {
 }
 
 TEST(WrongDevice, ResendsTheNewestFirst) {
-  Online bench = wrong([](DeviceRules& rules) { rules.resend_in_order = false; });
+  Online bench = wrong([](DeviceRules& rules) { rules.resend_order = ResendOrder::reversed; });
   bench.submit(1);
   bench.submit(2);
   bench.end();

@@ -113,6 +113,29 @@ const std::map<std::string, Story>& stories() {
          d.release_one();
          t << d.take(id).size();
        }},
+      {"snapshot-sync-counts-for-more",
+       [](Driver& d, Tale& t) {
+         d.crash(Driver::Tail::lost, true);  // its snapshot is on the way
+         const auto id = login(d, "d1", true);
+         send(d, id, 1);
+         for (int i = 0; i < 2; ++i) d.release_one();  // of the old segment and of the new one
+         t << d.take(id).size();
+       }},
+      {"purge-answered-too-soon",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         d.hold();
+         t << d.try_ask(Purge{"d1"}).has_value();
+         d.crash();
+         t << word(receive(d));
+       }},
+      {"deletion-answered-too-soon",
+       [](Driver& d, Tale& t) {
+         d.hold();
+         t << d.try_ask(DeleteDevice{"d1"}).has_value();
+         d.crash();
+         t << word(d.ask(CreateDevice{"d1"}));
+       }},
       {"failed-sync-counts",
        [](Driver& d, Tale& t) {
          const auto id = connected(d, "d1");
@@ -323,7 +346,7 @@ const std::map<std::string, Story>& stories() {
        [](Driver& d, Tale& t) {
          command(d, 1);
          receive(d);
-         d.pass(58s);
+         d.pass(59'950ms);
          d.ask(Purge{"d1"});
          d.pass(3s);
          t << word(receive(d));
@@ -461,6 +484,20 @@ const std::map<std::string, Story>& stories() {
          d.pass(20s);
          t << feedback(d).size();
        }},
+      {"feedback-waits-for-the-clock",
+       [](Driver& d, Tale& t) {
+         complete(d, 2);  // the first record leaves at once, the second one waits
+         d.set_wall(-1h);
+         d.crash();
+         d.pass(20s);
+         t << feedback(d).size();
+       }},
+      {"feedback-lives-twenty-minutes",
+       [](Driver& d, Tale& t) {
+         complete(d, 1);
+         d.pass(21min);
+         t << feedback(d).size();
+       }},
       {"feedback-short-lived",
        [](Driver& d, Tale& t) {
          complete(d, 1);
@@ -543,6 +580,51 @@ const std::map<std::string, Story>& stories() {
          session_with_filter(d);
          command(d, 1);
          t << d.take(login(d, "d1", false)).size();
+       }},
+      {"flight-lost-in-late-silence",
+       [](Driver& d, Tale& t) {
+         session_with_filter(d);
+         d.pass(32s);
+         command(d, 1);
+         d.pass(59s);  // silent for a minute and a half
+         t << word(receive(d));
+       }},
+      {"flight-lost-in-early-takeover",
+       [](Driver& d, Tale& t) {
+         session_with_filter(d);
+         command(d, 1);
+         t << d.take(login(d, "d1", false)).size();
+       }},
+      {"flight-lost-with-disabling",
+       [](Driver& d, Tale& t) {
+         session_with_filter(d);
+         command(d, 1);
+         d.ask(EnableDevice{"d1", false});
+         d.ask(EnableDevice{"d1", true});
+         t << word(receive(d));
+       }},
+      {"flight-lost-in-late-takeover",
+       [](Driver& d, Tale& t) {
+         const auto id = session_with_filter(d);
+         command(d, 1);
+         d.pass(30s);
+         d.feed(id, mqtt::Pingreq{});
+         d.pass(29'900ms);
+         t << d.take(login(d, "d1", false)).size();
+       }},
+      {"accepted-after-deletion",
+       [](Driver& d, Tale& t) {
+         d.hold();
+         const auto id = login(d, "d1", false);
+         d.try_ask(DeleteDevice{"d1"});
+         t << d.closed(id);
+       }},
+      {"lock-ends-late",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         const auto first = token(receive(d));
+         d.pass(60s);
+         t << settle(d, first);
        }},
       {"late-ack-unsubscribes",
        [](Driver& d, Tale& t) {
