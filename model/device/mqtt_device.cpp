@@ -332,6 +332,20 @@ mqtt::PacketId MqttDevice::fresh_id() {
   return rules_->fresh_packet_ids ? id : mqtt::PacketId{1};
 }
 
+[[gnu::always_inline]] inline void MqttDevice::sent_for_good(Outbox::Entry& entry, Phase phase, Effects& effects) {
+  Event& event = saw(effects, What::telemetry, phase);
+  event.message = entry.key;
+  event.packet_id = entry.id;
+  event.qos = entry.qos;
+  const std::uint64_t serial = entry.serial;
+  outbox_.finish(entry);
+  if (file_) file_->finished(outbox_, serial, effects);
+}
+
+void MqttDevice::take_for_all_below(mqtt::PacketId id, Effects& effects) {
+  while (Outbox::Entry* entry = outbox_.sent_below(id)) sent_for_good(*entry, Phase::ok, effects);
+}
+
 void MqttDevice::send_more(Now now, Online& here, Effects& effects) {
   const bool idle = !outbox_.in_flight();
   while (Outbox::Entry* entry = outbox_.next_to_send(settings_->window)) {
@@ -361,16 +375,6 @@ void MqttDevice::send_publish(Now now, Online& here, Outbox::Entry& entry, bool 
 void MqttDevice::send_release(Now now, Online& here, const Outbox::Entry& entry, Effects& effects) {
   say(now, here, mqtt::Pubrel{entry.id}, effects);
   saw_packet(effects, Packet::pubrel, true, entry.id).message = entry.key;
-}
-
-void MqttDevice::sent_for_good(Outbox::Entry& entry, Phase phase, Effects& effects) {
-  Event& event = saw(effects, What::telemetry, phase);
-  event.message = entry.key;
-  event.packet_id = entry.id;
-  event.qos = entry.qos;
-  const std::uint64_t serial = entry.serial;
-  outbox_.finish(entry);
-  if (file_) file_->finished(outbox_, serial, effects);
 }
 
 // What was sent on an earlier connection and not acknowledged. CleanSession 0 keeps the exchange
@@ -480,8 +484,7 @@ bool MqttDevice::on(Now now, const mqtt::Puback& packet, Effects& effects) {
   heard.message = entry->key;
   here->progress = now.mono;
   sent_for_good(*entry, Phase::ok, effects);  // [DLV-04]
-  while (!rules_->ack_is_for_one && (entry = outbox_.sent_below(packet.id)) != nullptr)
-    sent_for_good(*entry, Phase::ok, effects);
+  if (!rules_->ack_is_for_one) take_for_all_below(packet.id, effects);
   send_more(now, *here, effects);
   return true;
 }

@@ -78,6 +78,7 @@ class MqttDevice {
   void send_publish(Now now, Online& online, Outbox::Entry& entry, bool again, Effects& effects);
   void send_release(Now now, Online& online, const Outbox::Entry& entry, Effects& effects);
   void sent_for_good(Outbox::Entry& entry, Phase phase, Effects& effects);
+  [[gnu::noinline]] void take_for_all_below(mqtt::PacketId id, Effects& effects);  // a wrong device's way
   void acknowledge(Now now, Online& online, Effects& effects);
   template <class P>
   void say(Now now, Online& online, const P& packet, Effects& effects);
