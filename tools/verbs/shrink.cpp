@@ -38,7 +38,7 @@ void tell_of_start(Bundle& bundle, const AskedRun& asked, const model::Mutant* m
   shrinking::find_turning_point(*start, futures);
   const std::vector<std::string> lines = turning_point_lines(*start);
   if (lines.empty()) return;
-  bundle.story.push_back("Before it was shrunk:");
+  bundle.story.emplace_back("Before it was shrunk:");
   bundle.story.insert(bundle.story.end(), lines.begin(), lines.end());
 }
 
