@@ -76,7 +76,8 @@ std::uint8_t* decode(const char*& from, const char* end, std::uint8_t* to) {
   const char* at = from;  // a copy, as any byte that is written might be a part of `from`
   while (at != end) {
     auto c = static_cast<std::uint8_t>(*at);
-    if (((c == ends) || ...)) break;
+    const bool over = ((c == ends) || ...);
+    if (over) break;
     if (c == '%') {
       if (end - at < 3) return nullptr;
       const std::uint8_t high = digit_values[static_cast<std::uint8_t>(at[1])];
