@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/mutants/mutant.hpp"
+#include "tools/campaign.hpp"
 #include "tools/quantity.hpp"
 #include "tools/render/render.hpp"
 #include "tools/scenario_fields.hpp"
@@ -69,6 +70,22 @@ void story_lines(Fields& f, std::vector<std::string>& story) {
   f.texts("story", "what happened, for people", story);
 }
 
+// A signature begins with its clause. A clause that another version wrote may be gone; ours are known.
+void fits(Fields& f, const Bundle& bundle) {
+  if (bundle.clause.empty() || bundle.signature.empty()) return;
+  std::vector<std::string_view> known;
+  for (const conformance::About& check : all_checks()) known.push_back(check.id);
+  const bool ours = bundle.version.empty() || bundle.version == version;
+  if (ours && std::ranges::find(known, bundle.clause) == known.end())
+    return f.problem("clause", "there is no check of a clause \"" + bundle.clause + "\"" +
+                                   did_you_mean(bundle.clause, known));
+  const std::string_view of = std::string_view{bundle.signature}.substr(
+      0, bundle.signature.find_first_of(" :", bundle.clause.starts_with("mqtt311:") ? 8 : 0));
+  if (of != bundle.clause)
+    f.problem("signature", "expected one of \"clause\", " + bundle.clause + ", found one of " +
+                               std::string{of});
+}
+
 void whole(Fields& f, Bundle& bundle, Cast& cast) {
   std::uint32_t format = 1;
   f.number("bundle", "the format's version", format, {1, 1});
@@ -79,6 +96,7 @@ void whole(Fields& f, Bundle& bundle, Cast& cast) {
   f.text("sentence", "the clause in one sentence", bundle.sentence);
   f.text("signature", "failures with one signature are the same", bundle.signature);
   f.need("signature");
+  if (f.reading()) fits(f, bundle);
   f.object("evidence", "of the failure", bundle, Bundle{}, evidence);
   f.number("seed", "of the run", bundle.seed);
   f.need("seed");

@@ -6,13 +6,15 @@
 
 namespace hubproof::tools {
 
-Replayed replayed(const Bundle& bundle, const CampaignResult& result) {
+Replayed replayed(const Bundle& bundle, const CampaignResult& result,
+                  std::optional<sim::Duration> until) {
   const ScenarioResult& run = result.scenarios.front();
   const auto check = std::ranges::find(all_checks(), bundle.clause, &conformance::About::id);
   if (check == all_checks().end()) return Replayed::stale;
   const auto at = static_cast<std::size_t>(check - all_checks().begin());
   const bool same = std::ranges::count(run.failures, bundle.signature, &Failure::signature) > 0;
   if (same) return result.last_digest == bundle.digest ? Replayed::same_run : Replayed::same_failure;
+  if (until && *until < bundle.scenario.duration + bundle.scenario.settle) return Replayed::not_reached;
   switch (run.clauses[at].verdict()) {
     case conformance::Verdict::fail: return Replayed::other_failure;
     case conformance::Verdict::pass: return Replayed::fixed;
@@ -29,6 +31,7 @@ const char* replayed_word(Replayed how) {
     case Replayed::other_failure: return "other failure";
     case Replayed::fixed: return "fixed";
     case Replayed::stale: return "stale";
+    case Replayed::not_reached: return "not reached";
   }
   return "";
 }
@@ -50,6 +53,9 @@ std::string replayed_sentence(const Bundle& bundle, Replayed how) {
     case Replayed::stale:
       return "what " + bundle.clause + " is about does not come up in this run any more: the bundle is stale" +
              written_by;
+    case Replayed::not_reached:
+      return "the run was ended before its end, and " + bundle.clause +
+             " had not failed by then: that says nothing of the bundle" + written_by;
   }
   return {};
 }

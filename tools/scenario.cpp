@@ -123,8 +123,19 @@ void hub(Fields& f, model::HubRules& hub) {
 
 // --- Devices ---
 
+// Where messages follow each other in no time, a run would never end.
+void pace(Fields& f, const std::optional<sim::Distribution>& every) {
+  constexpr sim::Duration least = std::chrono::milliseconds{1};
+  if (!f.reading() || !every) return;
+  const sim::Duration usual = every->kind == sim::Distribution::Kind::heavy ? every->low : every->high;
+  if (usual < least)
+    f.problem("every", "expected 1ms or more, found at most " + write_duration(usual) +
+                           "; with several messages at once, say so by \"burst\"");
+}
+
 void telemetry(Fields& f, TelemetryLoad& load) {
   distribution(f, "every", "from one message, or burst, to the next; absent: none is sent", load.every);
+  pace(f, load.every);
   f.times("at", "when a message, or burst, is sent: then \"every\" does not count", load.at);
   f.distribution("body", "bytes of a message's body", load.body, Unit::bytes);
   f.number("properties", "application properties of a message", load.properties, {0, 100});
@@ -179,6 +190,8 @@ void device_settings(Fields& f, DeviceGroup& group) {
 void device_group(Fields& f, DeviceGroup& group) {
   f.text("name", "of the device; with {} for the number when there are several: \"d{}\"", group.name);
   f.need("name");
+  if (f.reading() && f.given("name") && group.name.empty())
+    f.problem("name", "\"\" cannot be a name; use letters, digits and - _ . :, with {} for the number");
   f.number("count", "how many devices", group.count, {1, most_nodes});
   f.text("twin_of", "another group of as many, told before: the n-th of both share one id and push "
                     "each other out", group.twin_of);
@@ -197,6 +210,7 @@ void device_group(Fields& f, DeviceGroup& group) {
 
 void command_load(Fields& f, CommandLoad& load) {
   distribution(f, "every", "from one command, or burst, to the next", load.every);
+  pace(f, load.every);
   f.times("at", "when a command, or burst, is sent: then \"every\" does not count", load.at);
   if (load.at.empty()) f.need("every");
   f.text("to", "devices; one is drawn each time", load.to);

@@ -258,15 +258,18 @@ TEST(Bundles, AreKeptEvenWhenNobodySaidWhere) {
   EXPECT_TRUE(fs::is_empty(quiet));
 }
 
-std::string replay_changed(const std::function<void(Bundle&)>& change) {
+std::string replay_changed(const std::function<void(Bundle&)>& change,
+                           const std::vector<std::string>& more = {}) {
   Variation variation{named("troubled-disk"), 0, {}};
   const auto* mutant = model::find_mutant("ack-before-durable");
   auto bundle = bundle_of(variation, mutant, "INV-01",
                           "INV-01: # of a device was acknowledged at # and never read");
   if (!bundle) return "no bundle";
   change(*bundle);
-  const auto outcome = program({"replay", tests::scratch_file("changed.json", write_bundle(*bundle)).string(),
-                                "--format", "json"});
+  std::vector<std::string> arguments{
+      "replay", tests::scratch_file("changed.json", write_bundle(*bundle)).string(), "--format", "json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const auto outcome = program(arguments);
   const Document document = parse(outcome.out).document;
   const Document* told = document.find("bundle");
   return told == nullptr ? outcome.err : told->find("outcome")->text;
@@ -279,6 +282,27 @@ TEST(Replay, TellsWhatBecameOfTheFailure) {
             "other failure");
   EXPECT_EQ(replay_changed([](Bundle& bundle) { bundle.mutant.clear(); }), "fixed");
   EXPECT_EQ(replay_changed([](Bundle& bundle) { bundle.scenario.devices[0].telemetry.every.reset(); }), "stale");
+}
+
+TEST(Replay, OfARunThatWasEndedEarlySaysNothingOfTheBundle) {
+  const auto nothing = [](Bundle&) {};
+  EXPECT_EQ(replay_changed(nothing, {"--until", "5s"}), "not reached");
+  EXPECT_EQ(replay_changed(nothing, {"--until", "100d"}), "same run");
+  EXPECT_EQ(replay_changed([](Bundle& bundle) { bundle.mutant.clear(); }, {"--until", "5s"}), "not reached");
+}
+
+TEST(Replay, RefusesAClauseThatIsNotTheFailures) {
+  EXPECT_THAT(replay_changed([](Bundle& bundle) { bundle.clause = "INV-02"; }),
+              HasSubstr("expected one of \"clause\", INV-02, found one of INV-01"));
+  EXPECT_THAT(replay_changed([](Bundle& bundle) { bundle.clause = "INV-99"; }),
+              HasSubstr("there is no check of a clause \"INV-99\""));
+  // Of another version, which may have had it.
+  EXPECT_EQ(replay_changed([](Bundle& bundle) {
+              bundle.clause = "INV-99";
+              bundle.signature = "INV-99: something";
+              bundle.version = "0.0.1";
+            }),
+            "stale");
 }
 
 TEST(Replay, RefusesABundleWithASeedAndAScenarioWithoutOne) {

@@ -102,6 +102,22 @@ TEST(ScenarioReader, DiskFaultsOfAPatternHitWhoHasADisk) {
   EXPECT_EQ(scenario.faults[1].nodes, with_disk);
 }
 
+TEST(ScenarioReader, ADeviceHasANameAndTakesTimeBetweenMessages) {
+  const auto told = [](const std::string& device) {
+    return problems(R"({"duration": "1m", "settle": "1m", "devices": [)" + device + "]}");
+  };
+  EXPECT_EQ(told(R"({"name": "d1", "telemetry": {"every": "1ms"}})"), "");
+  EXPECT_EQ(told(R"({"name": "d1", "telemetry": {"every": {"uniform": ["0s", "2s"]}}})"), "");
+  EXPECT_EQ(told(R"({"name": "", "telemetry": {"every": "1s"}})"),
+            "/devices/0/name | \"\" cannot be a name; use letters, digits and - _ . :, with {} for the number\n");
+  EXPECT_EQ(told(R"({"name": "d1", "telemetry": {"every": "0s"}})"),
+            "/devices/0/telemetry/every | expected 1ms or more, found at most 0s; with several messages at once, "
+            "say so by \"burst\"\n");
+  EXPECT_EQ(told(R"({"name": "d1", "telemetry": {"every": {"uniform": ["0s", "1ns"]}}})"),
+            "/devices/0/telemetry/every | expected 1ms or more, found at most 1ns; with several messages at once, "
+            "say so by \"burst\"\n");
+}
+
 struct Bad {
   const char* member;
   const char* problem;

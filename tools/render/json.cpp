@@ -79,7 +79,8 @@ Document risk(const Risk& risk) {
 }  // namespace
 
 std::string render_json(const CampaignResult& result, bool machine,
-                        const std::optional<Bundle>& bundle) {
+                        const std::optional<Bundle>& bundle,
+                        std::optional<sim::Duration> until) {
   Document scenarios = list(result.scenarios, [&](const ScenarioResult& one) {
     return object({{"name", text(one.name)},
                    {"file", machine ? text(one.file) : Document{}},
@@ -103,7 +104,7 @@ std::string render_json(const CampaignResult& result, bool machine,
   if (bundle)
     document.members.emplace_back("bundle", object({{"clause", text(bundle->clause)},
                                                     {"signature", text(bundle->signature)},
-                                                    {"outcome", text(replayed_word(replayed(*bundle, result)))}}));
+                                                    {"outcome", text(replayed_word(replayed(*bundle, result, until)))}}));
   return write(document);
 }
 

@@ -26,7 +26,8 @@ struct Rendering {
 std::string render_text(const CampaignResult& result, const Rendering& how);
 // `bundle`: the one that was replayed; the document then says what became of its failure.
 std::string render_json(const CampaignResult& result, bool machine = true,
-                        const std::optional<Bundle>& bundle = std::nullopt);
+                        const std::optional<Bundle>& bundle = std::nullopt,
+                        std::optional<sim::Duration> until = std::nullopt);
 std::string render_junit(const CampaignResult& result);
 
 // One history that was judged, as a result of one run; `profile` is what it was judged by.

@@ -82,10 +82,11 @@ int replay_verb(const ReplayArguments& arguments) {
   Rendering how;
   how.machine = false;
   how.colour = colour_wanted();
-  std::string text = arguments.format == Format::json ? render_json(result, false, asked.bundle)
-                                                      : render_text(result, how);
+  std::string text = arguments.format == Format::json
+                         ? render_json(result, false, asked.bundle, arguments.until)
+                         : render_text(result, how);
   if (asked.bundle && arguments.format == Format::text)
-    text += replayed_sentence(*asked.bundle, replayed(*asked.bundle, result)) + "\n";
+    text += replayed_sentence(*asked.bundle, replayed(*asked.bundle, result, arguments.until)) + "\n";
   const bool written = print(text);
   if (!result.broken.empty()) {
     std::fprintf(stderr, "hubproof is at fault: %s\n", result.broken.c_str());
