@@ -416,6 +416,8 @@ void MqttDoor::keep(Now now, const Promise& promise, Effects& effects) {
   effects.saw(What::packet) = prepared.event;
 
   Session& session = sessions_[slot];
+  if (prepared.completes != LockToken{})
+    hub_->settle(now, session.device, prepared.completes, Settle::complete, effects);
   if (promise.kind == Promise::Kind::connack) {
     session.stage = Stage::live;
     Event& event = effects.saw(What::accepted);
@@ -633,7 +635,11 @@ void MqttDoor::push(Now now, Session& session, const Delivery& delivery, Effects
     inbox.flights.push_back(
         {id, delivery.token, delivery.sequence, delivery.message, now.mono + rules_->lock});
   } else if (rules_->mqtt_qos0_settle == Qos0Settle::complete_on_write) {  // [C2D-31, H-22]
-    hub_->settle(now, session.device, delivery.token, Settle::complete, effects);
+    // What still waits is not written yet: after a crash it must be there to be delivered.
+    if (waits)
+      prepared->completes = delivery.token;
+    else
+      hub_->settle(now, session.device, delivery.token, Settle::complete, effects);
   }
 }
 

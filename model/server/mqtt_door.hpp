@@ -116,6 +116,7 @@ class MqttDoor {
   struct Prepared {
     Bytes bytes;
     Event event;
+    LockToken completes{};  // a QoS 0 delivery: what its leaving completes [C2D-31]
   };
 
   bool take(Now now, std::uint32_t slot, mqtt::Decoder& decoder, View bytes, Effects& effects);
