@@ -291,7 +291,6 @@ bool Facts::must_have_been_read(std::uint32_t device, std::int64_t after, std::i
 }
 
 void Facts::take_telemetry(const Event& event, Who who, std::uint64_t index, Telemetry* message) {
-  now = event.at;
   if (who == Who::nobody) return;
   observed_[number(event.observer)] = 1;
   if (event.message == MessageKey::none) {
@@ -578,7 +577,6 @@ void Facts::take_hub_end(const Event& event) {
 }
 
 void Facts::take_packet_at_device(const Event& event) {
-  now = event.at;
   observed_[number(event.observer)] = 1;
   DeviceEnd& end = device_ends[number(event.observer)];
   if ((event.flags & model::flag_sent) != 0) {

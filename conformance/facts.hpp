@@ -377,7 +377,8 @@ class Facts {
   // Takes the event in, after the checks have seen it; `who` is its observer.
   void take(const model::Event& event, Who who, std::uint64_t index, Telemetry* telemetry,
             Command* command);
-  // What that comes to for telemetry, and for a packet that a device sent or received.
+  // What that comes to for telemetry, and for a packet that a device sent or received, once `now` is
+  // the event's time.
   void take_telemetry(const model::Event& event, Who who, std::uint64_t index, Telemetry* message);
   void take_packet_at_device(const model::Event& event);
 
@@ -456,6 +457,9 @@ class Facts {
   // A lock given at this time has surely run out; has surely not.
   bool lock_is_over(std::int64_t given_at, std::int64_t time) const;
   bool lock_holds(std::int64_t given_at, std::int64_t time) const;
+  // Whether the hub may have handed it over and counted that, and the delivery was lost with its
+  // connection before it left: while its record was not on the disk yet.
+  bool may_have_more_hand_overs(const Command& command) const;
   // The earliest time at which the lock of a delivery that left now may have begun.
   std::int64_t lock_began(const Command& command, std::int64_t at) const;
 

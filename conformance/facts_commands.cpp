@@ -199,6 +199,15 @@ void Facts::take_command(const Event& event, std::uint64_t index, Command* comma
   if (!quiet || queue.purges_open > 0 || queue.purge_murky) may_go(*command);
 }
 
+bool Facts::may_have_more_hand_overs(const Command& command) const {
+  if (!terms.hub_observed || hub_started_at >= command.invoked_at) return true;
+  const HubEnd& hub = hub_ends[command.device];
+  if (hub.ended_at >= command.invoked_at) return true;
+  // Whose connection of the link ended only the device's end tells, and with two devices of one name not
+  // even that.
+  return hub.now.number == 0 && (rivals || device_ends[command.device].ended_at >= command.invoked_at);
+}
+
 // A hub may lock a
 // message and then wait until what the delivery promises is durable: the message itself, while its
 // sender has no answer; the tokens, after a start; the delivery count, where each delivery counts.

@@ -302,15 +302,7 @@ void DeliveryCount::saw(const Seen& seen) {
   if (facts.terms.count_every_return) {
     least = command.sure_returns;
     if (command.hand_overs > 0 && command.newest.epoch == facts.hub_epoch) ++least;
-    // A delivery that was lost with its connection before it left counts as well. Whose connection of the
-    // link it was only the device's end tells, and with two devices of one name not even that.
-    const HubEnd& hub = facts.hub_ends[command.device];
-    const bool link_lost =
-        hub.now.number == 0 &&
-        (facts.rivals || facts.device_ends[command.device].ended_at >= command.invoked_at);
-    const bool unseen = !facts.terms.hub_observed || facts.hub_started_at >= command.invoked_at ||
-                        hub.ended_at >= command.invoked_at || link_lost;
-    most = unseen ? model::unknown_count : command.hand_overs;
+    most = facts.may_have_more_hand_overs(command) ? model::unknown_count : command.hand_overs;
   }
   if (seen.event.count < least || seen.event.count > most)
     return fail(seen, id(command.key) + " was delivered with the count " + std::to_string(seen.event.count) +

@@ -117,9 +117,7 @@ const char* OneTrueRecord::untrue(const Seen& seen) const {
     case Status::delivery_count_exceeded: {
       const std::uint32_t most = facts.terms.max_delivery_count;
       const bool counted = facts.terms.count_every_return
-                               ? command.hand_overs >= most || !facts.terms.hub_observed ||
-                                     facts.hub_started_at >= command.invoked_at ||
-                                     facts.hub_ends[command.device].ended_at >= command.invoked_at
+                               ? command.hand_overs >= most || facts.may_have_more_hand_overs(command)
                                : command.abandons - command.abandons_refused >= most;
       return counted ? nullptr : " is reported as delivered too often, and was not";
     }

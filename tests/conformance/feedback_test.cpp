@@ -147,6 +147,21 @@ TEST(OneTrueRecord, RejectedPurgedOrDeliveredTooOftenNeedTheirCause) {
   }
 }
 
+// As with INV-13: the hub counted a hand-over to a request of the link whose connection ended before the
+// answer left.
+TEST(OneTrueRecord, In2017WhatALostConnectionOfTheLinkSwallowedMayBeOneDeliveryTooMany) {
+  for (const bool lost : {false, true}) {
+    Story story;
+    story.history.terms.count_every_return = true;
+    story.device_accepted(1);
+    story.command_waits(1);
+    story.at(10s);
+    if (lost) story.device_ends(1);
+    story.at(102s).reported(1, Status::delivery_count_exceeded);
+    EXPECT_EQ(story.verdict("INV-14"), lost ? Verdict::pass : Verdict::fail);
+  }
+}
+
 TEST(OneTrueRecord, ARefusedCommandHasNone) {
   Story story;
   story.asks(1);
