@@ -45,6 +45,12 @@ char* own_id_before(char* end, std::uint64_t key) {
   return at;
 }
 
+std::uint8_t* put_milliseconds(std::uint8_t* to, std::int64_t since_1970) {
+  std::uint8_t value[8];
+  store_big<8>(value, static_cast<std::uint64_t>(since_1970));
+  return put_field(to, static_cast<std::uint8_t>(System::expiry), text(value));
+}
+
 // As hash(), but with less work at both ends: it is summed and compared, not looked up.
 [[gnu::always_inline]] inline std::uint64_t field_digest(View bytes, std::uint64_t seed) {
   constexpr std::uint64_t factor = 0x9fb21c651e98df25u;
@@ -131,6 +137,16 @@ std::uint8_t* put_own_id(std::uint8_t* to, MessageKey own) {
   return put_field(to, static_cast<std::uint8_t>(System::message_id), {id, end});
 }
 
+std::uint8_t* put_expiry(std::uint8_t* to, Date at) {
+  return put_milliseconds(
+      to, std::chrono::floor<std::chrono::milliseconds>(at.time_since_epoch()).count());
+}
+
+std::uint8_t* put_ack(std::uint8_t* to, Ack ack) {
+  const char value = static_cast<char>(ack);
+  return put_field(to, static_cast<std::uint8_t>(System::ack), {&value, 1});
+}
+
 namespace {
 
 // A field is put together apart, and goes to the buffer as one piece.
@@ -153,18 +169,16 @@ void MessageWriter::system(System key, std::string_view value) {
 }
 
 void MessageWriter::expiry(Date at) {
-  expiry_milliseconds(std::chrono::floor<std::chrono::milliseconds>(at.time_since_epoch()).count());
+  append(*buffer_, field_head + 8, [&](std::uint8_t* to) { return put_expiry(to, at); });
 }
 
 void MessageWriter::expiry_milliseconds(std::int64_t since_1970) {
-  std::uint8_t value[8];
-  store_big<8>(value, static_cast<std::uint64_t>(since_1970));
-  system(System::expiry, text(value));
+  append(*buffer_, field_head + 8,
+         [&](std::uint8_t* to) { return put_milliseconds(to, since_1970); });
 }
 
 void MessageWriter::ack(Ack ack) {
-  const char value = static_cast<char>(ack);
-  system(System::ack, {&value, 1});
+  append(*buffer_, field_head + 1, [&](std::uint8_t* to) { return put_ack(to, ack); });
 }
 
 void MessageWriter::property(std::string_view name, std::string_view value) {

@@ -71,6 +71,8 @@ inline std::uint8_t* put_property(std::uint8_t* to, std::string_view name, std::
   return put_string16(put_field(to, property_tag, name), value);
 }
 std::uint8_t* put_own_id(std::uint8_t* to, MessageKey own);  // the message-id of an own key
+std::uint8_t* put_expiry(std::uint8_t* to, Date at);         // cut to whole milliseconds
+std::uint8_t* put_ack(std::uint8_t* to, Ack ack);
 
 // Writes a flat message that a buffer holds at its end, field by field.
 class MessageWriter {

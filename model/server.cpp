@@ -20,8 +20,8 @@ struct Server::Parts {
   // The end of every call: what has become durable leaves, what has become deliverable is
   // delivered, and what was written is on its way to be durable.
   void settle(Now now, Effects& effects) {
-    if (hub.durable() != released) {
-      released = hub.durable();
+    if (const Ticket durable = hub.durable(); durable != released) {
+      released = durable;
       wakes_readers = true;
     }
     mqtt.release(now, effects);

@@ -7,14 +7,17 @@
 #include <fstream>
 #include <system_error>
 
-#include "tools/document.hpp"
+#include "tools/documents.hpp"
 #include "tools/quantity.hpp"
 
 namespace hubproof::tools {
 namespace {
 
-Document text(const std::string& value) { return Document::string(value); }
-Document number(std::uint64_t value) { return Document::number(std::to_string(value)); }
+using documents::list;
+using documents::number;
+using documents::object;
+using documents::text;
+
 Document decimal(double value) {
   char digits[32];
   std::snprintf(digits, sizeof digits, "%.3f", value);
@@ -67,34 +70,32 @@ class Line {
 }  // namespace
 
 std::string zoo_line(const Hunt& hunt) {
-  Document checks = Document::list();
-  for (const std::string& check : hunt.checks) checks.items.push_back(text(check));
-  Document line = Document::object();
-  line.members = {{"mutant", text(hunt.mutant)},
-                  {"strategy", text(std::string{name(hunt.strategy)})},
-                  {"attempt", number(hunt.attempt)},
-                  {"found", Document::boolean(hunt.found)},
-                  {"cpu_s", decimal(hunt.cpu_s)},
-                  {"runs", number(hunt.runs)},
-                  {"scenario", text(hunt.scenario)},
-                  {"seed", number(hunt.seed)},
-                  {"checks", std::move(checks)}};
-  return write_compact(line) + "\n";
+  return write_compact(object({
+             {"mutant", text(hunt.mutant)},
+             {"strategy", text(name(hunt.strategy))},
+             {"attempt", number(hunt.attempt)},
+             {"found", Document::boolean(hunt.found)},
+             {"cpu_s", decimal(hunt.cpu_s)},
+             {"runs", number(hunt.runs)},
+             {"scenario", text(hunt.scenario)},
+             {"seed", number(hunt.seed)},
+             {"checks", list(hunt.checks, text)},
+         })) + "\n";
 }
 
 std::string zoo_line(const ShrunkFind& shrunk) {
-  Document line = Document::object();
-  line.members = {{"shrunk", text(shrunk.mutant)},
-                  {"signature", text(shrunk.signature)},
-                  {"faults", number(shrunk.faults)},
-                  {"devices", number(shrunk.devices)},
-                  {"messages", number(shrunk.messages)},
-                  {"seconds", decimal(shrunk.seconds)},
-                  {"cpu_s", decimal(shrunk.cpu_s)},
-                  {"runs", number(shrunk.runs)},
-                  {"same", Document::boolean(shrunk.same)},
-                  {"finished", Document::boolean(shrunk.finished)}};
-  return write_compact(line) + "\n";
+  return write_compact(object({
+             {"shrunk", text(shrunk.mutant)},
+             {"signature", text(shrunk.signature)},
+             {"faults", number(shrunk.faults)},
+             {"devices", number(shrunk.devices)},
+             {"messages", number(shrunk.messages)},
+             {"seconds", decimal(shrunk.seconds)},
+             {"cpu_s", decimal(shrunk.cpu_s)},
+             {"runs", number(shrunk.runs)},
+             {"same", Document::boolean(shrunk.same)},
+             {"finished", Document::boolean(shrunk.finished)},
+         })) + "\n";
 }
 
 bool read_zoo_line(std::string_view json, ZooLine& line) {

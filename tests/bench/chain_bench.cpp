@@ -20,8 +20,7 @@ double cpu_seconds() {
 
 void messages(benchmark::State& state) {
   const auto devices = static_cast<std::uint32_t>(state.range(0));
-  // Long enough for the start, where all devices connect, to matter little.
-  const std::int64_t seconds = std::max<std::int64_t>(40, 1'000'000 / state.range(0));
+  const std::int64_t seconds = std::max<std::int64_t>(20, 1'000'000 / state.range(0));
   const tools::Scenario scenario = bench::fleet(devices, 1s, std::chrono::seconds{seconds});
   double spent = 0;
   double acknowledged = 0;

@@ -112,15 +112,20 @@ class Shrinker {
     return std::move(result_);
   }
 
+  RunOptions as_found() const {
+    RunOptions options;
+    options.seed = result_.smallest.seed;
+    options.mutant = options_.mutant;
+    options.steering = result_.smallest.steering;
+    return options;
+  }
+
   // A failure that is there as soon as its evidence is needs no more time after it. Another is told of what
   // was not done until the end: a run must be long enough for that, or what is only late would be taken
   // for it. Whatever takes that for smaller is then tried with a much longer `settle`, too.
   void look_when_it_shows() {
     if (run_clause(options_.signature) || trials_.over()) return;
-    RunOptions options;
-    options.seed = result_.smallest.seed;
-    options.mutant = options_.mutant;
-    options.steering = result_.smallest.steering;
+    RunOptions options = as_found();
     options.until = evidence() + 1ms;
     const Scenario& start = scenario();
     const conformance::Report report = tools::run(start, options).report;
@@ -246,10 +251,7 @@ class Shrinker {
   // What was drawn becomes a list. The run is played here once more: it came to its end before.
   void tell_loads() {
     if (run_clause(options_.signature) || trials_.over()) return;
-    RunOptions options;
-    options.seed = result_.smallest.seed;
-    options.mutant = options_.mutant;
-    options.steering = result_.smallest.steering;
+    RunOptions options = as_found();
     options.keep_loads = true;
     const Scenario told = with_told_loads(scenario(), tools::run(scenario(), options).loads);
     adopt_scenario(1, [&](std::size_t) { return told; });
