@@ -72,6 +72,7 @@ Facts::Facts(const model::Terms& the_terms, const std::vector<model::Participant
       lives_(the_participants.size()) {
   for (const model::Participant& one : the_participants) {
     roles_.push_back(one.role);
+    anyone_reads_ = anyone_reads_ || one.role == Role::service;
     names_.push_back(one.name);
   }
   hub_marks_.fill(long_ago);
@@ -145,7 +146,7 @@ void Facts::soon(NodeIndex observer, NodeIndex device, MessageKey message, bool 
     if (!again) model::fetch(&hub_ends[at], line);
   } else if (!again) {
     model::fetch(&streams[at], sizeof(Stream));
-    model::fetch(&device_ends[at], line);
+    model::fetch(&device_ends[at], 2 * line);
   } else {
     const Few<InFlight>& in_flight = device_ends[at].in_flight;
     if (message == MessageKey::none && !in_flight.empty()) message = in_flight[0].message;
@@ -321,6 +322,10 @@ void Facts::take_telemetry(const Event& event, Who who, std::uint64_t index, Tel
     message->acked_at = event.at;
     stream.acked_at = event.at;
     stream.first_acked_at = std::min(stream.first_acked_at, event.at);
+    if (!anyone_reads_ && !hashed(message->key)) {
+      ++dropped_unread;
+      return messages.erase(message);
+    }
   } else {
     message->given_up = true;
   }

@@ -510,6 +510,7 @@ class Facts {
 
   std::vector<std::string> names_;
   std::vector<model::Role> roles_;
+  bool anyone_reads_ = false;           // there is a service, so what was acknowledged is owed to it
   std::vector<char> observed_;
   std::vector<std::uint16_t> lives_;
   std::string nobody_ = "nobody";

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace hubproof::sim {
 
 inline void fetch(const void* at, std::size_t size) {
-  constexpr std::size_t line = 64;
-  for (std::size_t i = 0; i < size; i += line) __builtin_prefetch(static_cast<const char*>(at) + i);
+  constexpr std::uintptr_t line = 64;
+  const auto first = reinterpret_cast<std::uintptr_t>(at);
+  for (std::uintptr_t i = first & ~(line - 1); i < first + size; i += line)
+    __builtin_prefetch(reinterpret_cast<const void*>(i));
 }
 
 }  // namespace hubproof::sim

@@ -11,6 +11,8 @@ namespace hubproof::sim {
 Network::Network(Scheduler& scheduler, Choices& choices, Trace& trace)
     : scheduler_{scheduler}, choices_{choices}, trace_{trace}, settings_(1) {
   scheduler_.foresee(&Network::arrive_quick, &Network::foresee_quick);
+  scheduler_.foresee(&Network::arrive, &Network::foresee_arrival);
+  scheduler_.foresee(&Network::timer, &Network::foresee_timer);
 }
 
 Network::~Network() = default;

@@ -169,6 +169,8 @@ class Network {
   template <class Visit>
   void each_rule(NodeId from, NodeId to, Visit visit);
   bool holds(NodeId from, NodeId to, Rule::Kind kind);
+  static void foresee_arrival(const Task& task, int stage);
+  static void foresee_timer(const Task& task, int stage);
   static void arrive(void* self, std::uint64_t packet, std::uint64_t);
   void arrived(Packet& packet);
   void arrived_at(Connection& connection, Side side, Packet& packet);

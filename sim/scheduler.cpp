@@ -42,8 +42,8 @@ void Scheduler::deal() {
     filled_ &= filled_ - 1;
     last_ = std::exchange(earliest_[lowest], never);
     // Each deal halves a bucket or more, so its size tells how near its events are.
-    if (pending_ >= very_many && from.size() <= 8 * few) {
-      const int stage = from.size() > 4 * few ? 0 : from.size() > 2 * few ? 1 : from.size() > few ? 2 : 3;
+    if (pending_ >= very_many && from.size() <= 16 * few) {
+      const int stage = from.size() > 8 * few ? 0 : from.size() > 4 * few ? 1 : from.size() > few ? 2 : 3;
       for (const Event& event : from) announce(event.task, stage);
     }
     if (from.size() <= few || lowest == 0) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sim/ensure.hpp"
+#include "sim/fetch.hpp"
 #include "sim/network.hpp"
 
 namespace hubproof::sim {
@@ -331,6 +332,35 @@ void Network::apply(Live& live, const End& from, const Packet& packet, Passage& 
 }
 
 // Arrival.
+
+void Network::foresee_arrival(const Task& task, int stage) {
+  const auto& network = *static_cast<const Network*>(task.self);
+  const auto* packet = reinterpret_cast<const Packet*>(task.a);
+  if (stage == 0) {
+    fetch(packet, sizeof(Packet));
+    return;
+  }
+  const Socket to = packet->to;
+  if (stage == 1) {
+    network.soon(to);
+    fetch(packet + 1, packet->size);
+    return;
+  }
+  const Found found = network.find(to);
+  if (!found) return;
+  const End* const ends = found.connection->ends.data();
+  const Process* process = ends[found.side].process;
+  if (stage == 2) {
+    process->soon();
+    fetch(found.connection->detail.get(), found.connection->detail != nullptr ? sizeof(Detail) : 0);
+  } else {
+    process->soon(to, ends[found.side ^ 1U].process->id(), 1);
+  }
+}
+
+void Network::foresee_timer(const Task& task, int stage) {
+  if (stage == 0) static_cast<const Network*>(task.self)->soon(static_cast<Socket>(task.a));
+}
 
 void Network::arrive(void* self, std::uint64_t at, std::uint64_t) {
   auto& network = *static_cast<Network*>(self);

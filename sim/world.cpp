@@ -16,8 +16,7 @@ NodeId World::add(std::string name, Program& program) {
   const NodeId id{static_cast<std::uint32_t>(processes_.size())};
   choices_.name(id, name);
   trace_.name_node(id, std::move(name));
-  processes_.push_back(std::make_unique<Process>(id, program, scheduler_, trace_, network_));
-  network_.attach(*processes_.back());
+  network_.attach(processes_.emplace_back(id, program, scheduler_, trace_, network_));
   return id;
 }
 

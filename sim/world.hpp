@@ -3,10 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
-#include <vector>
 
+#include "sim/blocks.hpp"
 #include "sim/choices.hpp"
 #include "sim/clock.hpp"
 #include "sim/disk.hpp"
@@ -57,8 +56,8 @@ class World {
   void pause(NodeId node) { process(node).pause(); }
   void resume(NodeId node) { process(node).resume(); }
   void slow(NodeId node, Duration per_call) { process(node).slow(per_call); }
-  bool up(NodeId node) const { return processes_[index(node)]->up(); }
-  std::uint32_t incarnation(NodeId node) const { return processes_[index(node)]->incarnation(); }
+  bool up(NodeId node) const { return processes_[index(node)].up(); }
+  std::uint32_t incarnation(NodeId node) const { return processes_[index(node)].incarnation(); }
 
   // Clock faults, and their news to the program (a change of drift is one, too: a time at which a
   // clock will show something must be asked for anew).
@@ -72,14 +71,14 @@ class World {
   static std::size_t index(NodeId node) { return static_cast<std::size_t>(node); }
   Process& process(NodeId node) {
     ensure(index(node) < processes_.size());
-    return *processes_[index(node)];
+    return processes_[index(node)];
   }
 
   Scheduler scheduler_;
   Choices choices_;
   Trace trace_;
   Network network_;
-  std::vector<std::unique_ptr<Process>> processes_;
+  Blocks<Process> processes_;
   Nemesis nemesis_;
 };
 

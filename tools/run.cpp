@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <string_view>
+#include <unordered_map>
 
 #include "model/mutants/mutant.hpp"
 #include "sim/world.hpp"
 #include "tools/describe_fault.hpp"
+#include "tools/fleet_memory.hpp"
 #include "tools/recorder.hpp"
 #include "tools/sim_device.hpp"
 #include "tools/sim_hub.hpp"
@@ -97,6 +100,7 @@ class Play {
     std::size_t next = 1 + scenario_.services.size();
     std::map<std::string_view, std::size_t> group_begin;
     std::vector<std::string> id_of(names_.size());
+    by_id_.reserve(names_.size());
     for (const DeviceGroup& group : scenario_.devices) {
       group_begin[group.name] = next;
       for (std::uint32_t i = 0; i < group.count; ++i, ++next) {
@@ -266,7 +270,7 @@ class Play {
   std::optional<Stage> stage_;
   std::vector<std::string> names_;            // by node
   std::vector<std::string> ids_;              // of registered devices
-  std::map<std::string, model::NodeIndex, std::less<>> by_id_;
+  std::unordered_map<std::string_view, model::NodeIndex> by_id_;  // views of names_
   std::map<sim::NodeId, std::vector<sim::Instant>> changes_;  // of clocks, by faults
   std::unique_ptr<SimHub> hub_;
   std::vector<std::unique_ptr<SimService>> services_;
@@ -276,6 +280,9 @@ class Play {
 }  // namespace
 
 RunResult run(const Scenario& scenario, const RunOptions& options) {
+  std::size_t devices = 0;
+  for (const DeviceGroup& group : scenario.devices) devices += group.count;
+  prefer_huge_pages(devices);
   return Play{scenario, options}.play();
 }
 

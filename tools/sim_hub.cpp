@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "sim/fetch.hpp"
+
 namespace hubproof::tools {
 namespace {
 
@@ -109,7 +111,10 @@ void SimHub::clock_stepped() {
 void SimHub::soon(sim::Socket socket, sim::NodeId peer, bool again) const {
   if (!server_ || socket == sim::Socket::none) return;
   const model::ConnectionId which = connection(socket);
-  if (which != model::ConnectionId::none) server_->soon(which, again);
+  if (which != model::ConnectionId::none) {
+    if (!again) sim::fetch(&sockets_[static_cast<std::size_t>(which)], sizeof(sim::Socket));
+    server_->soon(which, again);
+  }
   stage_.recorder.soon(node_, peer, model::MessageKey::none, again);
 }
 
