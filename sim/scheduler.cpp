@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t few = 16;
 constexpr std::size_t very_many = 8192;
+constexpr std::size_t near = 64;  // events: what they touch has room in the cache until they run
+constexpr int stages = 4;
 
 }  // namespace
 
@@ -41,16 +43,17 @@ void Scheduler::deal() {
     auto& from = buckets_[lowest];
     filled_ &= filled_ - 1;
     last_ = std::exchange(earliest_[lowest], never);
-    // Each deal halves a bucket or more, so its size tells how near its events are.
-    if (pending_ >= very_many && from.size() <= 16 * few) {
-      const int stage = from.size() > 8 * few ? 0 : from.size() > 4 * few ? 1 : from.size() > few ? 2 : 3;
-      for (const Event& event : from) announce(event.task, stage);
-    }
+    const std::uint32_t announced = std::exchange(announced_[lowest], 0);
+    const bool announces = pending_ >= very_many && from.size() <= near;
+    if (announces) announce(from, announced);
     if (from.size() <= few || lowest == 0) {
       make_front(from);
     } else {
       for (const Event& event : from) push(event);
       from.clear();
+      if (announces)  // these buckets were empty
+        for (std::size_t bucket = 0; bucket < lowest; ++bucket)
+          announced_[bucket] = static_cast<std::uint32_t>(buckets_[bucket].size());
     }
   }
 }
@@ -67,9 +70,15 @@ void Scheduler::make_front(std::vector<Event>& few_events) {
   }
 }
 
-void Scheduler::announce(const Task& task, int stage) const {
-  for (const Seer& seer : seers_)
-    if (seer.run == task.run) return seer.hint(task, stage);
+// Stage by stage over all of them: what one stage asked for is there when the next comes.
+void Scheduler::announce(const std::vector<Event>& coming, std::size_t from) const {
+  for (int stage = 0; stage < stages; ++stage)
+    for (std::size_t i = from; i < coming.size(); ++i)
+      for (const Seer& seer : seers_)
+        if (seer.run == coming[i].task.run) {
+          seer.hint(coming[i].task, stage);
+          break;
+        }
 }
 
 void Scheduler::run_front() {

@@ -41,8 +41,8 @@ class Scheduler {
   void run_until(Instant end);  // runs all that is due before or at `end`; then it is `end`
 
   // While very many events wait, memory is what they wait for. So `hint` hears of each coming task
-  // that will run this function, in stages 0 to 3 as it comes nearer (some may be left out),
-  // and may fetch what the task will touch: at each stage what the one before made reachable.
+  // that will run this function, in stages 0 to 3, and may fetch what the task will touch: at each
+  // stage what the one before made reachable.
   using Run = void (*)(void* self, std::uint64_t a, std::uint64_t b);
   using Hint = void (*)(const Task& task, int stage);
   void foresee(Run run, Hint hint) { seers_.push_back({run, hint}); }
@@ -72,12 +72,13 @@ class Scheduler {
   void deal();  // makes the earliest events the front
   void make_front(std::vector<Event>& few_events);
   void run_front();
-  void announce(const Task& task, int stage) const;
+  void announce(const std::vector<Event>& coming, std::size_t from) const;
 
   std::vector<Event> front_;  // by due time, equal ones in the order asked for
   std::size_t next_ = 0;      // of the front: what already ran
   std::array<std::vector<Event>, 64> buckets_;  // later than all of the front
   std::array<std::uint64_t, 64> earliest_ = all_never();
+  std::array<std::uint32_t, 64> announced_{};  // how many of its first were told of
   std::uint64_t filled_ = 0;  // bit b: bucket b is not empty
   std::uint64_t last_ = 0;    // never above now_, so nothing can be asked for below it
   std::uint64_t now_ = 0;

@@ -63,7 +63,7 @@ rc::Gen<Event> any_event() {
     event.connection = *rc::gen::arbitrary<std::uint32_t>();
     event.generation = *rc::gen::arbitrary<std::uint32_t>();
     event.message = number(2) == 0 ? model::own_key('c', static_cast<std::uint32_t>(number(1000)), *rc::gen::arbitrary<std::uint32_t>())
-                                   : model::message_key("x" + std::to_string(number(1000)));
+                                   : model::message_key(std::to_string(number(1000)) + "x");
     event.digest = *rc::gen::arbitrary<std::uint64_t>();
     event.token = *rc::gen::arbitrary<std::uint64_t>();
     event.sequence = *rc::gen::arbitrary<std::uint64_t>();

@@ -110,7 +110,7 @@ class Lives : MemoryStore {
           const std::size_t from = safe + i * block;
           const std::size_t to = std::min(bytes.size(), from + block);
           const std::size_t what = roll(8);  // not written; torn; whole
-          if (what == 0) std::fill(bytes.begin() + from, bytes.begin() + to, std::uint8_t{0});
+          if (what == 0) std::fill(bytes.data() + from, bytes.data() + to, std::uint8_t{0});
           if (what == 1)
             for (std::size_t j = from + roll(to - from); j < to; ++j)
               bytes[j] = static_cast<std::uint8_t>(roll(256));
@@ -286,7 +286,7 @@ class Lives : MemoryStore {
     if (outcome.error == Error::none) {
       if (how == Settle::abandon) {
         ++fate.abandons;
-        when(outcome.ticket, [this, id = id] { ++commands[id].abandons_done; });
+        when(outcome.ticket, [this, done = id] { ++commands[done].abandons_done; });
       } else {
         ends(id, how == Settle::complete ? Status::success : Status::rejected, outcome.ticket);
       }

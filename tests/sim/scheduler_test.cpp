@@ -106,5 +106,49 @@ RC_GTEST_PROP(Scheduler, RunsAsAStableSortWould, ()) {
   RC_ASSERT(ran.order == expected);
 }
 
+// Tasks that ask for more, as a fleet's do; each is told of once, stage after stage, before it runs.
+struct Told {
+  Scheduler scheduler;
+  std::vector<int> stages;  // by task: how many it was told of, or -1 once it has run
+  std::uint64_t ran_untold = 0;
+
+  void ask() {
+    const auto tag = static_cast<std::uint64_t>(stages.size());
+    stages.push_back(0);
+    const auto later = static_cast<std::int64_t>((tag * 0x9e3779b97f4a7c15U) >> 34U);
+    scheduler.at(scheduler.now() + Duration{later}, {&Told::run, this, tag, 0});
+  }
+  static void run(void* self, std::uint64_t tag, std::uint64_t) {
+    auto& told = *static_cast<Told*>(self);
+    EXPECT_TRUE(told.stages[tag] == 0 || told.stages[tag] == 4) << told.stages[tag];
+    if (told.stages[tag] == 0) ++told.ran_untold;
+    told.stages[tag] = -1;
+    if (told.stages.size() < 60'000) told.ask();
+  }
+  static void hint(const Task& task, int stage) {
+    int& known = static_cast<Told*>(task.self)->stages[task.a];
+    EXPECT_EQ(known, stage) << "of task " << task.a;
+    known = stage + 1;
+  }
+};
+
+TEST(Scheduler, TellsOfEachComingTaskOnceStageByStageWhileManyWait) {
+  Told told;
+  told.scheduler.foresee(&Told::run, &Told::hint);
+  for (int i = 0; i < 20'000; ++i) told.ask();
+  while (told.scheduler.pending() > 10'000) ASSERT_TRUE(told.scheduler.step());
+  EXPECT_LT(told.ran_untold, 500U) << "of 50,000: only what was asked for at the last moment";
+  while (told.scheduler.step()) {}
+  EXPECT_TRUE(std::ranges::all_of(told.stages, [](int stage) { return stage == -1; }));
+}
+
+TEST(Scheduler, TellsOfNothingWhileFewWait) {
+  Told told;
+  told.scheduler.foresee(&Told::run, &Told::hint);
+  told.ask();
+  for (int i = 0; i < 1'000; ++i) told.scheduler.step();
+  EXPECT_EQ(told.ran_untold, 1'000U);
+}
+
 }  // namespace
 }  // namespace hubproof::sim
