@@ -310,12 +310,22 @@ bool RealDisk::read(std::vector<File>& files, std::string& problem) const {
   }
   std::ranges::sort(files, {}, &File::name);
   for (File& file : files) {
-    const std::string path = parts_->directory + "/" + file_name(file.name);
-    if (read_whole(path, file.bytes)) continue;
-    problem = with_reason("cannot read " + path, errno);
+    if (read_whole(path(file.name), file.bytes)) continue;
+    problem = with_reason("cannot read " + path(file.name), errno);
     return false;
   }
   return true;
+}
+
+std::string RealDisk::path(std::uint64_t file) const { return parts_->directory + "/" + file_name(file); }
+
+std::string RealDisk::set_aside(const File& file, std::string& problem) const {
+  const std::string aside = path(file.name) + ".damaged";
+  std::error_code error;
+  if (!std::filesystem::exists(aside, error)) std::filesystem::copy_file(path(file.name), aside, error);
+  if (!error) return aside;
+  problem = "cannot copy " + path(file.name) + " to " + aside + ": " + error.message();
+  return {};
 }
 
 void RealDisk::append(std::uint64_t file, model::View bytes) {

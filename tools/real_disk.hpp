@@ -35,6 +35,10 @@ class RealDisk {
   };
   // What the directory holds, ascending. Before the first append.
   bool read(std::vector<File>& files, std::string& problem) const;
+  std::string path(std::uint64_t file) const;
+  // Keeps a copy of a file beside it, before the machine may remove it; gives the copy's path, or
+  // nothing and a problem. A copy that is there already stays.
+  std::string set_aside(const File& file, std::string& problem) const;
 
   void append(std::uint64_t file, model::View bytes);
   void sync(std::uint64_t file, model::Ticket ticket);

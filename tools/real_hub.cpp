@@ -11,6 +11,7 @@
 #include <random>
 #include <unordered_set>
 
+#include "model/hub/segments.hpp"
 #include "tools/asio_port.hpp"
 #include "tools/control.hpp"
 #include "tools/control_history.hpp"
@@ -222,6 +223,27 @@ struct RealHub::Parts final : PortUser {
     return found->second;
   }
 
+  // What recovery will leave out is said, and where it is more than a torn end, kept.
+  bool look_for_damage(const std::vector<RealDisk::File>& held, const std::vector<model::StoredFile>& files,
+                       std::string& problem_with_copy) {
+    for (const model::Unreadable& lost : model::unreadable(files)) {
+      const auto name = static_cast<std::uint64_t>(lost.file);
+      const std::string where = disk->path(name) + ", byte " + std::to_string(lost.from) + ": ";
+      const std::string bytes = std::to_string(lost.bytes) + " bytes";
+      if (!lost.damaged) {
+        remarks.push_back(where + "the last " + bytes +
+                          " are no whole record and are left out, as after a crash while it was written");
+        continue;
+      }
+      const std::string copy = disk->set_aside(*std::ranges::find(held, name, &RealDisk::File::name),
+                                               problem_with_copy);
+      if (copy.empty()) return false;
+      remarks.push_back(where + "damaged; " + bytes + " from there on are left out, whole records among them: "
+                        "what was acknowledged may be missing. A copy of the file is kept as " + copy);
+    }
+    return true;
+  }
+
   const model::Rules& rules;
   Settings settings;
   boost::asio::io_context context{1};
@@ -239,6 +261,7 @@ struct RealHub::Parts final : PortUser {
   std::map<std::string, model::NodeIndex, std::less<>> participants;
   std::unordered_set<model::ConnectionId> controls;
   std::string problem;
+  std::vector<std::string> remarks;
   bool held_back = false;
   bool halted = false;
   bool stopping = false;
@@ -263,6 +286,7 @@ bool RealHub::open(std::string& problem) {
   std::vector<model::StoredFile> files;
   for (const RealDisk::File& file : held)
     files.push_back({static_cast<model::FileId>(file.name), file.bytes});
+  if (!parts_->look_for_damage(held, files, problem)) return false;
   for (const model::NodeIndex node : {hub_node, service_node})
     parts_->tell(node, model::What::started);
   parts_->tell_clock();
@@ -334,5 +358,6 @@ void RealHub::post_request(const model::Request& request, model::Server::Answer 
 }
 
 const std::string& RealHub::problem() const { return parts_->problem; }
+const std::vector<std::string>& RealHub::remarks() const { return parts_->remarks; }
 
 }  // namespace hubproof::tools

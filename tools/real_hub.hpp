@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/server.hpp"
 
@@ -45,6 +46,7 @@ class RealHub {
   void post_request(const model::Request& request, model::Server::Answer answer);
 
   const std::string& problem() const;         // why it halted
+  const std::vector<std::string>& remarks() const;  // what the store could not give back, after open()
 
  private:
   struct Parts;

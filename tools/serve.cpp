@@ -150,6 +150,8 @@ int serve(const ServeOptions& options) {
     return refuse(cannot_write, "cannot use the store: " + problem +
                                     "; name a directory that this user may write with --store");
 
+  for (const std::string& what : hub.remarks()) remark(what);
+
   const std::vector<std::string> devices = split(options.devices);
   if (const std::string bad = register_devices(hub, devices); !bad.empty())
     return refuse(usage, bad);

@@ -5,6 +5,18 @@
 namespace hubproof::model {
 namespace {
 
+// The record that these bytes of a segment begin with.
+std::optional<StoredRecord> record_at(std::uint64_t segment, View rest, bool checked) {
+  if (rest.size() < record_head) return std::nullopt;
+  Reader reader{rest};
+  const std::uint32_t checksum = reader.u32();
+  const std::uint32_t length = reader.u32();
+  if (length == 0 || length > reader.left()) return std::nullopt;
+  const View whole = rest.first(8 + std::size_t{length});
+  if (checked && record_checksum(segment, whole.subspan(4)) != checksum) return std::nullopt;
+  return StoredRecord{RecordKind{reader.u8()}, whole.subspan(record_head), whole};
+}
+
 void read_snapshot(StoredSegment& segment, bool checks_crc) {
   SegmentReader reader{segment, checks_crc};
   auto record = reader.next();
@@ -38,15 +50,7 @@ std::optional<StoredRecord> SegmentReader::next() {
 }
 
 std::optional<StoredRecord> SegmentReader::at_position(View copy, bool checked) const {
-  if (copy.size() < position_ + record_head) return std::nullopt;
-  const View rest = copy.subspan(position_);
-  Reader reader{rest};
-  const std::uint32_t checksum = reader.u32();
-  const std::uint32_t length = reader.u32();
-  if (length == 0 || length > reader.left()) return std::nullopt;
-  const View whole = rest.first(8 + std::size_t{length});
-  if (checked && record_checksum(number_, whole.subspan(4)) != checksum) return std::nullopt;
-  return StoredRecord{RecordKind{reader.u8()}, whole.subspan(record_head), whole};
+  return copy.size() < position_ ? std::nullopt : record_at(number_, copy.subspan(position_), checked);
 }
 
 std::vector<StoredSegment> stored_segments(std::span<const StoredFile> files, bool checks_crc) {
@@ -59,6 +63,29 @@ std::vector<StoredSegment> stored_segments(std::span<const StoredFile> files, bo
   }
   for (StoredSegment& segment : segments) read_snapshot(segment, checks_crc);
   return segments;
+}
+
+std::vector<Unreadable> unreadable(std::span<const StoredFile> files) {
+  std::vector<Unreadable> all;
+  for (const StoredSegment& segment : stored_segments(files, true)) {
+    SegmentReader reader{segment, true};
+    while (reader.next()) {}
+    Unreadable one;
+    one.from = reader.position();
+    View rest;
+    for (std::uint64_t copy = 0; copy < segment.copies.size(); ++copy) {
+      const View bytes = segment.copies[copy].value_or(View{});
+      if (bytes.size() <= one.from + rest.size()) continue;
+      rest = bytes.subspan(one.from);
+      one.file = FileId{2 * segment.number + copy};
+    }
+    if (std::ranges::all_of(rest, [](std::uint8_t byte) { return byte == 0; })) continue;  // never written
+    one.bytes = rest.size();
+    for (; !one.damaged && !rest.empty(); rest = rest.subspan(1))
+      one.damaged = record_at(segment.number, rest, true).has_value();
+    all.push_back(one);
+  }
+  return all;
 }
 
 Bytes whole_records(const StoredSegment& segment, bool checks_crc) {

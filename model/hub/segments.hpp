@@ -32,6 +32,7 @@ class SegmentReader {
  public:
   SegmentReader(const StoredSegment& segment, bool checks_crc);
   std::optional<StoredRecord> next();
+  std::size_t position() const { return position_; }  // what was read so far, in bytes
 
  private:
   std::optional<StoredRecord> at_position(View copy, bool checked) const;
@@ -44,6 +45,15 @@ class SegmentReader {
 
 // The segments that the files hold, in order; files of no use to anybody give segments without records.
 std::vector<StoredSegment> stored_segments(std::span<const StoredFile> files, bool checks_crc);
+
+// Bytes of a segment that no copy gives back as records.
+struct Unreadable {
+  FileId file{};         // the copy that has most of them
+  std::size_t from = 0;  // where reading ends in it
+  std::size_t bytes = 0; // from there to its end
+  bool damaged = false;  // whole records come after: not just what a process leaves that dies while it writes
+};
+std::vector<Unreadable> unreadable(std::span<const StoredFile> files);
 
 // All of a segment that can be read, in one piece.
 Bytes whole_records(const StoredSegment& segment, bool checks_crc);

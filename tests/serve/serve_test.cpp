@@ -2,6 +2,9 @@
 // keeps, and how it refuses.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "tests/serve/served.hpp"
 
 namespace hubproof::tests {
@@ -109,6 +112,55 @@ TEST(Serve, TheStoreOutlivesTheProcess) {
   ASSERT_EQ(log.size(), 1U);
   EXPECT_EQ(log[0]["message"]["body"], "kept");
   EXPECT_EQ(hub.ask("GET", "/devices/dev1/commands").json()["message"]["body"], "waits");
+}
+
+// Where in the store, as a path: the file that holds these words.
+std::string file_with(const std::string& store, const std::string& words) {
+  for (const auto& entry : std::filesystem::directory_iterator{store})
+    if (entry.path().extension() == ".hpj" && read_file(entry.path()).find(words) != std::string::npos)
+      return entry.path();
+  ADD_FAILURE() << "no file of " << store << " holds " << words;
+  return {};
+}
+
+TEST(Serve, SaysWhatADamagedStoreCannotGiveBackAndKeepsIt) {
+  const Folder folder;
+  const std::string store = folder / "store";
+  const std::vector<std::string> options = doors_and({"--store", store, "--devices", "dev1"});
+  const auto send = [&](Served& hub, const std::string& body) {
+    Process pub{mosquitto("mosquitto_pub", "dev1", hub.mqtt(),
+                          {"-t", "devices/dev1/messages/events/", "-m", body}),
+                folder / "pub"};
+    EXPECT_EQ(pub.wait(), 0) << pub.err();
+  };
+  {
+    Served hub{folder / "hub", options};
+    for (const char* body : {"first-words", "second-words", "third-words"}) send(hub, body);
+    hub.process().signal(SIGKILL);
+    hub.process().wait();
+  }
+  const std::string damaged = file_with(store, "second-words");
+  std::string bytes = read_file(damaged);
+  bytes[bytes.find("second-words")] ^= 1;
+  std::ofstream{damaged, std::ios::binary} << bytes;
+  {
+    Served hub{folder / "again", options};
+    ASSERT_EQ(hub.telemetry().size(), 1U);
+    EXPECT_NE(hub.process().err().find(damaged + ", byte "), std::string::npos) << hub.process().err();
+    EXPECT_NE(hub.process().err().find("may be missing"), std::string::npos) << hub.process().err();
+    EXPECT_EQ(read_file(damaged + ".damaged"), bytes);
+    send(hub, "fourth-words");
+    hub.process().signal(SIGKILL);
+    hub.process().wait();
+  }
+  // Half a record at the end is what a crash leaves; it is named, and no copy is made.
+  const std::string torn = file_with(store, "fourth-words");
+  std::ofstream{torn, std::ios::binary | std::ios::app} << std::string("\x12\x34\x56\x78\x00\x00\x01\x00half", 12);
+  Served hub{folder / "third", options};
+  EXPECT_EQ(hub.telemetry().size(), 2U);
+  EXPECT_NE(hub.process().err().find("the last 12 bytes are no whole record"), std::string::npos)
+      << hub.process().err();
+  EXPECT_FALSE(std::filesystem::exists(torn + ".damaged"));
 }
 
 TEST(Serve, ItsHistoryCanBeJudged) {
