@@ -23,7 +23,8 @@ enum Exit : int {
   exit_bad_input = 65,
   exit_unreachable = 69,
   exit_broken = 70,
-  exit_cannot_write = 73
+  exit_cannot_write = 73,
+  exit_interrupted = 130  // ^C, as shells have it
 };
 
 struct RunArguments {

@@ -266,14 +266,18 @@ TEST(Campaign, ABudgetEndsIt) {
   const std::uint64_t runs = std::stoull(scenario(document).find("runs")->text);
   EXPECT_GE(runs, 1u);
   EXPECT_EQ(document.find("seeds")->text, "0.." + std::to_string(runs - 1));
+  EXPECT_EQ(document.find("ended_early")->text, "budget");
 }
 
 TEST(Campaign, AnInterruptionPrintsWhatIsKnown) {
   Surroundings surroundings;
   surroundings.interrupt_after_ms = 1500;
   const Outcome outcome = program({"run", small_file(), "--seeds", "1000000"}, surroundings);
-  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.code, 130) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("; interrupted, so this is what ran until then\n"));
+  const Outcome document = program({"run", small_file(), "--seeds", "1000000", "--format", "json"}, surroundings);
+  EXPECT_EQ(document.code, 130) << document.err;
+  EXPECT_EQ(json(document).find("ended_early")->text, "interrupted");
 }
 
 TEST(Verify, PassesWhereRunsAreEqual) {

@@ -101,6 +101,9 @@ std::string render_json(const CampaignResult& result, bool machine,
                               {"scenarios", std::move(scenarios)},
                               {"findings", findings(result)},
                               {"risk", risk(risk_of(result))}});
+  // Only where the run ended before its last seed, so that what was not run is not taken for passed.
+  if (result.interrupted || result.out_of_time)
+    document.members.emplace_back("ended_early", text(result.interrupted ? "interrupted" : "budget"));
   if (bundle)
     document.members.emplace_back("bundle", object({{"clause", text(bundle->clause)},
                                                     {"signature", text(bundle->signature)},

@@ -107,7 +107,10 @@ int run_verb(const RunArguments& arguments) {
     std::fprintf(stderr, "hubproof is at fault: %s\n", result.broken.c_str());
     return exit_broken;
   }
-  return written ? exit_code(result.verdict()) : static_cast<int>(exit_cannot_write);
+  if (!written) return exit_cannot_write;
+  const int code = exit_code(result.verdict());
+  // What a shell and a CI expect of a program that ^C ended; a failure that was found stays one.
+  return result.interrupted && code != exit_fail ? exit_interrupted : code;
 }
 
 }  // namespace hubproof::tools
