@@ -84,8 +84,10 @@ std::string register_devices(RealHub& hub, const std::vector<std::string>& devic
     hub.request(model::CreateDevice{id}, [&, id](const model::Response& response) {
       ++answered;
       const auto* failed = std::get_if<model::Failed>(&response);
-      if (failed && failed->error != model::Error::device_exists && problem.empty())
-        problem = "--devices " + id + ": " + model::error_text(failed->error);
+      if (!failed || failed->error == model::Error::device_exists || !problem.empty()) return;
+      problem = "--devices " + id + ": " + model::error_text(failed->error);
+      if (failed->error == model::Error::bad_request)
+        problem += "; an id has 1 to 128 letters, digits and - . + % _ # * ? ! ( ) , : = @ $ '";
     });
   }
   hub.run([&] { return answered == devices.size(); });

@@ -11,6 +11,14 @@ namespace {
 constexpr std::size_t id_limit = 128;
 constexpr std::size_t read_bytes = 256 << 10;
 
+// [MSG-22]; the colon, too, which service documentation of other years names.
+bool is_id(std::string_view id) {
+  constexpr std::string_view others = "-.+%_#*?!(),=@$':";
+  return !id.empty() && id.size() <= id_limit && std::ranges::all_of(id, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || others.find(c) != std::string_view::npos;
+  });
+}
+
 }  // namespace
 
 Hub::Hub(const HubRules& rules, Chance chance) : parts_{std::make_unique<Parts>(rules, chance)} {}
@@ -103,7 +111,7 @@ void Hub::name_devices(std::function<NodeIndex(std::string_view)> index_of) {
 Outcome Hub::create(Now now, std::string_view id, Effects&) {
   Parts& p = *parts_;
   p.see(now);
-  if (id.empty() || id.size() > id_limit) return p.refused(Error::bad_request);
+  if (!is_id(id)) return p.refused(Error::bad_request);
   if (p.registry.find(id) != DeviceIndex::none) return p.refused(Error::device_exists);
   DeviceIndex index = p.rules.recreated_is_new ? DeviceIndex::none : p.registry.find_removed(id);
   if (index == DeviceIndex::none) {

@@ -201,6 +201,9 @@ TEST(HubCommands, IdsAreCheckedWhenTheyAreRegistered) {
   EXPECT_EQ(d.hub->create(d.now, "", d.effects).error, Error::bad_request);
   EXPECT_EQ(d.hub->create(d.now, std::string(129, 'd'), d.effects).error, Error::bad_request);
   EXPECT_EQ(d.hub->create(d.now, std::string(128, 'd'), d.effects).error, Error::none);
+  EXPECT_EQ(d.hub->create(d.now, "Aa0-.+%_#*?!(),=@$'", d.effects).error, Error::none);  // MSG-22
+  for (const char* wrong : {"a b", "a/b", "a;b", "a\nb", "a&b", "\xc3\xa4", "a\"b"})
+    EXPECT_EQ(d.hub->create(d.now, wrong, d.effects).error, Error::bad_request) << wrong;
 }
 
 TEST(HubCommands, ASessionIsKeptUntilItEnds) {

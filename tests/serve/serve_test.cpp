@@ -233,6 +233,10 @@ TEST(ServeRefuses, AHistoryThatCannotBeWritten) {
                  {"--history", "/proc/hubproof"});
 }
 
+TEST(ServeRefuses, DevicesThatCannotBe) {
+  expect_refusal(doors_and({"--devices", "a;DeviceId=b"}), 64, {"a;DeviceId=b", "letters, digits"});
+}
+
 TEST(ServeRefuses, DoorsThatItCannotOpen) {
   expect_refusal({"--listen", "127.0.0.1:1883"}, 64, {"SCHEME=HOST:PORT"});
   expect_refusal({"--listen", "mqtt=127.0.0.1"}, 64, {"HOST:PORT"});
