@@ -50,18 +50,30 @@ bool make_folder(const std::string& verb, const std::string& path) {
 }
 
 bool may_be_written(const std::string& path) {
+  std::error_code ignored;
+  const bool was_there = std::filesystem::exists(path, ignored);
   std::FILE* file = std::fopen(path.c_str(), "ab");
   if (file == nullptr) return complain(path);
   std::fclose(file);
+  if (!was_there) std::filesystem::remove(path, ignored);
   return true;
 }
 
+// Beside it first, so that a full disk takes nothing that was there; a device or a pipe at once.
 bool write_file(const std::string& path, const std::string& text) {
-  std::FILE* file = std::fopen(path.c_str(), "wb");
+  std::error_code ignored;
+  const std::filesystem::file_status there = std::filesystem::status(path, ignored);
+  const bool in_place = exists(there) && !is_regular_file(there);
+  const std::string first = in_place ? path : path + ".part";
+  std::FILE* file = std::fopen(first.c_str(), "wb");
   if (file == nullptr) return complain(path);
   const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  const bool good = std::fclose(file) == 0 && written;
-  return good || complain(path);
+  const bool good = std::fclose(file) == 0 && written &&
+                    (in_place || std::rename(first.c_str(), path.c_str()) == 0);
+  if (good) return true;
+  complain(path);
+  if (!in_place) std::filesystem::remove(first, ignored);
+  return false;
 }
 
 ProgressLine::ProgressLine() : terminal_{isatty(STDERR_FILENO) == 1} {}

@@ -175,7 +175,8 @@ int serve(const ServeOptions& options) {
   if (options.store.empty()) remark("no --store: all is kept in memory and lost at the end");
   if (!options.mutant.empty()) remark("this hub is wrong on purpose: mutant " + options.mutant);
 
-  return hub.run() == RealHub::End::halted ? halted() : 0;
+  if (hub.run() == RealHub::End::halted) return halted();
+  return history && history->failed() ? cannot_write : 0;
 }
 
 }  // namespace hubproof::tools

@@ -233,6 +233,14 @@ TEST(ServeRefuses, AHistoryThatCannotBeWritten) {
                  {"--history", "/proc/hubproof"});
 }
 
+TEST(Serve, AHistoryThatEndedTooEarlyIsNoSuccess) {
+  const Folder folder;
+  Served hub{folder / "hub", doors_and({"--devices", "dev1", "--history", "/dev/full"})};
+  hub.process().signal(SIGTERM);
+  EXPECT_EQ(hub.process().wait(), 73);
+  EXPECT_NE(hub.process().err().find("history cannot be written"), std::string::npos) << hub.process().err();
+}
+
 TEST(ServeRefuses, DevicesThatCannotBe) {
   expect_refusal(doors_and({"--devices", "a;DeviceId=b"}), 64, {"a;DeviceId=b", "letters, digits"});
 }

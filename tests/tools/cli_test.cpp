@@ -194,6 +194,9 @@ TEST(CommandLine, AnOutputThatCannotBeWrittenExits73) {
   EXPECT_EQ(program({"run", file, "--seed", "1", "--out", "/proc/nowhere"}).code, 73);
   EXPECT_EQ(program({"replay", file, "--seed", "1", "--history", "/nowhere/h"}).code, 73);
   EXPECT_EQ(program({"replay", file, "--seed", "1", "--trace", "/dev/full"}).code, 73);
+  const Outcome onto_itself = program({"replay", file, "--seed", "1", "--history", file});
+  EXPECT_EQ(onto_itself.code, 64);
+  EXPECT_THAT(onto_itself.err, HasSubstr("name another file"));
 }
 
 TEST(CommandLine, AFullDiskUnderStandardOutputExits73) {

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "conformance/history_json.hpp"
@@ -64,6 +65,13 @@ bool open_output(const std::string& path, File& file) {
 int replay_verb(const ReplayArguments& arguments) {
   const AskedRun asked = ask_run("replay", arguments.run);
   if (asked.wrong != exit_pass) return asked.wrong;
+  for (const std::string& output : {arguments.history, arguments.trace}) {
+    std::error_code different;
+    if (output.empty() || !std::filesystem::equivalent(output, arguments.run.what, different)) continue;
+    std::fprintf(stderr, "hubproof replay: %s is what is to be replayed; name another file for the output\n",
+                 output.c_str());
+    return exit_usage;
+  }
   File history{nullptr, std::fclose}, trace{nullptr, std::fclose};
   if (!open_output(arguments.history, history) || !open_output(arguments.trace, trace))
     return exit_cannot_write;

@@ -80,6 +80,10 @@ int shrink_verb(const ShrinkArguments& arguments) {
   };
   const Shrunk shrunk = shrink({asked.scenarios.front(), asked.seed, asked.steering}, options);
   if (terminal) std::fprintf(stderr, "\r\x1b[K");
+  if (!shrunk.reproduced && Interruption::asked()) {
+    std::fprintf(stderr, "hubproof shrink: interrupted before the failure was seen again; nothing was written\n");
+    return exit_interrupted;
+  }
   if (!shrunk.reproduced) {
     std::fprintf(stderr, "hubproof shrink: the failure does not come back: %s\n", signature.c_str());
     return exit_fail;
