@@ -145,7 +145,7 @@ std::optional<ShrunkFind> shrink_find(const Hunt& find, const std::vector<Scenar
     if (all_checks()[failure.check].id == mutant->meant_for) wanted.signature = failure.signature;
   if (wanted.signature.empty()) return std::nullopt;
   wanted.jobs = options.jobs;
-  wanted.budget = std::chrono::seconds{30};
+  wanted.budget = options.shrink_budget;
   wanted.interrupted = options.interrupted;
   const auto begun = std::chrono::steady_clock::now();
   const double cpu_begun = cpu_seconds() + cpu_of_children();

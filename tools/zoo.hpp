@@ -66,6 +66,7 @@ struct ZooOptions {
   unsigned jobs = 2;
   bool shrinks = true;
   std::string state;                 // file that keeps what was done; a zoo that was stopped goes on
+  sim::Duration shrink_budget = std::chrono::seconds{30};  // of real time
   std::function<bool()> interrupted;
 };
 

@@ -42,6 +42,7 @@ TEST(Minima, AreWhatFindsShrinkTo) {
     options.mutants.push_back(model::find_mutant(name));
   options.strategies = options.rare_strategies = {Strategy::random};
   options.attempts = 1;
+  options.shrink_budget = std::chrono::seconds{300};  // a build may be slow
   std::ostringstream progress;
   const ZooResult result = zoo(scenarios_of("smoke"), options, progress);
   ASSERT_EQ(result.shrunk.size(), 3U) << progress.str();
