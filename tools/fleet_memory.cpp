@@ -21,6 +21,8 @@ void prefer_huge_pages(std::size_t devices) {
   // From the heap, not from a mapping of its own each; and what is given back stays there.
   constexpr int no_limit = std::numeric_limits<int>::max();
   if (mallopt(M_MMAP_THRESHOLD, no_limit) == 0 || mallopt(M_TRIM_THRESHOLD, no_limit) == 0) return;
+  // Nor in lists that are gone through, cold as they are, whenever something large is given back.
+  if (mallopt(M_MXFAST, 0) == 0) return;
   void* const room = std::malloc(devices * bytes_of_a_device);
   if (room == nullptr) return;
   const auto begin = (reinterpret_cast<std::uintptr_t>(room) + huge - 1) & ~(huge - 1);

@@ -87,10 +87,7 @@ class Play {
   }
 
   void add_nodes() {
-    const auto index_of = [this](std::string_view id) {
-      const auto found = by_id_.find(id);
-      return found == by_id_.end() ? model::NodeIndex::none : found->second;
-    };
+    const auto index_of = [this](std::string_view id) { return node_of(id); };
     hub_ = std::make_unique<SimHub>(*stage_, rules_, scenario_.hub_restart, index_of);
     place(*hub_);
     world_.network().everywhere(scenario_.network);
@@ -107,8 +104,9 @@ class Play {
         const bool twin = !group.twin_of.empty();
         id_of[next] = twin ? names_[group_begin[group.twin_of] + i] : names_[next];
         if (twin) continue;
+        by_id_[names_[next]] = ids_.size();
         ids_.push_back(id_of[next]);
-        by_id_[names_[next]] = static_cast<model::NodeIndex>(next);
+        nodes_of_ids_.push_back(static_cast<model::NodeIndex>(next));
       }
     }
 
@@ -123,7 +121,7 @@ class Play {
       for (std::uint32_t i = 0; i < group.count; ++i) {
         const std::string& id = id_of[world_.nodes()];
         devices_.push_back(std::make_unique<SimDevice>(*stage_, group, rules_.device, id,
-                                                       by_id_.find(id)->second, hub_node,
+                                                       node_of(id), hub_node,
                                                        quiet_from));
         place(*devices_.back());
         if (group.path) path(devices_.back()->node(), *group.path);
@@ -131,6 +129,17 @@ class Play {
           world_.disk(devices_.back()->node()).settings(scenario_.device_disk);
       }
     }
+  }
+
+  // Whose id it is. Devices are made and asked about in order, so that the one after the last is
+  // nearly always meant.
+  model::NodeIndex node_of(std::string_view id) {
+    if (next_id_ >= ids_.size() || ids_[next_id_] != id) {
+      const auto found = by_id_.find(id);
+      if (found == by_id_.end()) return model::NodeIndex::none;
+      next_id_ = found->second;
+    }
+    return nodes_of_ids_[next_id_++];
   }
 
   void place(SimNode& node) { node.place(world_.add(names_[world_.nodes()], node)); }
@@ -164,7 +173,7 @@ class Play {
       hub_->request(model::CreateDevice{id}, [this, &id, &waiting](const model::Response& response) {
         --waiting;
         model::Event created = event(model::What::create_device);
-        created.device = by_id_.find(id)->second;
+        created.device = node_of(id);
         if (const auto* done = std::get_if<model::Done>(&response))
           created.generation = done->generation;
         recorder_->record(hub_node, created);
@@ -270,7 +279,9 @@ class Play {
   std::optional<Stage> stage_;
   std::vector<std::string> names_;            // by node
   std::vector<std::string> ids_;              // of registered devices
-  std::unordered_map<std::string_view, model::NodeIndex> by_id_;  // views of names_
+  std::vector<model::NodeIndex> nodes_of_ids_;
+  std::unordered_map<std::string_view, std::size_t> by_id_;   // places in ids_; views of names_
+  std::size_t next_id_ = 0;                   // place of the id after the last that was asked for
   std::map<sim::NodeId, std::vector<sim::Instant>> changes_;  // of clocks, by faults
   std::unique_ptr<SimHub> hub_;
   std::vector<std::unique_ptr<SimService>> services_;
