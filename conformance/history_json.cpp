@@ -35,6 +35,27 @@ struct Fault : nlohmann::json_sax<json> {
   std::size_t column = 0;
 };
 
+// A reader that follows brackets as deep as they go takes memory for each of them.
+bool too_deep(std::string_view text) {
+  constexpr int most = 64;
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quoted) {
+      if (c == '\\') ++at;
+      if (c == '"') quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > most) return true;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return false;
+}
+
 std::string shown(const json& value) {
   std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
   constexpr std::size_t most = 60;
@@ -326,9 +347,12 @@ void HistoryReader::line(std::string_view text) {
   ++line_;
   if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
   if (text.find_first_not_of(" \t") == std::string_view::npos) return;
-  const json object = json::parse(text, nullptr, false);
+  const bool deep = too_deep(text);
+  const json object = deep ? json(json::value_t::discarded) : json::parse(text, nullptr, false);
   Parts parts{*this, object};
-  if (object.is_discarded()) {
+  if (deep) {
+    parts.problem("", "nested more than 64 levels deep");
+  } else if (object.is_discarded()) {
     Fault fault;
     json::sax_parse(text, &fault);
     parts.problem("", fault.column > text.size()

@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::string_view ending = ".hpj";
 constexpr std::size_t most_open = 16;
+constexpr std::uint64_t last_file = 9'999'999'999;  // of ten digits, as all names are
 
 class Descriptor {
  public:
@@ -59,7 +60,7 @@ std::optional<std::uint64_t> file_number(std::string_view name) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
   if (error != std::errc{} || end != name.data() + name.size()) return {};
-  if (file_name(number) != std::string{name} + std::string{ending}) return {};
+  if (number > last_file || file_name(number) != std::string{name} + std::string{ending}) return {};
   return number;
 }
 
@@ -319,12 +320,29 @@ bool RealDisk::read(std::vector<File>& files, std::string& problem) const {
 
 std::string RealDisk::path(std::uint64_t file) const { return parts_->directory + "/" + file_name(file); }
 
+// One more name when another file has this one; none of its own for a copy that is there already.
 std::string RealDisk::set_aside(const File& file, std::string& problem) const {
-  const std::string aside = path(file.name) + ".damaged";
-  std::error_code error;
-  if (!std::filesystem::exists(aside, error)) std::filesystem::copy_file(path(file.name), aside, error);
-  if (!error) return aside;
-  problem = "cannot copy " + path(file.name) + " to " + aside + ": " + error.message();
+  std::string aside;
+  for (int turn = 1;; ++turn) {
+    aside = path(file.name) + ".damaged" + (turn == 1 ? "" : "." + std::to_string(turn));
+    model::Bytes there;
+    std::error_code ignored;
+    if (!std::filesystem::exists(std::filesystem::symlink_status(aside, ignored))) break;
+    if (std::filesystem::is_regular_file(aside, ignored) && read_whole(aside, there) && there == file.bytes)
+      return aside;
+  }
+  const std::string part = aside + ".part";
+  const Descriptor out{::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+  std::size_t at = 0;
+  bool good = static_cast<bool>(out);
+  while (good && at < file.bytes.size()) {
+    const ssize_t put = ::write(out.get(), file.bytes.data() + at, file.bytes.size() - at);
+    good = put > 0 || (put < 0 && errno == EINTR);
+    if (put > 0) at += static_cast<std::size_t>(put);
+  }
+  if (good && ::fsync(out.get()) == 0 && ::rename(part.c_str(), aside.c_str()) == 0) return aside;
+  problem = with_reason("cannot keep a copy of " + path(file.name) + " as " + aside, errno);
+  ::unlink(part.c_str());
   return {};
 }
 

@@ -223,23 +223,32 @@ struct RealHub::Parts final : PortUser {
     return found->second;
   }
 
-  // What recovery will leave out is said, and where it is more than a torn end, kept.
+  // What recovery will leave out is said, and kept.
   bool look_for_damage(const std::vector<RealDisk::File>& held, const std::vector<model::StoredFile>& files,
                        std::string& problem_with_copy) {
-    for (const model::Unreadable& lost : model::unreadable(files)) {
-      const auto name = static_cast<std::uint64_t>(lost.file);
-      const std::string where = disk->path(name) + ", byte " + std::to_string(lost.from) + ": ";
-      const std::string bytes = std::to_string(lost.bytes) + " bytes";
-      if (!lost.damaged) {
-        remarks.push_back(where + "the last " + bytes +
-                          " are no whole record and are left out, as after a crash while it was written");
-        continue;
+    using Kind = model::Unreadable::Kind;
+    for (const model::Unreadable& one : model::unreadable(files)) {
+      const auto name = static_cast<std::uint64_t>(one.file);
+      const RealDisk::File& file = *std::ranges::find(held, name, &RealDisk::File::name);
+      std::string text = disk->path(name);
+      const std::string bytes = std::to_string(one.bytes) + " bytes";
+      if (one.kind == Kind::torn && one.from == 0)
+        text += ": nothing in it is a record of this hub's, and it is left out";
+      else if (one.kind == Kind::torn)
+        text += ", byte " + std::to_string(one.from) + ": the last " + bytes +
+                " are no whole record and are left out, as after a crash while it was written";
+      else if (one.kind == Kind::damaged)
+        text += ", byte " + std::to_string(one.from) + ": damaged; the " + bytes +
+                " from there on are left out, so what was acknowledged may be missing";
+      else
+        text += ": no snapshot in this store is whole, so nothing that it held can be used (" + bytes +
+                " here): what was acknowledged is missing";
+      if (!file.bytes.empty()) {
+        const std::string copy = disk->set_aside(file, problem_with_copy);
+        if (copy.empty()) return false;
+        text += ". A copy of the file is kept as " + copy;
       }
-      const std::string copy = disk->set_aside(*std::ranges::find(held, name, &RealDisk::File::name),
-                                               problem_with_copy);
-      if (copy.empty()) return false;
-      remarks.push_back(where + "damaged; " + bytes + " from there on are left out, whole records among them: "
-                        "what was acknowledged may be missing. A copy of the file is kept as " + copy);
+      remarks.push_back(text);
     }
     return true;
   }

@@ -66,23 +66,33 @@ std::vector<StoredSegment> stored_segments(std::span<const StoredFile> files, bo
 }
 
 std::vector<Unreadable> unreadable(std::span<const StoredFile> files) {
+  constexpr std::uint64_t first_segment = 1;  // its snapshot may be torn: nothing was promised before it
+  using Kind = Unreadable::Kind;
   std::vector<Unreadable> all;
-  for (const StoredSegment& segment : stored_segments(files, true)) {
+  const std::vector<StoredSegment> segments = stored_segments(files, true);
+  const bool any_state = std::ranges::any_of(segments, &StoredSegment::has_state);
+  for (const StoredSegment& segment : segments) {
     SegmentReader reader{segment, true};
     while (reader.next()) {}
     Unreadable one;
-    one.from = reader.position();
-    View rest;
+    if (any_state) one.from = reader.position();
+    bool there = false;
+    View most;
     for (std::uint64_t copy = 0; copy < segment.copies.size(); ++copy) {
       const View bytes = segment.copies[copy].value_or(View{});
-      if (bytes.size() <= one.from + rest.size()) continue;
-      rest = bytes.subspan(one.from);
+      if (!segment.copies[copy] || (there && bytes.size() <= most.size())) continue;
+      there = true;
+      most = bytes;
       one.file = FileId{2 * segment.number + copy};
     }
-    if (std::ranges::all_of(rest, [](std::uint8_t byte) { return byte == 0; })) continue;  // never written
-    one.bytes = rest.size();
-    for (; !one.damaged && !rest.empty(); rest = rest.subspan(1))
-      one.damaged = record_at(segment.number, rest, true).has_value();
+    if (most.size() <= one.from && (any_state || segment.number == first_segment)) continue;
+    one.bytes = most.size() - one.from;
+    if (!any_state) {
+      one.kind = segment.number == first_segment ? Kind::torn : Kind::lost;
+    } else {
+      for (View rest = most.subspan(one.from); one.kind == Kind::torn && !rest.empty(); rest = rest.subspan(1))
+        if (record_at(segment.number, rest, true)) one.kind = Kind::damaged;
+    }
     all.push_back(one);
   }
   return all;

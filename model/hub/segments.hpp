@@ -46,12 +46,17 @@ class SegmentReader {
 // The segments that the files hold, in order; files of no use to anybody give segments without records.
 std::vector<StoredSegment> stored_segments(std::span<const StoredFile> files, bool checks_crc);
 
-// Bytes of a segment that no copy gives back as records.
+// What a file holds and recovery leaves out.
 struct Unreadable {
-  FileId file{};         // the copy that has most of them
-  std::size_t from = 0;  // where reading ends in it
-  std::size_t bytes = 0; // from there to its end
-  bool damaged = false;  // whole records come after: not just what a process leaves that dies while it writes
+  enum class Kind : std::uint8_t {
+    torn,     // the end of a segment, as a process leaves it that dies while it writes
+    damaged,  // no kill does this: there are whole records after it
+    lost      // no snapshot at all is whole, so nothing of the store can be used
+  };
+  FileId file{};         // of two copies of a segment the one that has most
+  std::size_t from = 0;  // what comes before it is used
+  std::size_t bytes = 0; // from there to the end of the file
+  Kind kind = Kind::torn;
 };
 std::vector<Unreadable> unreadable(std::span<const StoredFile> files);
 

@@ -168,6 +168,7 @@ INSTANTIATE_TEST_SUITE_P(
             {{1, "/terms/queue_limit", "expected an integer from 0 to 4294967295, found -1"},
              {1, "/terms/lock_ns", "expected an integer from 0 to 1152921504606846976, found \"x\""}}},
         Bad{"NotJson", after_head("{\"at\":1,"), {{2, "", "the JSON ends too early; is the file complete?"}}},
+        Bad{"TooDeep", after_head(std::string(100'000, '[').c_str()), {{2, "", "nested more than 64 levels deep"}}},
         Bad{"NotJsonInside", after_head("{\"at\";1}"), {{2, "", "not JSON, column 6"}}},
         Bad{"NotAnObject", after_head("[1]"), {{2, "", "expected an object, found [1]"}}},
         Bad{"WhatAndWhen",

@@ -153,14 +153,49 @@ TEST(Serve, SaysWhatADamagedStoreCannotGiveBackAndKeepsIt) {
     hub.process().signal(SIGKILL);
     hub.process().wait();
   }
-  // Half a record at the end is what a crash leaves; it is named, and no copy is made.
+  // Half a record at the end is what a crash leaves; it is named, too.
   const std::string torn = file_with(store, "fourth-words");
   std::ofstream{torn, std::ios::binary | std::ios::app} << std::string("\x12\x34\x56\x78\x00\x00\x01\x00half", 12);
   Served hub{folder / "third", options};
   EXPECT_EQ(hub.telemetry().size(), 2U);
   EXPECT_NE(hub.process().err().find("the last 12 bytes are no whole record"), std::string::npos)
       << hub.process().err();
-  EXPECT_FALSE(std::filesystem::exists(torn + ".damaged"));
+  EXPECT_TRUE(read_file(torn + ".damaged").ends_with("half"));
+}
+
+// Whatever became of its one file: it is said, and what was there is kept under a name of its own.
+TEST(Serve, AStoreThatIsLostIsSaidToBe) {
+  const Folder folder;
+  const std::string store = folder / "store";
+  const std::vector<std::string> options = doors_and({"--store", store, "--devices", "dev1"});
+  for (int life = 0; life < 2; ++life) {  // the first segment of all may be torn; this is a later one
+    Served hub{folder / "hub", options};
+    hub.process().signal(SIGKILL);
+    hub.process().wait();
+  }
+  const std::string file = file_with(store, "dev1");
+  const std::string whole = read_file(file);
+  std::string flipped = whole;
+  flipped[flipped.find("dev1")] ^= 1;
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {flipped, "no snapshot in this store is whole"},
+      {whole.substr(0, whole.size() / 2), "no snapshot in this store is whole"},
+      {std::string(whole.size(), '\0'), "no snapshot in this store is whole"},
+      {"", "no snapshot in this store is whole"},
+  };
+  for (const auto& [bytes, words] : cases) {
+    std::filesystem::remove_all(store);
+    std::filesystem::create_directory(store);
+    std::ofstream{file, std::ios::binary} << bytes;
+    std::ofstream{file + ".damaged", std::ios::binary} << "of another day";
+    Served hub{folder / "again", options};
+    EXPECT_NE(hub.process().err().find(words), std::string::npos) << hub.process().err();
+    EXPECT_EQ(read_file(file + ".damaged"), "of another day");
+    if (!bytes.empty()) {
+      EXPECT_NE(hub.process().err().find(file + ".damaged.2"), std::string::npos) << hub.process().err();
+      EXPECT_EQ(read_file(file + ".damaged.2"), bytes);
+    }
+  }
 }
 
 TEST(Serve, ItsHistoryCanBeJudged) {

@@ -197,6 +197,8 @@ TEST(CommandLine, AnOutputThatCannotBeWrittenExits73) {
   const Outcome onto_itself = program({"replay", file, "--seed", "1", "--history", file});
   EXPECT_EQ(onto_itself.code, 64);
   EXPECT_THAT(onto_itself.err, HasSubstr("name another file"));
+  const std::string both = tests::scratch("both").string();
+  EXPECT_EQ(program({"replay", file, "--seed", "1", "--history", both, "--trace", both}).code, 64);
 }
 
 TEST(CommandLine, AFullDiskUnderStandardOutputExits73) {

@@ -114,6 +114,7 @@ int exhaustive_verb(const RunArguments& arguments) {
   if (!written) return exit_cannot_write;
   const conformance::Verdict verdict = verdict_of(all);
   if (verdict == conformance::Verdict::fail) return exit_fail;
+  if (Interruption::asked()) return exit_interrupted;
   return complete(all) ? exit_code(verdict) : static_cast<int>(exit_inconclusive);
 }
 

@@ -72,6 +72,10 @@ int replay_verb(const ReplayArguments& arguments) {
                  output.c_str());
     return exit_usage;
   }
+  if (!arguments.history.empty() && arguments.history == arguments.trace) {
+    std::fprintf(stderr, "hubproof replay: --history and --trace are one file; name two\n");
+    return exit_usage;
+  }
   File history{nullptr, std::fclose}, trace{nullptr, std::fclose};
   if (!open_output(arguments.history, history) || !open_output(arguments.trace, trace))
     return exit_cannot_write;

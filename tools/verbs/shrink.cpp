@@ -62,6 +62,12 @@ int shrink_verb(const ShrinkArguments& arguments) {
   const std::string output =
       arguments.output.empty() ? asked.scenarios.front().name + "-" + std::to_string(asked.seed) + "-shrunk.json"
                                : arguments.output;
+  std::error_code different;
+  if (std::filesystem::equivalent(output, arguments.run.what, different)) {
+    std::fprintf(stderr, "hubproof shrink: %s is what is to be shrunk; name another file with --output\n",
+                 output.c_str());
+    return exit_usage;
+  }
   if (!may_be_written(output)) return exit_cannot_write;
 
   const Interruption interruption;

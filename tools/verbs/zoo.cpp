@@ -88,6 +88,7 @@ int zoo_verb(const ZooArguments& arguments) {
     std::fprintf(stderr, "hubproof zoo: %s\n", result.wrong.c_str());
     return result.hunts.empty() ? exit_bad_input : exit_cannot_write;
   }
+  if (!result.whole && Interruption::asked()) return exit_interrupted;
   return all_found(result, options) ? exit_pass : exit_fail;
 }
 
