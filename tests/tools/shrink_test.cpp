@@ -218,7 +218,7 @@ ShrinkOptions options_for(const Bundle& bundle, unsigned jobs) {
   options.mutant = model::find_mutant(bundle.mutant);
   options.signature = bundle.signature;
   options.jobs = jobs;
-  options.budget = 60s;
+  options.budget = 600s;
   return options;
 }
 
@@ -335,7 +335,7 @@ TEST(ShrinkVerb, WritesOtherFailuresBesideAndNamesThem) {
   const Bundle bundle = failing({"troubled-disk", "ack-before-durable", "INV-01"});
   const fs::path from = tests::scratch_file("lost.json", write_bundle(bundle));
   const fs::path to = tests::scratch("lost-small.json");
-  const auto outcome = tests::program({"shrink", from.string(), "--output", to.string(), "--budget", "60s"});
+  const auto outcome = tests::program({"shrink", from.string(), "--output", to.string(), "--budget", "600s"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("another failure met on the way: "));
   const fs::path other = to.parent_path() / "lost-small.other1.json";
