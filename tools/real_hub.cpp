@@ -233,7 +233,7 @@ struct RealHub::Parts final : PortUser {
       std::string text = disk->path(name);
       const std::string bytes = std::to_string(one.bytes) + " bytes";
       if (one.kind == Kind::torn && one.from == 0)
-        text += ": nothing in it is a record of this hub's, and it is left out";
+        text += ": nothing in it can be used, and it is left out";
       else if (one.kind == Kind::torn)
         text += ", byte " + std::to_string(one.from) + ": the last " + bytes +
                 " are no whole record and are left out, as after a crash while it was written";

@@ -87,12 +87,14 @@ std::vector<Unreadable> unreadable(std::span<const StoredFile> files) {
     }
     if (most.size() <= one.from && (any_state || segment.number == first_segment)) continue;
     one.bytes = most.size() - one.from;
-    if (!any_state) {
-      one.kind = segment.number == first_segment ? Kind::torn : Kind::lost;
-    } else {
-      for (View rest = most.subspan(one.from); one.kind == Kind::torn && !rest.empty(); rest = rest.subspan(1))
-        if (record_at(segment.number, rest, true)) one.kind = Kind::damaged;
-    }
+    bool followed = false;
+    for (View rest = most.subspan(std::min(most.size(), reader.position())); !followed && !rest.empty();
+         rest = rest.subspan(1))
+      followed = record_at(segment.number, rest, true).has_value();
+    if (!any_state)
+      one.kind = segment.number == first_segment && !followed ? Kind::torn : Kind::lost;
+    else
+      one.kind = followed ? Kind::damaged : Kind::torn;
     all.push_back(one);
   }
   return all;

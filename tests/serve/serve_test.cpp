@@ -183,6 +183,17 @@ TEST(Serve, AStoreThatIsLostIsSaidToBe) {
       {std::string(whole.size(), '\0'), "no snapshot in this store is whole"},
       {"", "no snapshot in this store is whole"},
   };
+  // The first segment of all, damaged with whole records behind, is no torn beginning either.
+  {
+    std::filesystem::remove_all(store);
+    { Served hub{folder / "first", options}; hub.process().signal(SIGKILL); hub.process().wait(); }
+    const std::string first = file_with(store, "dev1");
+    std::string bytes = read_file(first);
+    bytes[8] ^= 1;
+    std::ofstream{first, std::ios::binary} << bytes;
+    Served hub{folder / "second", options};
+    EXPECT_NE(hub.process().err().find("what was acknowledged is missing"), std::string::npos) << hub.process().err();
+  }
   for (const auto& [bytes, words] : cases) {
     std::filesystem::remove_all(store);
     std::filesystem::create_directory(store);

@@ -218,7 +218,7 @@ ShrinkOptions options_for(const Bundle& bundle, unsigned jobs) {
   options.mutant = model::find_mutant(bundle.mutant);
   options.signature = bundle.signature;
   options.jobs = jobs;
-  options.budget = 600s;
+  options.budget = 600s;  // of real time: never the limit, or a slow build beside other work comes to less
   return options;
 }
 
