@@ -18,7 +18,10 @@ enum class ChanceSite : std::uint32_t {
   service_retry,
   first_will,        // a device's: the number of its first will
   command_handling,  // a device's application: what it does with a command
-  feedback_handling  // a service's: whether it abandons a feedback message
+  feedback_handling, // a service's: whether it abandons a feedback message
+  websocket_mask,    // a client's: the key of one frame
+  websocket_nonce,   // a client's: of its handshake
+  websocket_pieces   // a client's: into how many frames, in how many messages, it cuts what it says
 };
 
 class Chance {

@@ -34,7 +34,7 @@ struct Effect {
   };
   Kind kind;
   ConnectionId connection{};
-  std::uint64_t file = 0;
+  std::uint64_t file = 0;  // of a send: how many of its bytes are dressed already, see dress()
   Ticket ticket{};
   std::uint32_t from = 0;  // bytes: from, size in the arena
   std::uint32_t size = 0;
@@ -58,6 +58,17 @@ class Effects {
   void close(ConnectionId which) { list_.push_back({Effect::Kind::close, which, 0, {}, 0, 0}); }
   void abort(ConnectionId which) { list_.push_back({Effect::Kind::abort, which, 0, {}, 0, 0}); }
   void connect(ConnectionId which) { list_.push_back({Effect::Kind::connect, which, 0, {}, 0, 0}); }
+
+  // Puts sends into frames, in place: what dress_one(connection, bytes, out) appends to `out` leaves in
+  // place of the bytes, unless it says false. farewell(connection, out), told of each connection that is
+  // closed or aborted, appends what is said before a close. Bytes are dressed once.
+  template <class DressOne, class Farewell>
+  void dress(DressOne&& dress_one, Farewell&& farewell);
+  // What this connection was sent so far leaves as it is.
+  void leave_bare(ConnectionId which) {
+    for (Effect& effect : list_)
+      if (effect.kind == Effect::Kind::send && effect.connection == which) effect.file = effect.size;
+  }
 
   // Appends in a row to one file become one effect, as with sending().
   Bytes& appending(FileId to) {
@@ -99,6 +110,40 @@ class Effects {
   std::vector<Effect> list_;
   std::vector<Event> events_;
   Bytes arena_;
+  Bytes dressed_;  // scratch
 };
+
+template <class DressOne, class Farewell>
+void Effects::dress(DressOne&& dress_one, Farewell&& farewell) {
+  for (std::size_t i = 0; i < list_.size(); ++i) {
+    if (list_[i].kind == Effect::Kind::close || list_[i].kind == Effect::Kind::abort) {
+      dressed_.clear();
+      farewell(list_[i].connection, dressed_);
+      if (list_[i].kind == Effect::Kind::abort || dressed_.empty()) continue;
+      const auto size = static_cast<std::uint32_t>(dressed_.size());
+      list_.insert(list_.begin() + static_cast<std::ptrdiff_t>(i),
+                   {Effect::Kind::send, list_[i].connection, size, {}, position(), size});
+      arena_.insert(arena_.end(), dressed_.begin(), dressed_.end());
+      ++i;
+      continue;
+    }
+    Effect& send = list_[i];
+    if (send.kind != Effect::Kind::send || send.file == send.size) continue;
+    const View all = bytes(send);
+    dressed_.assign(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(send.file));
+    if (!dress_one(send.connection, all.subspan(send.file), dressed_)) continue;
+    send.from = position();
+    send.size = static_cast<std::uint32_t>(dressed_.size());
+    send.file = send.size;
+    arena_.insert(arena_.end(), dressed_.begin(), dressed_.end());
+  }
+  // The last effect may be appended to, so its bytes are the last ones.
+  if (list_.empty()) return;
+  Effect& last = list_.back();
+  if (last.size == 0 || last.from + last.size == position()) return;
+  dressed_.assign(arena_.begin() + last.from, arena_.begin() + last.from + last.size);
+  last.from = position();
+  arena_.insert(arena_.end(), dressed_.begin(), dressed_.end());
+}
 
 }  // namespace hubproof::model

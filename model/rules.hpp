@@ -10,6 +10,7 @@
 
 #include "model/history.hpp"
 #include "model/time.hpp"
+#include "model/websocket/rules.hpp"
 
 namespace hubproof::model {
 
@@ -262,6 +263,7 @@ struct HubRules {
   bool (*overtaken)(std::uint32_t nth, bool resumed) = [](std::uint32_t, bool) { return false; };
   // Does a reader that comes back to an event see it again? [D2C-10, D2C-35]
   bool (*repeats_event)(std::uint64_t sequence) = [](std::uint64_t) { return true; };
+  WebSocketRules websocket;
 };
 
 struct DeviceRules {
@@ -283,6 +285,7 @@ struct DeviceRules {
   // The packet id to try after `last`, for the n-th time in this process.
   std::uint16_t (*next_packet_id)(std::uint16_t last, std::uint32_t nth) =
       [](std::uint16_t last, std::uint32_t) { return static_cast<std::uint16_t>(last + 1); };
+  WebSocketRules websocket;
   bool operator==(const DeviceRules&) const = default;
 };
 
