@@ -131,6 +131,7 @@ const std::vector<Layer> layers = {
                      "model/hub/", "model/link/", "model/mqtt/",
                      "model/amqp/", "model/http/", "model/websocket/", "model/broker/"} +
                    meeting_places},
+    {"model/json", {"model/*"}, {"nlohmann/"}},
     {"model/hub/", {"model/*", "model/hub/"}},
     {"model/hub/token", {"model/*", "model/hub/"}, {"openssl/"}},
     {"model/broker/", {"model/*", "model/broker/"}},
