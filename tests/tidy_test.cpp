@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <regex>
 #include <set>
@@ -300,6 +301,52 @@ TEST(Clauses, ThatTheCodeCitesExist) {
         EXPECT_TRUE(known.contains(id)) << file << ':' << number << " cites " << id;
     });
   }
+}
+
+// ---- Captured vectors of the vendor's SDKs.
+
+// Vectors whose test is still to come; one that has a test may not stand here.
+const std::set<string> vectors_to_come = {
+    "amqp.attach.c2d", "amqp.attach.cbs.receiver", "amqp.attach.cbs.sender", "amqp.attach.d2c",
+    "amqp.begin", "amqp.cbs.put-token", "amqp.cbs.receiver-flow", "amqp.cbs.reply",
+    "amqp.close", "amqp.detach", "amqp.disposition.abandon", "amqp.disposition.accepted.d2c",
+    "amqp.disposition.complete", "amqp.disposition.joined-range", "amqp.disposition.reject",
+    "amqp.end", "amqp.flow.c2d", "amqp.header", "amqp.heartbeat", "amqp.open",
+    "amqp.transfer.c2d", "amqp.transfer.d2c", "amqp.transfer.d2c.uuid-annotations",
+    "eh.attach.cbs.receiver", "eh.attach.management.receiver", "eh.attach.management.sender",
+    "eh.attach.partition", "eh.cbs.put-token.management", "eh.cbs.put-token.partition",
+    "eh.flow.partition", "eh.management.read-hub", "eh.management.read-hub.reply",
+    "eh.management.read-partition", "eh.management.read-partition.reply", "eh.sasl.header",
+    "eh.sasl.init", "eh.sasl.mechanisms", "eh.sasl.outcome", "eh.transfer.event", "ehws",
+    "http.c2d.abandon", "http.c2d.complete", "http.c2d.receive", "http.c2d.reject", "http.d2c",
+    "http.d2c-batch", "mqttws", "redirect.attach", "redirect.detach", "redirect.sasl.init",
+    "registry.bulk-create", "registry.bulk-delete", "registry.create", "registry.delete",
+    "registry.get", "registry.list", "registry.purge", "registry.statistics", "registry.update",
+    "service.attach.devicebound", "service.attach.feedback", "service.cbs.put-token",
+    "service.transfer.c2d", "service.transfer.feedback"
+};
+
+TEST(SdkVectors, EachIsNamedByATest) {
+  std::ifstream in{root / "tests/golden/sdk.json"};
+  const auto all = nlohmann::json::parse(in);
+  std::set<string> ids;
+  for (const char* kind : {"frames", "http"})
+    for (const auto& each : all.at(kind)) ids.insert(each.at("id").get<string>());
+  for (const auto& [id, upgrade] : all.at("websocketUpgrades").items()) ids.insert(id);
+  EXPECT_EQ(ids.size(), 73u);
+
+  string tests;  // all but this file
+  for (const string& file : files_under("tests", {".cpp"}))
+    if (file != "tests/tidy_test.cpp") tests += read(root / file);
+  for (const string& id : ids) {
+    const bool named = tests.find('"' + id + '"') != string::npos;
+    if (vectors_to_come.contains(id))
+      EXPECT_FALSE(named) << id << " has a test: take it out of vectors_to_come";
+    else
+      EXPECT_TRUE(named) << "no test names \"" << id << "\", a vector of tests/golden/sdk.json";
+  }
+  for (const string& id : vectors_to_come)
+    EXPECT_TRUE(ids.contains(id)) << "tests/golden/sdk.json has no vector " << id;
 }
 
 // ---- Loose ends.

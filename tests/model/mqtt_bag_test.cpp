@@ -70,7 +70,7 @@ TEST(Bag, WhatIsSpecialIsSeenAtAnyPlace) {
 }
 
 TEST(Bag, TheSdksTelemetryIsRead) {
-  const Bytes bytes = golden::from_hex(golden::publish_d2c);
+  const Bytes bytes = golden::frame("mqtt.publish.d2c");
   Decoder decoder{End::server};
   decoder.feed(bytes);
   const auto& publish = std::get<Publish>(*decoder.next());
@@ -90,7 +90,7 @@ TEST(Bag, TheSdksTelemetryIsRead) {
 }
 
 TEST(Bag, TheCommandThatTheSdkAcceptedIsReadAndWritten) {
-  const Bytes bytes = golden::from_hex(golden::publish_c2d);
+  const Bytes bytes = golden::frame("mqtt.publish.c2d");
   Decoder decoder{End::client};
   decoder.feed(bytes);
   const auto& publish = std::get<Publish>(*decoder.next());

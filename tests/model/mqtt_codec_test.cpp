@@ -115,8 +115,8 @@ RC_GTEST_PROP(Codec, ALonePubackIsWhatADecoderTakesForOne, ()) {
 }
 
 TEST(Codec, ReadsAndWritesWhatTheVendorsSdkSends) {
-  const auto round = [](End end, std::string_view hex) {
-    const Bytes bytes = golden::from_hex(hex);
+  const auto round = [](End end, std::string_view id) {
+    const Bytes bytes = golden::frame(id);
     Decoder decoder{end};
     decoder.feed(bytes);
     const Packet* packet = decoder.next();
@@ -125,27 +125,27 @@ TEST(Codec, ReadsAndWritesWhatTheVendorsSdkSends) {
     EXPECT_EQ(written(*packet), bytes);
     return describe(*packet);
   };
-  EXPECT_EQ(round(End::server, golden::connect),
+  EXPECT_EQ(round(End::server, "mqtt.connect"),
             "CONNECT 4 0 180 'dev1' user 'probehub.azure-devices.test/dev1/?api-version=2021-04-12"
             "&DeviceClientType=azure-iot-device%2F1.18.4%20(node%20v20.20.2%3B%20Debian%2012%3B%20"
             "x64)' password 'SharedAccessSignature sr=probehub.azure-devices.test%2Fdevices%2Fdev1"
             "&sig=YlSmI%2BXgW84AwJ8x89BLNyDsfDLJ1R3yik0khvDbDUI%3D&se=1795429142'");
-  EXPECT_EQ(round(End::client, golden::connack), "CONNACK 0 0");
-  EXPECT_EQ(round(End::server, golden::publish_d2c),
+  EXPECT_EQ(round(End::client, "mqtt.connack"), "CONNACK 0 0");
+  EXPECT_EQ(round(End::server, "mqtt.publish.d2c"),
             "PUBLISH 25369 1 0 0 'devices/dev1/messages/events/%24.mid=gold-0&%24.cid=corr-0&"
             "%24.ct=application%2Fjson&%24.ce=utf-8&run=gold&seq=0&odd=a%20b%26c%3Dd%2Fe%3Ff%2525"
             "%2B%C3%BC%E2%82%AC''{\"run\":\"gold\",\"seq\":0,\"pad\":\"\"}'");
-  EXPECT_EQ(round(End::client, golden::puback_d2c), "PUBACK 25369");
-  EXPECT_EQ(round(End::server, golden::disconnect), "DISCONNECT");
-  EXPECT_EQ(round(End::server, golden::subscribe_c2d),
+  EXPECT_EQ(round(End::client, "mqtt.puback.d2c"), "PUBACK 25369");
+  EXPECT_EQ(round(End::server, "mqtt.disconnect"), "DISCONNECT");
+  EXPECT_EQ(round(End::server, "mqtt.subscribe.c2d"),
             "SUBSCRIBE 17553 'devices/dev1/messages/devicebound/#' 1");
-  EXPECT_EQ(round(End::client, golden::suback_c2d), "SUBACK 17553 1");
-  EXPECT_EQ(round(End::client, golden::publish_c2d),
+  EXPECT_EQ(round(End::client, "mqtt.suback.c2d"), "SUBACK 17553 1");
+  EXPECT_EQ(round(End::client, "mqtt.publish.c2d"),
             "PUBLISH 1 1 0 0 'devices/dev1/messages/devicebound/%24.mid=gold-0&%24.to=%2Fdevices"
             "%2Fdev1%2Fmessages%2FdeviceBound&%24.exp=2026-11-23T10%3A19%3A03.722Z&%24.cid=corr-0&"
             "%24.ct=application%2Fjson&%24.ce=utf-8&iothub-ack=full&run=gold&seq=0&odd=a%20b%26c"
             "%3Dd%2Fe%3Ff%2525''{\"run\":\"gold\",\"seq\":0,\"pad\":\"\"}'");
-  EXPECT_EQ(round(End::server, golden::puback_c2d), "PUBACK 1");
+  EXPECT_EQ(round(End::server, "mqtt.puback.c2d"), "PUBACK 1");
 }
 
 TEST(Codec, WritesTheExamplesOfTheStandard) {

@@ -1,9 +1,16 @@
-// MQTT packets as the vendor's Node SDK put them on the wire or accepted them, captured once.
+// What the vendor's Node SDKs put on the wire or accepted there, captured once: tests/golden/sdk.json.
+// A test names a vector by its id, in quotes; tests/tidy_test.cpp holds that none is forgotten.
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 #include "model/bytes.hpp"
+#include "tests/support/paths.hpp"
 
 namespace hubproof::golden {
 
@@ -15,40 +22,29 @@ inline model::Bytes from_hex(std::string_view hex) {
   return bytes;
 }
 
-inline constexpr std::string_view connect =  // sent by the SDK
-    "10ad0200044d51545404c000b4000464657631009170726f62656875622e617a7572652d646576696365"
-    "732e746573742f646576312f3f6170692d76657273696f6e3d323032312d30342d313226446576696365"
-    "436c69656e74547970653d617a7572652d696f742d646576696365253246312e31382e34253230286e6f"
-    "64652532307632302e32302e3225334225323044656269616e2532303132253342253230783634290088"
-    "5368617265644163636573735369676e61747572652073723d70726f62656875622e617a7572652d6465"
-    "76696365732e746573742532466465766963657325324664657631267369673d596c536d492532425867"
-    "57383441774a38783839424c4e79447366444c4a31523379696b306b687644624455492533442673653d"
-    "31373935343239313432";
-inline constexpr std::string_view connack =  // accepted by the SDK
-    "20020000";
-inline constexpr std::string_view publish_d2c =  // sent by the SDK
-    "32c40100a1646576696365732f646576312f6d657373616765732f6576656e74732f2532342e6d69643d"
-    "676f6c642d30262532342e6369643d636f72722d30262532342e63743d6170706c69636174696f6e2532"
-    "466a736f6e262532342e63653d7574662d382672756e3d676f6c64267365713d30266f64643d61253230"
-    "622532366325334464253246652533466625323532352532422543332542432545322538322541436319"
-    "7b2272756e223a22676f6c64222c22736571223a302c22706164223a22227d";
-inline constexpr std::string_view puback_d2c =  // accepted by the SDK
-    "40026319";
-inline constexpr std::string_view disconnect =  // sent by the SDK
-    "e000";
-inline constexpr std::string_view subscribe_c2d =  // sent by the SDK
-    "822844910023646576696365732f646576312f6d657373616765732f646576696365626f756e642f2301";
-inline constexpr std::string_view suback_c2d =  // accepted by the SDK
-    "9003449101";
-inline constexpr std::string_view publish_c2d =  // accepted by the SDK
-    "329e0200fb646576696365732f646576312f6d657373616765732f646576696365626f756e642f253234"
-    "2e6d69643d676f6c642d30262532342e746f3d25324664657669636573253246646576312532466d6573"
-    "7361676573253246646576696365426f756e64262532342e6578703d323032362d31312d323354313025"
-    "3341313925334130332e3732325a262532342e6369643d636f72722d30262532342e63743d6170706c69"
-    "636174696f6e2532466a736f6e262532342e63653d7574662d3826696f746875622d61636b3d66756c6c"
-    "2672756e3d676f6c64267365713d30266f64643d61253230622532366325334464253246652533466625"
-    "3235323500017b2272756e223a22676f6c64222c22736571223a302c22706164223a22227d";
-inline constexpr std::string_view puback_c2d =  // sent by the SDK
-    "40020001";
+inline const nlohmann::json& sdk() {
+  static const nlohmann::json all = [] {
+    std::ifstream in{std::string{tests::source_dir()} + "/tests/golden/sdk.json"};
+    return nlohmann::json::parse(in);
+  }();
+  return all;
+}
+
+// The vector with this id out of "frames" or "http".
+inline const nlohmann::json& vector(std::string_view kind, std::string_view id) {
+  for (const nlohmann::json& each : sdk().at(std::string{kind}))
+    if (each.at("id") == id) return each;
+  static const nlohmann::json none;
+  ADD_FAILURE() << "tests/golden/sdk.json has no " << id << " among its " << kind;
+  return none;
+}
+
+// The bytes of a captured MQTT packet or AMQP frame.
+inline model::Bytes frame(std::string_view id) {
+  return from_hex(vector("frames", id).value("hex", ""));
+}
+
+// A captured HTTP request: method, target, headers (an array of pairs) and body.
+inline const nlohmann::json& request(std::string_view id) { return vector("http", id); }
 
 }  // namespace hubproof::golden
