@@ -134,7 +134,8 @@ void Facts::take(const Event& event, Who who, std::uint64_t index, Telemetry* te
     case What::feedback_complete:
     case What::feedback_abandon:
     case What::fault_ends:
-    case What::finished: break;
+    case What::finished:
+    case What::update_device: break;
   }
   if (!ended_commands_.empty()) retire_ended();
 }

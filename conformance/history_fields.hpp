@@ -88,6 +88,10 @@ void each_term(model::Terms& terms, F&& field) {
   field("feedback_lock_ns", SpanNs{&terms.feedback_lock_ns});
   field("feedback_max_delivery_count", &terms.feedback_max_delivery_count);
   field("keep_alive_cap_ns", SpanNs{&terms.keep_alive_cap_ns});
+  field("verifies", &terms.verifies);
+  field("cuts_expired", &terms.cuts_expired);
+  field("sas_grace_ns", SpanNs{&terms.sas_grace_ns});
+  field("sas_grace_live_ns", SpanNs{&terms.sas_grace_live_ns});
   field("tick_ns", SpanNs{&terms.tick_ns});
   field("settle_ns", SpanNs{&terms.settle_ns});
 }

@@ -21,7 +21,8 @@ enum class ChanceSite : std::uint32_t {
   feedback_handling, // a service's: whether it abandons a feedback message
   websocket_mask,    // a client's: the key of one frame
   websocket_nonce,   // a client's: of its handshake
-  websocket_pieces   // a client's: into how many frames, in how many messages, it cuts what it says
+  websocket_pieces,  // a client's: into how many frames, in how many messages, it cuts what it says
+  key                // bytes of shared keys: must not be guessable on real sockets
 };
 
 class Chance {

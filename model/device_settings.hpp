@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "model/rules.hpp"
 #include "model/time.hpp"
@@ -33,6 +35,12 @@ struct DeviceSettings {
   std::uint32_t reject_per_mille = 0;
   std::uint32_t abandon_per_mille = 0;
   std::uint32_t ignore_per_mille = 0;
+  // What a token is made with when a connection is: whose device it names, and whose key signs it. A
+  // right device names itself. Absent: no token is shown.
+  struct Signer { std::string device; std::string key; };
+  std::function<Signer(std::string_view device)> signer{};
+  Duration token_life = 1h;
+  Duration token_renewal = 45min;       // so long after a token was made a new connection is [SEC-19]
   Duration poll = 5s;                   // link: between receives when there was nothing
 };
 

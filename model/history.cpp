@@ -28,6 +28,10 @@ const char* error_text(Error error) {
       return "timed_out";
     case Error::disabled:
       return "disabled";
+    case Error::unauthorized:
+      return "unauthorized";
+    case Error::precondition_failed:
+      return "precondition_failed";
   }
   return "unknown";
 }

@@ -54,7 +54,9 @@ enum class What : std::uint8_t {
   fault_begins, // text in History::notes[note]; what it is, is for the reader, not for a verdict
   fault_ends,
   healed,       // all faults are over and latency is normal: liveness is owed from now on
-  finished      // the last event: the observer of the run looked until here
+  finished,     // the last event: the observer of the run looked until here
+  // More operations of a service.
+  update_device // credentials changed. ok: token and sequence are the key_digests of the two keys
 };
 
 enum class Phase : std::uint8_t { invoke, ok, fail, info };
@@ -93,7 +95,8 @@ enum class Why : std::uint8_t {  // why this end closed a connection, where this
   device_gone,   // the device was disabled or deleted
   shutdown,
   no_connect,    // no CONNECT within the deadline
-  no_answer      // the peer did not answer in time
+  no_answer,     // the peer did not answer in time
+  credentials    // what it was let in with is good no more: a token expired, a key was changed [SEC-17]
 };
 
 enum class Error : std::uint16_t {  // definite errors of operations; texts in error_text
@@ -108,7 +111,9 @@ enum class Error : std::uint16_t {  // definite errors of operations; texts in e
   bad_request,
   storage,
   timed_out,
-  disabled
+  disabled,
+  unauthorized,        // credentials are missing, wrong, expired, or for something else [ERR-08]
+  precondition_failed  // the ETag is another one [ERR-26]
 };
 const char* error_text(Error error);
 
@@ -143,12 +148,13 @@ struct Event {
   std::uint32_t connection = 0;            // this end's number of the connection, from 1; 0: none
   std::uint32_t generation = 0;            // of the device's registration; 0: unknown
   MessageKey message = MessageKey::none;
-  std::uint64_t digest = 0;                // MessageView::content_digest; 0: unknown
+  std::uint64_t digest = 0;                // MessageView::content_digest; 0: unknown. A token shown at connect: its
+                                           //   key_digest is in `token`, the hash of its scope in `sequence`
   std::uint64_t token = 0;                 // lock token. Over MQTT: connection << 16 | packet id
   std::uint64_t sequence = 0;              // telemetry or queue sequence number; 0: unknown
   std::uint64_t offset = 0;
   std::int64_t date = no_date;             // enqueued time, outcome time (hub's date), will: none
-  std::int64_t expiry = no_date;           // hub's date
+  std::int64_t expiry = no_date;           // hub's date. connect: that of the token; none: no token
   std::int64_t offset_low = 0;             // clock
   std::int64_t offset_high = 0;
   std::uint32_t partition = 0;
@@ -181,6 +187,10 @@ struct Terms {
   std::int64_t feedback_lock_ns = 60'000'000'000;        // [FBK-19]
   std::uint32_t feedback_max_delivery_count = 10;        // [FBK-20]
   std::int64_t keep_alive_cap_ns = 1'767'000'000'000;    // [MQTT-15]
+  bool verifies = false;                       // it asks devices for credentials
+  bool cuts_expired = true;                    // a live connection ends with its token [SEC-17, SEC-18]
+  std::int64_t sas_grace_ns = 300'000'000'000;           // sas_grace, at connect [SEC-15]
+  std::int64_t sas_grace_live_ns = 600'000'000'000;      // sas_grace, on a live connection [SEC-16]
   std::int64_t tick_ns = 1'000'000;            // the hub's clock resolution for expiry and time-outs
   std::int64_t settle_ns = 0;                  // liveness: the time after `healed` within which progress is owed
 };

@@ -3,19 +3,27 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "model/bytes.hpp"
 #include "model/history.hpp"
+#include "model/identity.hpp"
 #include "model/time.hpp"
 
 namespace hubproof::model {
 
 // Requests of a service. Names are device ids.
-struct CreateDevice { std::string device; };                     // -> Done{generation}
-struct DeleteDevice { std::string device; };                     // -> Done
+struct CreateDevice {  // -> Done{generation}
+  std::string device;
+  std::optional<Credentials> credentials{};  // absent: none are kept, unless this hub asks for them
+  bool enabled = true;
+  std::string reason{};                      // why it has this status, in words
+};
+// If-Match: "*" or empty: whatever its ETag is [ERR-26].
+struct DeleteDevice { std::string device; std::string if_match{}; };  // -> Done
 struct EnableDevice { std::string device; bool enabled = true; };// -> Done
 struct Purge { std::string device; };                            // -> Done{count} [C2D-38]
 struct SendCommand { std::string device; Bytes message; };       // flat message -> Done{sequence, date, expiry}
@@ -35,8 +43,22 @@ struct ReceiveCommand { std::string device; };                   // -> Command (
 enum class Settle : std::uint8_t { complete, reject, abandon };
 struct SettleCommand { std::string device; std::uint64_t token = 0; Settle how = Settle::complete; };  // -> Done or Failed{lock_lost}
 
+// More of the registry.
+struct UpdateDevice {  // -> DeviceIdentity as it is then. What is absent stays; so does what an empty key stands for
+  std::string device;
+  std::string if_match{};
+  std::optional<Credentials> credentials{};
+  std::optional<bool> enabled{};
+  std::optional<std::string> reason{};
+};
+struct GetDevice { std::string device; };                        // -> DeviceIdentity
+struct ListDevices { std::string after{}; std::uint32_t limit = 1000; };  // -> Devices, in the order of their ids
+struct CountDevices {};                                          // -> DeviceCounts
+struct ListPolicies {};                                          // -> Policies; made now if there were none
+
 using Request = std::variant<CreateDevice, DeleteDevice, EnableDevice, Purge, SendCommand, ReadTelemetry,
-                             StoreCheckpoint, ReceiveFeedback, SettleFeedback, ReceiveCommand, SettleCommand>;
+                             StoreCheckpoint, ReceiveFeedback, SettleFeedback, ReceiveCommand, SettleCommand,
+                             UpdateDevice, GetDevice, ListDevices, CountDevices, ListPolicies>;
 
 struct Failed { Error error = Error::none; };
 struct Done {
@@ -78,6 +100,24 @@ struct Feedback {
   std::vector<FeedbackRecord> records;
 };
 
-using Response = std::variant<Failed, Done, Telemetry, Command, Feedback>;
+struct DeviceIdentity {
+  std::string device;
+  std::uint32_t generation = 0;
+  std::string etag;               // another one after each update; without quotes
+  bool enabled = true;
+  std::string reason;
+  std::optional<Credentials> credentials;
+  bool connected = false;
+  std::int64_t status_updated = no_date;  // hub's dates
+  std::int64_t connection_updated = no_date;
+  std::int64_t last_activity = no_date;
+  std::uint32_t commands = 0;     // in its queue
+};
+struct Devices { std::vector<DeviceIdentity> list; };
+struct DeviceCounts { std::uint32_t total = 0; std::uint32_t enabled = 0; };
+struct Policies { std::vector<Policy> list; };
+
+using Response = std::variant<Failed, Done, Telemetry, Command, Feedback, DeviceIdentity, Devices, DeviceCounts,
+                              Policies>;
 
 }  // namespace hubproof::model

@@ -13,6 +13,7 @@ Rules hub_2017() {
   rules.hub.retain_property_name = RetainName::x_opt_retain;             // [MQTT-21]
   rules.hub.feedback_pascal_case = true;                                 // [FBK-12]
   rules.hub.feedback_max_delivery_count = 100;                           // [FBK-20]
+  rules.hub.cuts_expired = false;                                        // [SEC-18]
   return rules;
 }
 
@@ -52,6 +53,10 @@ Terms terms(const Rules& rules) {
   terms.feedback_lock_ns = hub.feedback_lock.count();
   terms.feedback_max_delivery_count = hub.feedback_max_delivery_count;
   terms.keep_alive_cap_ns = hub.keep_alive_cap.count();
+  terms.verifies = hub.access == Access::verified;
+  terms.cuts_expired = hub.cuts_expired;
+  terms.sas_grace_ns = hub.sas_grace.count();
+  terms.sas_grace_live_ns = hub.sas_grace_live.count();
   terms.tick_ns = hub.tick.count();
   return terms;
 }

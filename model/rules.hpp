@@ -33,6 +33,8 @@ enum class BadTopic : std::uint8_t { close, ack };
 enum class BadFilter : std::uint8_t { close, failure_code, accept };
 enum class FilterOverLimit : std::uint8_t { close, failure_code };
 enum class OverSize : std::uint8_t { close, ack_and_drop };
+// Does the hub ask for credentials? Open: whoever names a device is that device.
+enum class Access : std::uint8_t { open, verified };
 
 // What an answer promises.
 enum class Promised : std::uint8_t {
@@ -56,6 +58,10 @@ struct HubRules {
   OverSize over_size = OverSize::close;                                          // [H-19]
   bool feedback_pascal_case = false;                                             // [FBK-12]
   bool resend_while_connected = true;                                            // [H-23]
+  Access access = Access::open;
+  bool device_sas = true;     // devices may use tokens of their keys [SEC-23]
+  bool cuts_expired = true;   // a live connection ends with its token [SEC-17, SEC-18]
+  bool cuts_rotated = true;   // and when the key that signed it is changed
 
   // Figures.
   std::uint32_t partitions = 4;                    // [D2C-05]
@@ -80,6 +86,8 @@ struct HubRules {
   Duration feedback_lock = 60s;                    // [FBK-19]
   Duration keep_alive_cap = 1767s;                 // [MQTT-15]
   Duration connect_deadline = 60s;                 // [H-30]
+  Duration sas_grace = 300s;                       // at connect and per request [SEC-15]
+  Duration sas_grace_live = 600s;                  // on a live connection [SEC-16]
   Duration sync_patience = 30s;                    // a sync that takes longer: the storage is dead
   std::uint32_t journal_copies = 1;                // 2: each record in two files, each heals the other
   std::uint64_t journal_segment = 1 << 20;         // bytes after which a new segment starts, at least
@@ -229,6 +237,27 @@ struct HubRules {
   bool restores_counters = true;
   // Are messages that were locked when the hub stopped deliverable again? [C2D-12, INV-23]
   bool ready_after_recovery = true;
+
+  // Decisions of the gate.
+
+  // Has a token ended? [SEC-14, INV-20]
+  bool (*token_ended)(Date now, Date expiry, Duration grace) = [](Date now, Date expiry,
+                                                                  Duration grace) {
+    return now >= expiry + grace;
+  };
+  // Is the signature held against what the key makes of the token? [SEC-04]
+  bool compares_signature = true;
+  // Does a scope cover a resource? Both are paths; it does by whole segments [SEC-06].
+  bool (*covers)(std::string_view scope, std::string_view resource) =
+      [](std::string_view scope, std::string_view resource) {
+        return resource.starts_with(scope) &&
+               (scope.empty() || scope.size() == resource.size() || resource[scope.size()] == '/');
+      };
+  // Is a token good for its own device only? [SEC-08, SEC-12]
+  bool tokens_are_their_devices = true;
+  // Does a key end with its update, and with its device? [SEC-09, C2D-37]
+  bool replaced_keys_die = true;
+  bool deleted_keys_die = true;
 
   // Decisions of the doors.
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/hub/gate.hpp"
 #include "model/hub/hub.hpp"
 #include "model/server/desk.hpp"
 #include "model/server/link_door.hpp"
@@ -12,9 +13,14 @@ namespace hubproof::model {
 struct Server::Parts {
   Parts(const Rules& rules, Chance chance)
       : hub{rules.hub, chance},
-        mqtt{rules.hub, hub},
-        desk{rules.hub, hub, [this](Now now, DeviceIndex device, Effects& effects) {
+        gate{rules.hub, hub},
+        mqtt{rules.hub, hub, gate},
+        desk{rules.hub, hub,
+             [this](Now now, DeviceIndex device, Effects& effects) {
                mqtt.device_gone(now, device, effects);
+             },
+             [this](Now now, DeviceIndex device, Effects& effects) {
+               mqtt.credentials_changed(now, device, effects);
              }} {}
 
   // The end of every call: what has become durable leaves, what has become deliverable is
@@ -42,6 +48,7 @@ struct Server::Parts {
   }
 
   Hub hub;
+  Gate gate;
   MqttDoor mqtt;
   LinkDoor link;
   Desk desk;
@@ -61,12 +68,15 @@ void Server::recover(Now now, std::span<const StoredFile> files, Effects& effect
   if (!parts_->stopped(effects, before)) parts_->settle(now, effects);
 }
 
-void Server::opened(Now now, ConnectionId connection, Door door, Effects& effects) {
+void Server::opened(Now now, ConnectionId connection, Door door, Effects& effects,
+                    std::optional<ClientCertificate> certificate) {
   if (parts_->halted) return;
-  if (door == Door::mqtt) {
-    parts_->mqtt.opened(now, connection, effects);
-  } else {
-    parts_->link.opened(connection, effects);
+  switch (door) {
+    case Door::mqtt:
+      return parts_->mqtt.opened(now, connection, std::move(certificate), effects);
+    case Door::link: return parts_->link.opened(connection, effects);
+    case Door::amqp:
+    case Door::http: effects.abort(connection);  // nobody is behind these doors yet
   }
 }
 

@@ -17,7 +17,7 @@
 
 namespace hubproof::model {
 
-enum class Door : std::uint8_t { mqtt, link };
+enum class Door : std::uint8_t { mqtt, amqp, http, link };
 
 class Server {
  public:
@@ -29,7 +29,9 @@ class Server {
   // Recovery: call first, once, with what the store holds. An empty store is a new hub.
   void recover(Now now, std::span<const StoredFile> files, Effects& effects);
 
-  void opened(Now now, ConnectionId connection, Door door, Effects& effects);
+  // `certificate`: what TLS knows of the peer, if it showed one.
+  void opened(Now now, ConnectionId connection, Door door, Effects& effects,
+              std::optional<ClientCertificate> certificate = {});
   void received(Now now, ConnectionId connection, View bytes, Effects& effects);
   void ended(Now now, ConnectionId connection, EndedBy by, Effects& effects);  // the transport is gone
   void stored(Now now, Ticket ticket, bool ok, Effects& effects);

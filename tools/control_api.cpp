@@ -22,6 +22,7 @@ using model::System;
 constexpr model::Duration longest_wait = std::chrono::seconds{60};
 constexpr model::Duration longest_ttl = std::chrono::hours{24 * 365 * 100};  // dates end in 2262
 constexpr std::uint32_t most_events = 1000;
+constexpr std::uint32_t most_devices = 10'000;
 constexpr int deepest_json = 8;
 constexpr std::size_t longest_text = 65'535;
 
@@ -352,6 +353,7 @@ model::Request nothing() { return model::ReceiveFeedback{}; }
 
 model::Request device_request(std::string_view method, const std::string& id,
                               std::string_view body, Refusal& refusal) {
+  if (method == "GET") return model::GetDevice{id};
   if (method == "PUT") return model::CreateDevice{id};
   if (method == "DELETE") return model::DeleteDevice{id};
   if (method == "PATCH") {
@@ -360,7 +362,7 @@ model::Request device_request(std::string_view method, const std::string& id,
     if (enabled.is_boolean()) return model::EnableDevice{id, enabled.get<bool>()};
     refusal.bad(expected);
   }
-  refusal.say(405, "bad_method", "a device takes PUT, DELETE and PATCH");
+  refusal.say(405, "bad_method", "a device takes GET, PUT, DELETE and PATCH");
   return nothing();
 }
 
@@ -410,6 +412,14 @@ model::Request checkpoint_request(const Path& path, std::string_view body, Refus
 
 model::Request read_request(model::Now now, std::string_view method, const Path& path,
                             Query& query, std::string_view body, Refusal& refusal) {
+  if (path == Path{"devices"} && method == "GET") {
+    model::ListDevices list;
+    if (const auto after = query.take("after")) list.after = *after;
+    list.limit = static_cast<std::uint32_t>(query.number("limit", 100, most_devices));
+    return list;
+  }
+  if (path == Path{"policies"} && method == "GET") return model::ListPolicies{};
+  if (path == Path{"statistics"} && method == "GET") return model::CountDevices{};
   if (path.size() == 2 && path[0] == "devices")
     return device_request(method, path[1], body, refusal);
   if (path.size() >= 3 && path.size() <= 5 && path[0] == "devices" && path[2] == "commands")
@@ -434,6 +444,8 @@ int status_of(model::Error error) {
     case model::Error::not_found: return 404;
     case model::Error::queue_full:
     case model::Error::disabled: return 403;
+    case model::Error::unauthorized: return 401;
+    case model::Error::precondition_failed: return 412;
     case model::Error::too_large: return 413;
     case model::Error::invalid_expiry:
     case model::Error::bad_request: return 400;
@@ -459,6 +471,8 @@ const char* message_of(model::Error error) {
     case model::Error::storage: return "the hub cannot store it";
     case model::Error::timed_out: return "the hub did not answer in time";
     case model::Error::disabled: return "the device is disabled";
+    case model::Error::unauthorized: return "these credentials do not allow it";
+    case model::Error::precondition_failed: return "the device has another ETag by now";
   }
   return "unknown error";
 }
@@ -515,6 +529,21 @@ Json feedback_json(const model::Feedback& feedback) {
           {"records", std::move(records)}};
 }
 
+Json identity_json(const model::DeviceIdentity& device) {
+  Json json{{"device", device.device},
+            {"generation", device.generation},
+            {"etag", device.etag},
+            {"enabled", device.enabled},
+            {"connected", device.connected},
+            {"commands", device.commands}};
+  if (!device.reason.empty()) json["reason"] = device.reason;
+  if (!device.credentials) return json;
+  const bool keys = device.credentials->type == model::CredentialType::sas;
+  if (device.credentials->type == model::CredentialType::authority) return json;
+  json[keys ? "keys" : "thumbprints"] = {device.credentials->primary, device.credentials->secondary};
+  return json;
+}
+
 }  // namespace
 
 std::variant<model::Request, ApiAnswer> api_request(model::Now now, std::string_view method,
@@ -550,6 +579,23 @@ ApiAnswer api_answer(const model::Request& request, const model::Response& respo
                [&](const model::Feedback& feedback) {
                  return feedback.token == 0 ? nothing_there
                                             : ApiAnswer{200, dump(feedback_json(feedback))};
+               },
+               [](const model::DeviceIdentity& device) {
+                 return ApiAnswer{200, dump(identity_json(device))};
+               },
+               [](const model::Devices& devices) {
+                 Json list = Json::array();
+                 for (const model::DeviceIdentity& one : devices.list) list.push_back(identity_json(one));
+                 return ApiAnswer{200, dump({{"devices", std::move(list)}})};
+               },
+               [](const model::DeviceCounts& counts) {
+                 return ApiAnswer{200, dump({{"devices", counts.total}, {"enabled", counts.enabled}})};
+               },
+               [](const model::Policies& policies) {
+                 Json list = Json::array();
+                 for (const model::Policy& one : policies.list)
+                   list.push_back({{"name", one.name}, {"keys", {one.primary, one.secondary}}});
+                 return ApiAnswer{200, dump({{"policies", std::move(list)}})};
                }},
       response);
 }

@@ -12,9 +12,10 @@ namespace {
 constexpr std::array<std::string_view, 12> driver_names{
     "telemetry_every", "telemetry_body", "sleep",       "memory_loss",   "start",         "command_every",
     "command_to",      "command_ttl",    "command_body", "registry_when", "registry_which", "handling"};
-constexpr std::array<std::string_view, 7> machine_names{
+constexpr std::array<std::string_view, 11> machine_names{
     "back_off",   "first_packet_id",  "generation",       "service_retry",
-    "first_will", "command_handling", "feedback_handling"};
+    "first_will", "command_handling", "feedback_handling",
+    "websocket_mask", "websocket_nonce", "websocket_pieces", "key"};
 constexpr std::uint32_t last_site = static_cast<std::uint32_t>(sim::Site::program0) +
                                     static_cast<std::uint32_t>(DriverSite::model0) +
                                     static_cast<std::uint32_t>(machine_names.size());

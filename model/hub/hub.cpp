@@ -48,6 +48,8 @@ void Hub::stored(Now now, Ticket ticket, bool ok, Effects& effects) {
 
 Ticket Hub::durable() const { return parts_->journal.durable(); }
 
+Ticket Hub::written() const { return parts_->journal.newest(); }
+
 void Hub::flush(Now now, Effects& effects) {
   const Parts& p = *parts_;
   if (!p.halted && (!p.feedback.empty() || !p.journal.rests(now.mono))) flush_more(now, effects);
@@ -108,11 +110,16 @@ void Hub::name_devices(std::function<NodeIndex(std::string_view)> index_of) {
   parts_->registry.name_nodes(std::move(index_of));
 }
 
-Outcome Hub::create(Now now, std::string_view id, Effects&) {
+Outcome Hub::create(Now now, const CreateDevice& what, Effects&) {
   Parts& p = *parts_;
   p.see(now);
+  const std::string_view id = what.device;
   if (!is_id(id)) return p.refused(Error::bad_request);
   if (p.registry.find(id) != DeviceIndex::none) return p.refused(Error::device_exists);
+  std::optional<Credentials> credentials = what.credentials;
+  if (!credentials && p.rules.access == Access::verified) credentials.emplace();
+  if (credentials)
+    if (const auto error = p.complete(*credentials)) return p.refused(*error);
   DeviceIndex index = p.rules.recreated_is_new ? DeviceIndex::none : p.registry.find_removed(id);
   if (index == DeviceIndex::none) {
     index = p.registry.add(id, p.next_generation++, true);
@@ -120,9 +127,17 @@ Outcome Hub::create(Now now, std::string_view id, Effects&) {
     p.registry.revive(index);
     p.became_ready(index);
   }
-  const Registration& device = p.registry.at(index);
-  const Ticket ticket = p.journal.append(
-      DeviceRecord{device.info.generation, true, device.next_command, device.info.id});
+  Registration& device = p.registry.at(index);
+  device.info.enabled = what.enabled;
+  Ticket ticket = p.journal.append(
+      DeviceRecord{device.info.generation, what.enabled, device.next_command, device.info.id});
+  if (credentials || !what.reason.empty()) {
+    Identity& identity = p.identity_of(index);
+    identity.credentials = std::move(credentials);
+    identity.reason = what.reason;
+    identity.status_updated = p.date(now);
+    ticket = p.write_identity(index);
+  }
   return p.accepted(Promised::registration, ticket,
                     {device.info.generation, 0, 0, no_date, no_date});
 }
@@ -135,6 +150,7 @@ Outcome Hub::remove(Now now, std::string_view id, Effects&) {
   p.registry.remove(index);
   Registration& device = p.registry.at(index);
   device.session.reset();
+  if (p.rules.deleted_keys_die) device.identity.reset();
   if (p.rules.deletion_ends_queue) device.queue.reset();  // [C2D-36]
   p.feedback.forget(device.info.generation);
   return p.accepted(Promised::removal,
@@ -149,7 +165,13 @@ Outcome Hub::enable(Now now, std::string_view id, bool enabled, Effects&) {
   DeviceInfo& info = p.registry.at(index).info;
   info.enabled = enabled;
   if (enabled) p.became_ready(index);
-  return p.accepted(Promised::enabling, p.journal.append(DeviceEnabled{info.generation, enabled}));
+  Ticket ticket = p.journal.append(DeviceEnabled{info.generation, enabled});
+  if (Identity* identity = p.registry.at(index).identity.get()) {
+    ++identity->revision;
+    identity->status_updated = p.date(now);
+    ticket = p.write_identity(index);
+  }
+  return p.accepted(Promised::enabling, ticket);
 }
 
 const StoredSession* Hub::session(DeviceIndex index) const {

@@ -31,6 +31,18 @@ struct DeviceInfo {
   NodeIndex node = NodeIndex::none;  // for the history
 };
 
+// What the registry keeps of a device beside that, if it was made with credentials or updated.
+struct Identity {
+  std::optional<Credentials> credentials;
+  std::uint32_t revision = 1;        // of which its ETag is made
+  std::string reason;                // of its status
+  Date status_updated{};
+  bool connected = false;            // these three do not outlive the process
+  std::optional<Date> connection_updated;
+  std::optional<Date> last_activity; // of connections
+  std::vector<std::string> undead{}; // keys that should have ended (see rules)
+};
+
 // What is kept of an MQTT session with CleanSession 0 [MQTT-13].
 struct StoredSession {
   struct Filter { std::string filter; std::uint8_t qos = 0; };
@@ -65,6 +77,7 @@ class Hub {
   void recover(Now now, std::span<const StoredFile> files, Effects& effects);
   void stored(Now now, Ticket ticket, bool ok, Effects& effects);  // not ok: effects.halt()
   Ticket durable() const;
+  Ticket written() const;  // of all that has happened: what rests on it may leave when this is durable
   // Asks for one sync of all that was appended since the last, unless one is under way (its end starts
   // the next). A door calls it at the end of each of its calls, so a burst shares one sync.
   void flush(Now now, Effects& effects);
@@ -78,9 +91,19 @@ class Hub {
   void soon(DeviceIndex index) const;         // a hint: it may fetch what it knows of the device
   std::size_t devices() const;                // indices run from 0 to devices() - 1
   void name_devices(std::function<NodeIndex(std::string_view)> index_of);
-  Outcome create(Now now, std::string_view id, Effects& effects);
+  Outcome create(Now now, const CreateDevice& what, Effects& effects);
   Outcome remove(Now now, std::string_view id, Effects& effects);
   Outcome enable(Now now, std::string_view id, bool enabled, Effects& effects);
+  Outcome update(Now now, const UpdateDevice& what, Effects& effects);
+  Error precondition(std::string_view id, std::string_view if_match) const;  // none: it may be changed
+  const Identity* identity(DeviceIndex index) const;           // null: none is kept
+  DeviceIdentity described(DeviceIndex index) const;
+  std::vector<DeviceIdentity> list(const ListDevices& what) const;
+  DeviceCounts count() const;
+  void connection(Now now, DeviceIndex index, bool there);     // a door has one now, or no more
+  // Shared access policies: of a hub that verifies from the start, of another once they are asked for.
+  const std::vector<Policy>& policies() const;
+  Ticket make_policies(Now now, Effects& effects);
   const StoredSession* session(DeviceIndex index) const;       // null: none stored
   Ticket store_session(Now now, DeviceIndex index, std::optional<StoredSession> session, Effects& effects);
 

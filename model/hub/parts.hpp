@@ -70,6 +70,17 @@ struct Hub::Parts {
   LockToken next_token();
   Ticket token_ticket() const;  // when the token that comes next may leave
 
+  // identities.cpp: who may be whom.
+  std::string new_key();
+  // Makes the keys that are missing; or what is wrong with them.
+  std::optional<Error> complete(Credentials& credentials);
+  Identity& identity_of(DeviceIndex index);
+  Outcome update(Now now, const UpdateDevice& what);
+  void make_policies();
+  Ticket write_identity(DeviceIndex index);
+  Ticket write_policies();
+  void wake_up_identities(Now now);  // what a hub that verifies needs, and an older store does not have
+
   // recovery.cpp
   void recover(Now now, std::span<const StoredFile> files, Effects& effects);
   class Replay;
@@ -89,6 +100,7 @@ struct Hub::Parts {
   TelemetryLog log;
   FeedbackStream feedback;
   std::map<std::pair<std::string, std::uint32_t>, std::uint64_t> checkpoints;  // group, partition
+  std::vector<Policy> policies;
   std::uint32_t next_generation = 1;
   std::uint64_t token = 1;             // the next lock token
   std::uint64_t tokens_below = 1;      // reserved

@@ -39,7 +39,9 @@ enum class RecordKind : std::uint8_t {
   feedback_handed = 17,   // as with commands
   feedback_returned = 18,
   feedback_final = 19,
-  tokens = 20             // lock tokens below this one may have been given out
+  tokens = 20,            // lock tokens below this one may have been given out
+  identity = 21,          // how a device proves that it is itself; follows its `device`
+  policy = 22             // a shared access policy
 };
 
 struct SegmentRecord {
@@ -231,6 +233,31 @@ struct TokensRecord {
   static constexpr RecordKind kind = RecordKind::tokens;
   std::uint64_t below = 0;
   static void fields(auto& r, auto& f) { f(r.below); }
+};
+
+struct IdentityRecord {
+  static constexpr RecordKind kind = RecordKind::identity;
+  std::uint32_t generation = 0;
+  bool has_credentials = false;
+  std::uint8_t type = 0;  // CredentialType
+  std::string_view primary;
+  std::string_view secondary;
+  std::uint32_t revision = 1;
+  Date status_updated{};
+  std::string_view reason;
+  static void fields(auto& r, auto& f) {
+    f(r.generation, r.has_credentials, r.type, r.primary, r.secondary, r.revision,
+      r.status_updated, r.reason);
+  }
+};
+
+struct PolicyRecord {
+  static constexpr RecordKind kind = RecordKind::policy;
+  std::string_view name;
+  std::uint8_t rights = 0;
+  std::string_view primary;
+  std::string_view secondary;
+  static void fields(auto& r, auto& f) { f(r.name, r.rights, r.primary, r.secondary); }
 };
 
 // How many bytes the fields take.

@@ -35,6 +35,8 @@ class Hub::Parts::Replay {
       case RecordKind::feedback_returned: return as<FeedbackReturned>(record);
       case RecordKind::feedback_final: return as<FeedbackFinal>(record);
       case RecordKind::tokens: return as<TokensRecord>(record);
+      case RecordKind::identity: return as<IdentityRecord>(record);
+      case RecordKind::policy: return as<PolicyRecord>(record);
       case RecordKind::segment:
       case RecordKind::snapshot_end:
       case RecordKind::telemetry: return;
@@ -90,6 +92,7 @@ class Hub::Parts::Replay {
     if (index == DeviceIndex::none) return;
     p_.registry.remove(index);
     p_.registry.at(index).session.reset();
+    p_.registry.at(index).identity.reset();
     if (p_.rules.deletion_ends_queue) p_.registry.at(index).queue.reset();
     p_.feedback.forget(r.generation);
   }
@@ -159,6 +162,24 @@ class Hub::Parts::Replay {
   void apply(const FeedbackReturned& r) { p_.feedback.restore_returned(r.batch, r.count); }
   void apply(const FeedbackFinal& r) { p_.feedback.drop(r.batch); }
   void apply(const TokensRecord& r) { p_.tokens_below = std::max(p_.tokens_below, r.below); }
+
+  void apply(const IdentityRecord& r) {
+    Registration* device = existing(r.generation);
+    if (device == nullptr || r.type > static_cast<std::uint8_t>(CredentialType::authority)) return;
+    device->identity = std::make_unique<Identity>();
+    Identity& identity = *device->identity;
+    if (r.has_credentials)
+      identity.credentials = {static_cast<CredentialType>(r.type), std::string{r.primary},
+                              std::string{r.secondary}};
+    identity.revision = r.revision;
+    identity.status_updated = r.status_updated;
+    identity.reason = r.reason;
+  }
+  void apply(const PolicyRecord& r) {
+    const auto known = std::ranges::find(p_.policies, r.name, &Policy::name);
+    Policy& policy = known == p_.policies.end() ? p_.policies.emplace_back() : *known;
+    policy = {std::string{r.name}, r.rights, std::string{r.primary}, std::string{r.secondary}};
+  }
 
   static FeedbackRecord record_of(const FeedbackEntry& r) {
     return {std::string{r.original_message_id}, std::string{r.device}, r.generation, r.status,
@@ -279,6 +300,7 @@ void Hub::Parts::wake_up(Now now) {
     if (device.queue->size() == 0) device.queue.reset();
     became_ready(index);
   }
+  wake_up_identities(now);
   if (rules.tokens_outlive_crash) token = tokens_below;
   safe_tokens = token;
   tokens_below += token_block;
@@ -306,6 +328,7 @@ void Hub::Parts::write_state() {
     const DeviceInfo& info = device.info;
     if (!info.exists) continue;
     journal.append(DeviceRecord{info.generation, info.enabled, device.next_command, info.id});
+    if (device.identity) write_identity(DeviceIndex{i});
     if (device.session && rules.snapshot_has_filters)
       journal.append(session_record(info.generation, *device.session));
     else if (device.session)
@@ -316,6 +339,7 @@ void Hub::Parts::write_state() {
                                    entry.count, DeviceQueue::counts_if_returned(rules, entry),
                                    entry.flat});
   }
+  if (!policies.empty()) write_policies();
   for (const auto& [key, sequence] : checkpoints)
     journal.append(CheckpointRecord{key.first, key.second, sequence});
   const auto entry_of = [](const FeedbackRecord& r) {

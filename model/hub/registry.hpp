@@ -23,6 +23,7 @@ struct alignas(64) Registration {
   std::uint64_t next_command = 1;        // sequence number of its queue [C2D-06]
   std::unique_ptr<DeviceQueue> queue{};  // absent while nothing waits: most devices are idle
   std::unique_ptr<StoredSession> session{};
+  std::unique_ptr<Identity> identity{};
   bool listed_ready = false;
 };
 

@@ -27,18 +27,25 @@ Response nothing(const ReceiveFeedback&) { return Feedback{}; }
 
 }  // namespace
 
-Desk::Desk(const HubRules& rules, Hub& hub, DeviceGone device_gone)
-    : rules_{&rules}, hub_{&hub}, device_gone_{std::move(device_gone)}, shown_(rules.partitions) {}
+Desk::Desk(const HubRules& rules, Hub& hub, ToldOfDevice device_gone,
+           ToldOfDevice credentials_changed)
+    : rules_{&rules},
+      hub_{&hub},
+      device_gone_{std::move(device_gone)},
+      credentials_changed_{std::move(credentials_changed)},
+      shown_(rules.partitions) {}
 
 void Desk::ask(Now now, Request request, Asker asker, Effects& effects) {
   std::visit(
       Overload{[&](const CreateDevice& r) {
-                 answer(std::move(asker), hub_->create(now, r.device, effects), effects);
+                 answer(std::move(asker), hub_->create(now, r, effects), effects);
                },
                [&](const DeleteDevice&
                        r) {  // its connection ends first, so that its will is still its own
-                 if (const DeviceIndex device = hub_->find(r.device); device != DeviceIndex::none)
-                   device_gone_(now, device, effects);
+                 const Error error = hub_->precondition(r.device, r.if_match);
+                 if (error == Error::precondition_failed)
+                   return answer(std::move(asker), Outcome{error, {}, {}}, effects);
+                 if (error == Error::none) device_gone_(now, hub_->find(r.device), effects);
                  answer(std::move(asker), hub_->remove(now, r.device, effects), effects);
                },
                [&](const EnableDevice& r) {
@@ -74,8 +81,35 @@ void Desk::ask(Now now, Request request, Asker asker, Effects& effects) {
                         hub_->settle(now, std::get<DeviceIndex>(device), LockToken{r.token}, r.how,
                                      effects),
                         effects);
+               },
+               [&](const UpdateDevice& r) { update(now, r, std::move(asker), effects); },
+               [&](const GetDevice& r) {
+                 const DeviceIndex device = hub_->find(r.device);
+                 if (device == DeviceIndex::none)
+                   return answer(std::move(asker), hub_->written(),
+                                 {failed(Error::device_not_found), {}}, effects);
+                 answer(std::move(asker), hub_->written(), {hub_->described(device), {}}, effects);
+               },
+               [&](const ListDevices& r) {
+                 answer(std::move(asker), hub_->written(), {Devices{hub_->list(r)}, {}}, effects);
+               },
+               [&](const CountDevices&) {
+                 answer(std::move(asker), hub_->written(), {hub_->count(), {}}, effects);
+               },
+               [&](const ListPolicies&) {
+                 const Ticket ticket = hub_->make_policies(now, effects);
+                 answer(std::move(asker), ticket, {Policies{hub_->policies()}, {}}, effects);
                }},
       request);
+}
+
+void Desk::update(Now now, const UpdateDevice& what, Asker asker, Effects& effects) {
+  const DeviceIndex device = hub_->find(what.device);
+  const Outcome outcome = hub_->update(now, what, effects);
+  if (outcome.error != Error::none) return answer(std::move(asker), outcome, effects);
+  if (what.enabled && !*what.enabled) device_gone_(now, device, effects);  // [SEC-26]
+  if (what.credentials) credentials_changed_(now, device, effects);
+  answer(std::move(asker), outcome.ticket, {hub_->described(device), {}}, effects);
 }
 
 // A disabled device reaches none of its endpoints [C2D-35].

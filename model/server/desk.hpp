@@ -22,10 +22,11 @@ class Desk {
     std::uint32_t correlation = 0;
     Server::Answer answer;
   };
-  // `device_gone` is told before a device is disabled or deleted.
-  using DeviceGone = std::function<void(Now now, DeviceIndex device, Effects& effects)>;
+  // Both tell all doors: `device_gone` before a device is disabled or deleted, `credentials_changed`
+  // once they are.
+  using ToldOfDevice = std::function<void(Now now, DeviceIndex device, Effects& effects)>;
 
-  Desk(const HubRules& rules, Hub& hub, DeviceGone device_gone);
+  Desk(const HubRules& rules, Hub& hub, ToldOfDevice device_gone, ToldOfDevice credentials_changed);
 
   void ask(Now now, Request request, Asker asker, Effects& effects);
   void forget(ConnectionId connection);   // it is gone: nobody there wants an answer
@@ -66,6 +67,7 @@ class Desk {
                                  Effects& effects);
   Error check(const ReadTelemetry& what) const;
   Error check(const ReceiveFeedback&) const { return Error::none; }
+  void update(Now now, const UpdateDevice& what, Asker asker, Effects& effects);
   void receive(Now now, const ReceiveCommand& what, Asker asker, Effects& effects);
   std::variant<DeviceIndex, Error> device_of_link(std::string_view name) const;
 
@@ -75,7 +77,8 @@ class Desk {
 
   const HubRules* rules_;
   Hub* hub_;
-  DeviceGone device_gone_;
+  ToldOfDevice device_gone_;
+  ToldOfDevice credentials_changed_;
   std::deque<Owed> owed_;
   std::vector<Waiting> waiting_;      // in the order of asking
   std::vector<std::uint64_t> shown_;  // the newest event that anybody was shown, by partition

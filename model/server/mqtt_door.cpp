@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "model/fetch.hpp"
+#include "model/hub/token.hpp"
 #include "model/mqtt/bag.hpp"
 #include "model/mqtt/names.hpp"
 
@@ -15,6 +16,8 @@ constexpr std::size_t most_spares = 64;  // decoders kept for the next partial p
 constexpr std::size_t longest_topic = 65'535;
 constexpr std::uint8_t failure = 0x80;  // SUBACK [mqtt311:3.9.3-2]
 constexpr std::uint8_t refused_id = 2;  // CONNACK [mqtt311:3.1.3-8]
+// A wall clock that is set by less moves no alarm: so much later may a token's expiry be seen.
+constexpr Duration least_step = 50ms;
 
 // The longest packet worth reading: beyond the size limit it is refused from its header alone, if
 // the profile refuses; else it must be taken to be acknowledged [H-19].
@@ -47,12 +50,14 @@ unsigned connect_flags(bool clean, bool has_will) {
 
 }  // namespace
 
-MqttDoor::MqttDoor(const HubRules& rules, Hub& hub)
-    : rules_{&rules}, hub_{&hub}, decoder_{fresh_decoder(rules)} {}
+MqttDoor::MqttDoor(const HubRules& rules, Hub& hub, const Gate& gate)
+    : rules_{&rules}, hub_{&hub}, gate_{&gate}, decoder_{fresh_decoder(rules)} {}
 
 // Connections.
 
-void MqttDoor::opened(Now now, ConnectionId id, Effects& effects) {
+void MqttDoor::opened(Now now, ConnectionId id, std::optional<ClientCertificate> certificate,
+                      Effects& effects) {
+  if (certificate) certificates_[id] = std::move(*certificate);
   std::uint32_t slot = static_cast<std::uint32_t>(sessions_.size());
   if (free_.empty()) {
     sessions_.emplace_back();
@@ -143,6 +148,8 @@ void MqttDoor::finish(Now now, std::uint32_t slot, EndedBy by, Why why, Effects&
   const Session session = std::exchange(sessions_[slot], Session{});
   index_.erase(session.id);
   free_.push_back(slot);
+  if (!certificates_.empty()) certificates_.erase(session.id);
+  if (session.admission) --admissions_;
 
   Event& event = effects.saw(What::ended);
   event.connection = static_cast<std::uint32_t>(session.id);
@@ -152,7 +159,10 @@ void MqttDoor::finish(Now now, std::uint32_t slot, EndedBy by, Why why, Effects&
 
   if (session.device == DeviceIndex::none) return;
   std::uint32_t& current = slot_of_[static_cast<std::size_t>(session.device)];
-  if (current == slot) current = no_slot;
+  if (current == slot) {
+    current = no_slot;
+    hub_->connection(now, session.device, false);
+  }
   if (const auto late = overtaken_.extract(session.id))
     hub_->append_telemetry(now, session.device, late.mapped(), false, effects);
   // The will comes behind all that this connection published [MQTT-42, MQTT-43].
@@ -175,6 +185,14 @@ void MqttDoor::device_gone(Now now, DeviceIndex device, Effects& effects) {
     cut(now, slot_of_[at], Why::device_gone, effects);
 }
 
+void MqttDoor::credentials_changed(Now now, DeviceIndex device, Effects& effects) {
+  const auto at = static_cast<std::size_t>(device);
+  if (at >= slot_of_.size() || slot_of_[at] == no_slot) return;
+  const Session& session = sessions_[slot_of_[at]];
+  if (session.admission && gate_->ended(now, session.admission->grant))
+    cut(now, slot_of_[at], Why::credentials, effects);
+}
+
 // CONNECT.
 
 bool MqttDoor::handle(Now now, std::uint32_t slot, const mqtt::Packet& packet, Effects& effects) {
@@ -193,13 +211,19 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Connect& packet, Effe
   Event& event = saw(effects, session, Packet::connect,
                      connect_flags(packet.clean_session, packet.will.has_value()));
   event.keep_alive = packet.keep_alive;
+  if (!gate_->open() && packet.password)
+    if (const auto token = read_token(text(*packet.password)))
+      event.expiry = token->expiry.time_since_epoch().count();
   if (!first) return cut(now, slot, Why::protocol, effects);  // [MQTT-03, mqtt311:3.1.0-2]
 
   if (packet.client_id.empty()) return refuse(now, slot, refused_id, effects);
-  if (device == DeviceIndex::none || !packet.user_name ||
-      !mqtt::user_name_fits(*packet.user_name, packet.client_id))
+  if (!packet.user_name || !mqtt::user_name_fits(*packet.user_name, packet.client_id))
     return refuse(now, slot, rules_->refused_login, effects);  // [MQTT-08]
-  if (!hub_->device(device).enabled) return refuse(now, slot, rules_->disabled_device, effects);
+  auto admitted = admit(now, session.id, packet);
+  if (const Error* error = std::get_if<Error>(&admitted))  // [MQTT-08, H-05]
+    return refuse(now, slot,
+                  *error == Error::disabled ? rules_->disabled_device : rules_->refused_login,
+                  effects);
   session.name = packet.client_id;
   if (!read_will(packet, session.will)) return refuse(now, slot, rules_->refused_login, effects);
 
@@ -212,6 +236,11 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Connect& packet, Effe
       rules_->keep_alive_limit(std::chrono::seconds{packet.keep_alive}, rules_->keep_alive_cap);
   arm(session);
   take_over(now, slot, effects);
+  if (!gate_->open()) {
+    session.admission = std::make_unique<Admission>(std::move(std::get<Grant>(admitted)));
+    ++admissions_;
+    expect_expiry(now, session);
+  }
 
   // The answer must hold after a crash too: the session is stored, or forgotten, before it leaves.
   const StoredSession* stored = hub_->session(device);
@@ -226,6 +255,29 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Connect& packet, Effe
   if (present) answer.flags |= flag_session_present;
   release(now, effects);
   return true;
+}
+
+// With a password it is a token; without one, the certificate speaks [MQTT-07].
+std::variant<Grant, Error> MqttDoor::admit(Now now, ConnectionId id, const mqtt::Connect& packet) {
+  const auto certificate = certificates_.extract(id);
+  if (!packet.password && certificate)
+    return gate_->allow(now, certificate.mapped(), packet.client_id);
+  const std::string_view token = packet.password ? text(*packet.password) : std::string_view{};
+  return gate_->allow(now, token, std::string{mqtt::devices_level} + std::string{packet.client_id},
+                      Right::device_connect);
+}
+
+bool MqttDoor::over(Now now, const Session& session) const {
+  if (!session.admission) return false;
+  const auto expires = gate_->expires(session.admission->grant);
+  return expires && now.wall >= *expires;  // [SEC-17]
+}
+
+void MqttDoor::expect_expiry(Now now, Session& session) {
+  const auto expires = gate_->expires(session.admission->grant);
+  if (!expires) return;
+  if (admissions_ == 1) wall_minus_mono_ = now.wall.time_since_epoch() - now.mono.time_since_epoch();
+  alarm(session.admission->due = std::max(now.when(*expires), now.mono + Duration{1}), session.id);
 }
 
 bool MqttDoor::refuse(Now now, std::uint32_t slot, std::uint8_t code, Effects& effects) {
@@ -424,6 +476,7 @@ void MqttDoor::keep(Now now, const Promise& promise, Effects& effects) {
     event.connection = static_cast<std::uint32_t>(session.id);
     event.device = session.node;
     event.generation = hub_->device(session.device).generation;
+    hub_->connection(now, session.device, true);
     event.keep_alive = session.keep_alive;
     event.flags =
         static_cast<std::uint16_t>(connect_flags(session.clean, !session.will.empty()) |
@@ -692,6 +745,12 @@ void MqttDoor::alarm(Instant due, ConnectionId id) {
 }
 
 void MqttDoor::woken(Now now, Effects& effects) {
+  const Duration offset = now.wall.time_since_epoch() - now.mono.time_since_epoch();
+  if (admissions_ > 0 && std::chrono::abs(offset - wall_minus_mono_) >= least_step) {
+    wall_minus_mono_ = offset;
+    for (Session& session : sessions_)
+      if (session.admission) expect_expiry(now, session);
+  }
   while (!alarms_.empty() && alarms_.front().due <= now.mono) {
     std::ranges::pop_heap(alarms_, std::greater{});
     const Alarm due = alarms_.back();
@@ -699,6 +758,13 @@ void MqttDoor::woken(Now now, Effects& effects) {
     const std::uint32_t slot = index_.find(due.id);
     if (slot == no_slot) continue;
     Session& session = sessions_[slot];
+    if (session.admission && session.admission->due == due.due) {
+      if (over(now, session)) {
+        cut(now, slot, Why::credentials, effects);
+        continue;
+      }
+      expect_expiry(now, session);
+    }
     if (session.inbox && session.inbox->retry == due.due) deliver(now, session, effects);
     if (session.armed != due.due) continue;
     session.armed = Instant{};

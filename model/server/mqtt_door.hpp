@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "model/hub/gate.hpp"
 #include "model/hub/hub.hpp"
 #include "model/mqtt/codec.hpp"
 #include "model/server/connection_index.hpp"
@@ -26,9 +27,10 @@ namespace hubproof::model {
 
 class MqttDoor {
  public:
-  MqttDoor(const HubRules& rules, Hub& hub);
+  MqttDoor(const HubRules& rules, Hub& hub, const Gate& gate);
 
-  void opened(Now now, ConnectionId id, Effects& effects);
+  void opened(Now now, ConnectionId id, std::optional<ClientCertificate> certificate,
+              Effects& effects);
   bool received(Now now, ConnectionId id, View bytes, Effects& effects);  // false: not of this door
   bool ended(Now now, ConnectionId id, EndedBy by, Effects& effects);     // likewise
   void woken(Now now, Effects& effects);
@@ -44,6 +46,7 @@ class MqttDoor {
   void deliver(Now now, DeviceIndex device, Effects& effects);  // its queue has something
   void device_gone(Now now, DeviceIndex device,
                    Effects& effects);  // disabled, or about to be deleted
+  void credentials_changed(Now now, DeviceIndex device, Effects& effects);
 
   std::size_t connections() const { return index_.size(); }
 
@@ -73,6 +76,12 @@ class MqttDoor {
     bool open = false;           // deliveries may leave
   };
 
+  // What a connection to a hub that verifies was let in with.
+  struct Admission {
+    Grant grant;
+    Instant due{};  // the alarm that stands for its expiry
+  };
+
   // Two cache lines; what every PUBLISH needs is in the first.
   struct alignas(64) Session {
     ConnectionId id{};
@@ -93,6 +102,7 @@ class MqttDoor {
     Bytes will;        // flat; empty: none
     Instant armed{};   // the alarm that stands for this session's silence
     Duration limit{};  // of silence
+    std::unique_ptr<Admission> admission;
   };
   static_assert(sizeof(Session) == 128);
 
@@ -136,6 +146,9 @@ class MqttDoor {
     return cut(now, slot, Why::protocol, effects);
   }
 
+  std::variant<Grant, Error> admit(Now now, ConnectionId id, const mqtt::Connect& packet);
+  bool over(Now now, const Session& session) const;  // what it was let in with has expired
+  void expect_expiry(Now now, Session& session);
   bool refuse(Now now, std::uint32_t slot, std::uint8_t code, Effects& effects);
   bool cut(Now now, std::uint32_t slot, Why why, Effects& effects);  // always false: handling ends
   void finish(Now now, std::uint32_t slot, EndedBy by, Why why, Effects& effects);
@@ -162,6 +175,7 @@ class MqttDoor {
 
   const HubRules* rules_;
   Hub* hub_;
+  const Gate* gate_;
   ConnectionIndex index_;
   std::vector<Session> sessions_;
   std::vector<std::uint32_t> free_;
@@ -173,6 +187,9 @@ class MqttDoor {
   Ticket session_ticket_{};                  // of the last change of any stored session
   std::map<ConnectionId, Bytes> overtaken_;  // by the next message of the connection (see rules)
   std::map<DeviceIndex, mqtt::PacketId> newest_;  // stored packet (see rules)
+  std::map<ConnectionId, ClientCertificate> certificates_;  // of who has not sent CONNECT yet
+  std::size_t admissions_ = 0;
+  Duration wall_minus_mono_{};               // by which expiries were last put on the clock of alarms
   mqtt::Decoder decoder_;                    // for whoever has no partial packet
   std::vector<std::unique_ptr<mqtt::Decoder>> spare_;
   Bytes flat_;  // scratch

@@ -181,7 +181,7 @@ TEST(HubCommands, ARegistrationEndsWithItsQueueAndTheNextOneIsNew) {
   const std::uint32_t generation = d.hub->device(first).generation;
   d.enqueue("d1", message("c1"));
   const auto delivery = d.deliver("d1");
-  EXPECT_EQ(d.hub->create(d.now, "d1", d.effects).error, Error::device_exists);
+  EXPECT_EQ(d.hub->create(d.now, {"d1"}, d.effects).error, Error::device_exists);
   EXPECT_EQ(d.hub->remove(d.now, "d1", d.effects).error, Error::none);
   EXPECT_EQ(d.hub->remove(d.now, "d1", d.effects).error, Error::device_not_found);
   EXPECT_FALSE(d.hub->device(first).exists);
@@ -198,12 +198,12 @@ TEST(HubCommands, ARegistrationEndsWithItsQueueAndTheNextOneIsNew) {
 
 TEST(HubCommands, IdsAreCheckedWhenTheyAreRegistered) {
   HubDriver d;
-  EXPECT_EQ(d.hub->create(d.now, "", d.effects).error, Error::bad_request);
-  EXPECT_EQ(d.hub->create(d.now, std::string(129, 'd'), d.effects).error, Error::bad_request);
-  EXPECT_EQ(d.hub->create(d.now, std::string(128, 'd'), d.effects).error, Error::none);
-  EXPECT_EQ(d.hub->create(d.now, "Aa0-.+%_#*?!(),=@$'", d.effects).error, Error::none);  // MSG-22
+  EXPECT_EQ(d.hub->create(d.now, {""}, d.effects).error, Error::bad_request);
+  EXPECT_EQ(d.hub->create(d.now, {std::string(129, 'd')}, d.effects).error, Error::bad_request);
+  EXPECT_EQ(d.hub->create(d.now, {std::string(128, 'd')}, d.effects).error, Error::none);
+  EXPECT_EQ(d.hub->create(d.now, {"Aa0-.+%_#*?!(),=@$'"}, d.effects).error, Error::none);  // MSG-22
   for (const char* wrong : {"a b", "a/b", "a;b", "a\nb", "a&b", "\xc3\xa4", "a\"b"})
-    EXPECT_EQ(d.hub->create(d.now, wrong, d.effects).error, Error::bad_request) << wrong;
+    EXPECT_EQ(d.hub->create(d.now, {wrong}, d.effects).error, Error::bad_request) << wrong;
 }
 
 TEST(HubCommands, ASessionIsKeptUntilItEnds) {
@@ -246,7 +246,7 @@ TEST(HubCommands, WrongRulesShowInTheQueue) {
 
 TEST(HubCommands, AHundredThousandIdleDevicesFit) {
   HubDriver d;
-  for (int i = 0; i < 100'000; ++i) d.hub->create(d.now, "device-" + std::to_string(i), d.effects);
+  for (int i = 0; i < 100'000; ++i) d.hub->create(d.now, {"device-" + std::to_string(i)}, d.effects);
   d.flush();
   d.start();
   EXPECT_EQ(d.hub->devices(), 100'000u);

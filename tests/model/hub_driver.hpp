@@ -119,7 +119,7 @@ class HubDriver : public MemoryStore {
   }
 
   DeviceIndex device(std::string_view id) {
-    if (hub->find(id) == DeviceIndex::none) hub->create(now, id, effects);
+    if (hub->find(id) == DeviceIndex::none) hub->create(now, {std::string{id}}, effects);
     flush();
     return hub->find(id);
   }

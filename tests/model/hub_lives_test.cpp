@@ -211,7 +211,7 @@ class Lives : MemoryStore {
 
   // Operations.
   void create(const std::string& name) {
-    const Outcome outcome = hub->create(now, name, effects);
+    const Outcome outcome = hub->create(now, {std::string{name}}, effects);
     if (outcome.error == Error::none) {
       const std::uint32_t generation = outcome.done.generation;
       attempt(registered[name], std::to_string(generation), outcome.ticket);

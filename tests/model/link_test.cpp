@@ -17,13 +17,24 @@ std::uint32_t u32() { return *rc::gen::arbitrary<std::uint32_t>(); }
 std::uint64_t u64() { return *rc::gen::arbitrary<std::uint64_t>(); }
 std::int64_t i64() { return *rc::gen::arbitrary<std::int64_t>(); }
 
+std::optional<Credentials> credentials() {
+  if (coin()) return std::nullopt;
+  return Credentials{static_cast<CredentialType>(*rc::gen::inRange(0, 3)), utf8_text(8),
+                     utf8_text(8)};
+}
+
+DeviceIdentity identity() {
+  return {utf8_text(8), u32(), utf8_text(8), coin(), utf8_text(8), credentials(), coin(),
+          i64(),        i64(), i64(),        u32()};
+}
+
 Request any_request() {
   const std::string device = utf8_text(10);
-  switch (*rc::gen::inRange(0, 11)) {
+  switch (*rc::gen::inRange(0, 16)) {
     case 0:
-      return CreateDevice{device};
+      return CreateDevice{device, credentials(), coin(), utf8_text(8)};
     case 1:
-      return DeleteDevice{device};
+      return DeleteDevice{device, utf8_text(4)};
     case 2:
       return EnableDevice{device, coin()};
     case 3:
@@ -40,15 +51,35 @@ Request any_request() {
       return SettleFeedback{u64(), coin()};
     case 9:
       return ReceiveCommand{device};
+    case 10:
+      return UpdateDevice{device, utf8_text(4), credentials(),
+                          coin() ? std::optional{coin()} : std::nullopt,
+                          coin() ? std::optional{utf8_text(8)} : std::nullopt};
+    case 11:
+      return GetDevice{device};
+    case 12:
+      return ListDevices{device, u32()};
+    case 13:
+      return CountDevices{};
+    case 14:
+      return ListPolicies{};
     default:
       return SettleCommand{device, u64(), static_cast<Settle>(*rc::gen::inRange(0, 3))};
   }
 }
 
 Response any_response() {
-  switch (*rc::gen::inRange(0, 5)) {
+  switch (*rc::gen::inRange(0, 9)) {
     case 0:
-      return Failed{static_cast<Error>(*rc::gen::inRange(0, 12))};
+      return Failed{static_cast<Error>(*rc::gen::inRange(0, 14))};
+    case 5:
+      return identity();
+    case 6:
+      return Devices{{identity(), identity()}};
+    case 7:
+      return DeviceCounts{u32(), u32()};
+    case 8:
+      return Policies{{{utf8_text(4), 15, utf8_text(8), utf8_text(8)}}};
     case 1:
       return Done{u32(), u32(), u64(), i64(), i64()};
     case 2: {
@@ -159,15 +190,16 @@ TEST(Link, WhatCannotBeReadBreaksTheStream) {
   };
   EXPECT_FALSE(broken(true, frame(1, {0, 1, 'd'})));
   EXPECT_TRUE(broken(true, frame(0, {0, 1, 'd'})));
-  EXPECT_TRUE(broken(true, frame(12, {0, 1, 'd'})));
+  EXPECT_TRUE(broken(true, frame(17, {0, 1, 'd'})));
   EXPECT_TRUE(broken(true, frame(0x81, {0})));
   EXPECT_TRUE(broken(false, frame(1, {0, 1, 'd'})));
-  EXPECT_TRUE(broken(false, frame(0x86, {0})));
+  EXPECT_TRUE(broken(false, frame(0x8a, {0})));
   EXPECT_TRUE(broken(true, frame(1, {0, 1, 0xff})));    // not UTF-8
   EXPECT_TRUE(broken(true, frame(3, {0, 1, 'd', 2})));  // neither true nor false
-  EXPECT_TRUE(broken(false, frame(0x81, {12})));        // an error that does not exist
+  EXPECT_TRUE(broken(false, frame(0x81, {14})));        // an error that does not exist
   EXPECT_TRUE(broken(true, frame(5, {0, 1, 'd', 0, 0, 0, 1, 0x80})));  // not a flat message
   EXPECT_TRUE(broken(false, frame(0x83, {0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff})));  // too many
+  EXPECT_TRUE(broken(true, frame(1, {0, 1, 'd', 0, 1, 0, 0})));  // fields that say nothing
   EXPECT_TRUE(broken(true, Bytes{0, 0, 0, 4}));     // shorter than any frame
   EXPECT_TRUE(broken(true, Bytes{0, 0x40, 0, 1}));  // longer than allowed
 }

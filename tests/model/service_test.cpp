@@ -32,6 +32,11 @@ std::string describe(const Request& request) {
     }
     std::string operator()(const ReceiveCommand&) { return "other"; }
     std::string operator()(const SettleCommand&) { return "other"; }
+    std::string operator()(const UpdateDevice& it) { return "update " + it.device; }
+    std::string operator()(const GetDevice&) { return "other"; }
+    std::string operator()(const ListDevices&) { return "other"; }
+    std::string operator()(const CountDevices&) { return "other"; }
+    std::string operator()(const ListPolicies&) { return "other"; }
   };
   return std::visit(Say{}, request);
 }

@@ -37,7 +37,7 @@ inline std::string describe(const Event& event) {
       "disable_device",   "purge",          "opened",          "accepted",
       "refused",          "ended",          "packet",          "started",
       "crashed",          "clock",          "fault_begins",    "fault_ends",
-      "healed",           "finished"};
+      "healed",           "finished",          "update_device"};
   static const char* const phases[] = {"invoke", "ok", "fail", "info"};
   static const char* const packets[] = {
       "none",    "connect",  "connack",    "publish", "puback",        "pubrec",
@@ -46,7 +46,7 @@ inline std::string describe(const Event& event) {
   static const char* const enders[] = {"unknown", "local", "peer", "timed_out", "reset"};
   static const char* const reasons[] = {"unknown",    "disconnect",  "takeover",    "keep_alive",
                                         "protocol",   "not_allowed", "device_gone", "shutdown",
-                                        "no_connect", "no_answer"};
+                                        "no_connect", "no_answer", "credentials"};
   static const char* const flags[] = {"sent",     "dup",  "retain", "clean", "present",
                                       "has_will", "will", "filter", "c2d",   "link"};
   std::string out = whats[static_cast<int>(event.what)];
