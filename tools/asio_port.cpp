@@ -23,9 +23,9 @@ model::EndedBy ended_by(const Error& error) {
 }  // namespace
 
 template <Network Net>
-void AsioPort<Net>::listen(typename Net::Acceptor acceptor, std::size_t door) {
+void AsioPort<Net>::listen(typename Net::Acceptor acceptor, std::size_t door, const TlsContext* tls) {
   auto listener = std::make_shared<Listener>(
-      Listener{std::move(acceptor), typename Net::Timer{context_}, door});
+      Listener{std::move(acceptor), typename Net::Timer{context_}, door, tls});
   listeners_.push_back(listener);
   accept(listener);
 }
@@ -43,20 +43,21 @@ void AsioPort<Net>::accept(const std::shared_ptr<Listener>& listener) {
     }
     auto connection = std::make_shared<Connection>(context_);
     connection->stream = std::move(stream);
-    const auto id = static_cast<model::ConnectionId>(++accepted_);
-    adopt(connection, id);
-    user_.accepted(id, listener->door);
-    if (connection->ours) read(connection);
+    connection->door = listener->door;
+    adopt(connection, static_cast<model::ConnectionId>(++accepted_));
+    begin(connection, listener->tls, {});
     accept(listener);
   });
 }
 
 template <Network Net>
-void AsioPort<Net>::connect(model::ConnectionId id, const typename Net::Endpoint& to) {
+void AsioPort<Net>::connect(model::ConnectionId id, const typename Net::Endpoint& to, const TlsContext* tls,
+                            const std::string& server_name) {
   auto connection = std::make_shared<Connection>(context_);
   connection->id = id;
+  connection->dialled = true;
   connections_[id] = connection;
-  connection->stream.async_connect(to, [this, connection](Error error) {
+  connection->stream.async_connect(to, [this, connection, tls, server_name](Error error) {
     if (!connection->ours) return;
     if (error) {
       connection->ours = false;
@@ -65,8 +66,7 @@ void AsioPort<Net>::connect(model::ConnectionId id, const typename Net::Endpoint
       return;
     }
     adopt(connection, connection->id);
-    user_.connected(connection->id);
-    if (connection->ours) read(connection);
+    begin(connection, tls, server_name);
   });
 }
 
@@ -75,6 +75,69 @@ void AsioPort<Net>::adopt(const Shared& connection, model::ConnectionId id) {
   connection->id = id;
   connections_[id] = connection;
   Net::settle(connection->stream);
+}
+
+// The stream is up.
+template <Network Net>
+void AsioPort<Net>::begin(const Shared& connection, const TlsContext* tls, const std::string& server_name) {
+  if (tls == nullptr) return introduce(connection);
+  connection->tls = std::make_unique<Tls>(*tls, server_name);
+  connection->greeting = true;
+  connection->patience.expires_after(limits_.handshake);
+  connection->patience.async_wait([this, connection](Error error) {
+    if (!error && connection->greeting && connection->ours)
+      failed(connection, "the TLS handshake took too long");
+  });
+  if (connection->dialled) connection->tls->start();
+  write(connection);
+  read(connection);
+}
+
+template <Network Net>
+void AsioPort<Net>::introduce(const Shared& connection) {
+  if (connection->dialled) {
+    user_.connected(connection->id);
+  } else {
+    user_.accepted(connection->id, connection->door);
+  }
+  if (connection->ours) read(connection);
+}
+
+template <Network Net>
+void AsioPort<Net>::heard(const Shared& connection, model::View bytes) {
+  if (connection->tls) return heard_sealed(connection, bytes);
+  if (connection->ours) user_.received(connection->id, bytes);
+}
+
+template <Network Net>
+void AsioPort<Net>::heard_sealed(const Shared& connection, model::View bytes) {
+  Tls& tls = *connection->tls;
+  if (!connection->ours || (tls.state() != Tls::State::greeting && tls.state() != Tls::State::open)) return;
+  model::Bytes plain;
+  std::swap(plain, plain_);
+  plain.clear();
+  tls.received(bytes, plain);
+  if (connection->greeting && tls.state() != Tls::State::greeting && tls.state() != Tls::State::failed) {
+    connection->greeting = false;
+    connection->patience.cancel();
+    introduce(connection);
+  }
+  if (connection->ours && !connection->greeting && !plain.empty()) user_.received(connection->id, plain);
+  std::swap(plain, plain_);
+  if (!connection->writing) write(connection);  // what TLS itself has to say
+  if (!connection->ours) return;
+  if (tls.state() == Tls::State::failed) return failed(connection, tls.problem());
+  if (tls.state() == Tls::State::ended) end(connection, model::EndedBy::peer);
+}
+
+// TLS came to nothing; what it has to say of that still leaves.
+template <Network Net>
+void AsioPort<Net>::failed(const Shared& connection, const std::string& why) {
+  take(connection->id);
+  finish_soon(connection);
+  if (!connection->greeting) return user_.ended(connection->id, model::EndedBy::local);
+  if (connection->dialled) return user_.refused(connection->id);
+  user_.not_accepted(connection->door, why);
 }
 
 // There is one read at a time, to the very end of the stream. What comes after the owner has closed
@@ -90,8 +153,7 @@ void AsioPort<Net>::read(const Shared& connection) {
   connection->stream.async_read_some(
       boost::asio::buffer(connection->incoming), [this, connection](Error error, std::size_t size) {
         connection->reading = false;
-        if (connection->ours && size > 0)
-          user_.received(connection->id, model::View{connection->incoming}.first(size));
+        if (size > 0) heard(connection, model::View{connection->incoming}.first(size));
         if (!error) return read(connection);
         connection->read_all = true;
         if (connection->ours) return end(connection, ended_by(error));
@@ -118,12 +180,18 @@ void AsioPort<Net>::send(model::ConnectionId id, model::View bytes) {
 
 template <Network Net>
 void AsioPort<Net>::write(const Shared& connection) {
-  if (connection->queued.empty()) {
+  if (connection->tls) {  // what has gathered is sealed in one go
+    connection->tls->send(connection->queued);
+    connection->queued.clear();
+    std::swap(connection->tls->outgoing(), connection->leaving);
+  } else {
+    std::swap(connection->queued, connection->leaving);
+  }
+  if (connection->leaving.empty()) {
     if (connection->ending) leave(connection);
     return;
   }
   connection->writing = true;
-  std::swap(connection->queued, connection->leaving);
   boost::asio::async_write(connection->stream, boost::asio::buffer(connection->leaving),
                            [this, connection](Error error, std::size_t) {
                              connection->writing = false;
@@ -139,6 +207,7 @@ void AsioPort<Net>::write(const Shared& connection) {
 // queued for it.
 template <Network Net>
 void AsioPort<Net>::end(const Shared& connection, model::EndedBy by) {
+  if (connection->greeting) return failed(connection, "the peer left during the TLS handshake");
   take(connection->id);
   if (by == model::EndedBy::peer) {
     finish_soon(connection);
@@ -169,6 +238,13 @@ void AsioPort<Net>::abort(model::ConnectionId id) {
 }
 
 template <Network Net>
+std::optional<PeerCertificate> AsioPort<Net>::certificate(model::ConnectionId id) const {
+  const auto found = connections_.find(id);
+  if (found == connections_.end() || !found->second->tls) return {};
+  return found->second->tls->certificate();
+}
+
+template <Network Net>
 void AsioPort<Net>::cut(const Shared& connection) {
   connection->patience.cancel();
   Net::reset(connection->stream);
@@ -187,6 +263,11 @@ typename AsioPort<Net>::Shared AsioPort<Net>::take(model::ConnectionId id) {
 // All is sent: say so, and wait a while for the peer to say the same.
 template <Network Net>
 void AsioPort<Net>::leave(const Shared& connection) {
+  if (connection->tls && !connection->sealed_end) {
+    connection->sealed_end = true;
+    connection->tls->close();
+    if (!connection->tls->outgoing().empty()) return write(connection);
+  }
   Error error;
   connection->stream.shutdown(Net::Stream::shutdown_send, error);
   if (error) return cut(connection);

@@ -1,7 +1,7 @@
-// Connections over Boost.Asio for a machine's driver: listeners, and for each connection a read loop
-// and a bounded write queue; and one alarm. Heavy: include it from .cpp files only.
+// Connections over Boost.Asio for a machine's driver: listeners, and for each connection a read loop, a
+// bounded write queue and TLS where it is asked for; and one alarm. Heavy: include it from .cpp files only.
 //
-// A connection's life, as its owner sees it:
+// A connection's life, as its owner sees it; with TLS it begins when the handshake is over:
 //   accepted or connect() -> connected | refused
 //   connected -> received* -> ended             the peer, the network or the bound of its queue ended it
 //                          -> close() | abort()  the owner did: nothing is heard of it again
@@ -11,11 +11,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "model/effects.hpp"
 #include "tools/real_net.hpp"
+#include "tools/tls.hpp"
 
 namespace hubproof::tools {
 
@@ -27,6 +29,8 @@ class PortUser {
   virtual void received(model::ConnectionId connection, model::View bytes) = 0;
   virtual void ended(model::ConnectionId connection, model::EndedBy by) = 0;
   virtual void woken() = 0;
+  // Somebody called, and the TLS handshake came to nothing.
+  virtual void not_accepted(std::size_t, const std::string&) {}
 
  protected:
   ~PortUser() = default;
@@ -36,6 +40,7 @@ struct PortLimits {
   std::size_t unsent = 8u << 20;                          // bytes; a peer that reads no faster is cut
   model::Duration farewell = std::chrono::seconds{5};     // for a peer to take what close() left
   model::Duration accept_pause = std::chrono::milliseconds{100};  // after an accept that failed
+  model::Duration handshake = std::chrono::seconds{20};   // for TLS, from the connection on
 };
 
 template <Network Net>
@@ -45,11 +50,14 @@ class AsioPort {
   AsioPort(typename Net::Context& context, PortUser& user, PortLimits limits = {})
       : context_{context}, user_{user}, limits_{limits}, alarm_{context} {}
 
-  void listen(typename Net::Acceptor acceptor, std::size_t door);
-  void connect(model::ConnectionId connection, const typename Net::Endpoint& to);
+  // With a TLS context the doors and connections are TLS's; it must outlive the port.
+  void listen(typename Net::Acceptor acceptor, std::size_t door, const TlsContext* tls = nullptr);
+  void connect(model::ConnectionId connection, const typename Net::Endpoint& to,
+               const TlsContext* tls = nullptr, const std::string& server_name = {});
   void send(model::ConnectionId connection, model::View bytes);
   void close(model::ConnectionId connection);
   void abort(model::ConnectionId connection);
+  std::optional<PeerCertificate> certificate(model::ConnectionId connection) const;  // that the peer showed
 
   // An earlier wish that is still to come stands: waking early is harmless.
   void wake_at(std::optional<model::Instant> when);
@@ -63,19 +71,25 @@ class AsioPort {
     typename Net::Acceptor acceptor;
     typename Net::Timer pause;
     std::size_t door;
+    const TlsContext* tls;
   };
   struct Connection {
     explicit Connection(typename Net::Context& context) : stream{context}, patience{context} {}
     typename Net::Stream stream;
     typename Net::Timer patience;
+    std::unique_ptr<Tls> tls;
     model::ConnectionId id{};
+    std::size_t door = 0;
     bool ours = true;       // the owner may still hear of it
+    bool dialled = false;   // by connect()
+    bool greeting = false;  // the owner has not heard of it yet: the TLS handshake is not over
     bool reading = false;
     bool writing = false;
     bool ending = false;    // what is queued goes out, then the stream ends
-    bool said_all = false;  // and the peer was told so
+    bool sealed_end = false;  // the peer is being told so by TLS
+    bool said_all = false;    // and by TCP
     bool read_all = false;  // the peer has said all
-    model::Bytes queued;
+    model::Bytes queued;    // plain
     model::Bytes leaving;
     std::array<std::uint8_t, 4096> incoming;
   };
@@ -83,6 +97,11 @@ class AsioPort {
 
   void accept(const std::shared_ptr<Listener>& listener);
   void adopt(const Shared& connection, model::ConnectionId id);
+  void begin(const Shared& connection, const TlsContext* tls, const std::string& server_name);
+  void introduce(const Shared& connection);
+  void heard(const Shared& connection, model::View bytes);
+  void heard_sealed(const Shared& connection, model::View bytes);
+  void failed(const Shared& connection, const std::string& why);
   void read(const Shared& connection);
   void write(const Shared& connection);
   void end(const Shared& connection, model::EndedBy by);
@@ -100,6 +119,7 @@ class AsioPort {
   std::vector<std::shared_ptr<Listener>> listeners_;
   std::unordered_map<model::ConnectionId, Shared> connections_;
   std::vector<Shared> held_back_;  // wait for the end of a pause
+  model::Bytes plain_;             // scratch
   std::uint32_t accepted_ = 0;
   bool paused_ = false;
   bool stopped_ = false;

@@ -264,11 +264,18 @@ Command read_command_line(int argc, const char* const* argv) {
   ServeArguments serve;
   CLI::App* serve_verb = verb(app, "serve", "be the hub, on real sockets",
                               "  hubproof serve --listen mqtt=127.0.0.1:1883 --store /tmp/hub --devices d0,d1\n");
-  serve_verb->add_option("--listen", serve.listen, "doors (default: mqtt=127.0.0.1:1883)")
+  serve_verb->add_option("--listen", serve.listen,
+                         "doors: mqtt, mqtts (default: mqtt=127.0.0.1:1883)")
       ->type_name("SCHEME=HOST:PORT,...")
       ->delimiter(',');
   serve_verb->add_option("--store", serve.store, "where the hub keeps what it must not forget")
       ->type_name("DIR");
+  serve_verb->add_option("--tls", serve.tls,
+                         "where ca.pem, the certificate and the keys are (default: the store)")
+      ->type_name("DIR");
+  serve_verb->add_option("--names", serve.names, "names of this host for its certificate, beside localhost")
+      ->type_name("NAME,...")
+      ->delimiter(',');
   profile_option(*serve_verb, serve.profile, "what the hub promises");
   mutant_option(*serve_verb, serve.mutant, "a wrong hub");
   serve_verb->add_option("--devices", serve.devices, "devices that exist from the start")

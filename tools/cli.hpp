@@ -80,6 +80,8 @@ struct ListArguments {
 struct ServeArguments {
   std::vector<std::string> listen;
   std::string store;
+  std::string tls;
+  std::vector<std::string> names;
   std::string profile;
   std::string mutant;
   std::vector<std::string> devices;

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <map>
 #include <random>
+#include <set>
 #include <unordered_set>
 
 #include "model/hub/segments.hpp"
@@ -32,6 +33,8 @@ constexpr model::Duration clock_noise = std::chrono::milliseconds{5};
 // Participants of the history; devices follow.
 constexpr model::NodeIndex hub_node{0};
 constexpr model::NodeIndex service_node{1};
+// Kinds of failed handshakes that are told of.
+constexpr std::size_t most_failures = 20;
 // For what was said last to reach the peers.
 constexpr std::chrono::seconds last_words{1};
 
@@ -112,6 +115,17 @@ struct RealHub::Parts final : PortUser {
                   static_cast<Door>(door) == Door::mqtt ? model::Door::mqtt : model::Door::link,
                   effects);
     done();
+  }
+  // Why a handshake failed is said to whoever runs the hub, once: clients say little of it.
+  void not_accepted(std::size_t, const std::string& why) override {
+    if (!settings.on_remark || told_failures.size() >= most_failures || !told_failures.insert(why).second) return;
+    std::string what = "a client was not let in: " + why;
+    if (why.find("unknown ca") != std::string::npos || why.find("certificate unknown") != std::string::npos ||
+        why.find("bad certificate") != std::string::npos)
+      what += "; it does not trust this hub: give it the authority's file, ca.pem";
+    if (why.find("http request") != std::string::npos || why.find("wrong version number") != std::string::npos)
+      what += "; it speaks no TLS: this is a door with TLS";
+    settings.on_remark(what);
   }
   void connected(model::ConnectionId) override {}  // a hub waits to be called
   void refused(model::ConnectionId) override {}
@@ -259,6 +273,7 @@ struct RealHub::Parts final : PortUser {
   std::random_device generator;
   model::Server server;
   model::Effects effects;
+  std::unique_ptr<TlsContext> tls;
   AsioPort<RealNet> port;
   std::unique_ptr<RealDisk> disk;
   Control control;
@@ -269,6 +284,7 @@ struct RealHub::Parts final : PortUser {
   model::History history;
   std::map<std::string, model::NodeIndex, std::less<>> participants;
   std::unordered_set<model::ConnectionId> controls;
+  std::set<std::string> told_failures;
   std::string problem;
   std::vector<std::string> remarks;
   bool held_back = false;
@@ -312,8 +328,12 @@ void RealHub::request(const model::Request& request, model::Server::Answer answe
   parts_->ask(request, std::move(answer));
 }
 
-std::optional<std::uint16_t> RealHub::listen(Door door, const HostPort& where,
-                                             std::string& problem) {
+bool RealHub::secure(const Certificates& certificates, std::string& problem) {
+  parts_->tls = TlsContext::server(certificates.certificate, certificates.key, certificates.authority, problem);
+  return parts_->tls != nullptr;
+}
+
+std::optional<std::uint16_t> RealHub::listen(Door door, const HostPort& where, std::string& problem, bool tls) {
   const auto host = address(where.host);
   if (!host) {
     problem = "not an address: " + where.host;
@@ -331,7 +351,7 @@ std::optional<std::uint16_t> RealHub::listen(Door door, const HostPort& where,
     return {};
   }
   const std::uint16_t port = acceptor.local_endpoint().port();
-  parts_->port.listen(std::move(acceptor), static_cast<std::size_t>(door));
+  parts_->port.listen(std::move(acceptor), static_cast<std::size_t>(door), tls ? parts_->tls.get() : nullptr);
   return port;
 }
 

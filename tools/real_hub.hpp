@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/server.hpp"
+#include "tools/certificates.hpp"
 
 namespace hubproof::tools {
 
@@ -27,7 +28,9 @@ class RealHub {
   struct Settings {
     std::string store;  // a directory; empty: nothing is kept
     // Each event as the hub saw it. Participants are added to the header as they appear.
-    std::function<void(const model::History& header, const model::Event& event)> on_event;
+    std::function<void(const model::History& header, const model::Event& event)> on_event{};
+    // Something that whoever runs the hub may want to know, each once.
+    std::function<void(const std::string& what)> on_remark{};
   };
 
   RealHub(const model::Rules& rules, Settings settings);  // the rules must outlive the hub
@@ -35,7 +38,8 @@ class RealHub {
 
   // In this order: listen, open, be asked, run. A problem is in words for a person. Who calls early
   // waits in the listener's queue.
-  std::optional<std::uint16_t> listen(Door door, const HostPort& where, std::string& problem);
+  std::optional<std::uint16_t> listen(Door door, const HostPort& where, std::string& problem, bool tls = false);
+  bool secure(const Certificates& certificates, std::string& problem);  // before the first door with TLS
   bool open(std::string& problem);  // reads the store
   void request(const model::Request& request, model::Server::Answer answer);
 

@@ -1,12 +1,20 @@
 #include "tools/serve.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <string_view>
 
+#include "tools/certificates.hpp"
 #include "tools/history_file.hpp"
 #include "tools/real_hub.hpp"
+#include "tools/real_net.hpp"
 
 namespace hubproof::tools {
 namespace {
@@ -28,7 +36,42 @@ void remark(const std::string& what) { std::fprintf(stderr, "hubproof serve: %s\
 struct DoorAsked {
   std::string scheme;
   RealHub::Door door = RealHub::Door::mqtt;
+  bool tls = false;
   HostPort where;
+};
+
+struct Scheme {
+  const char* name;
+  RealHub::Door door;
+  bool tls;
+};
+constexpr Scheme schemes[] = {
+    {"mqtt", RealHub::Door::mqtt, false},
+    {"mqtts", RealHub::Door::mqtt, true},
+    {"link", RealHub::Door::link, false},  // the interim door of simulated services, for tests
+};
+
+// A folder for the certificates of a hub that keeps nothing else; it goes with it.
+class Temporary {
+ public:
+  ~Temporary() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  bool make(std::string& problem) {
+    std::error_code error;
+    std::string wanted = (std::filesystem::temp_directory_path(error) / "hubproof-XXXXXX").string();
+    if (error || ::mkdtemp(wanted.data()) == nullptr) {
+      problem = "cannot make a temporary folder " + wanted + ": " + std::strerror(errno);
+      return false;
+    }
+    path_ = wanted;
+    return true;
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
 };
 
 std::string door_text(const DoorAsked& asked, std::uint16_t port) {
@@ -46,16 +89,14 @@ std::string read_door(std::string_view text, DoorAsked& asked) {
   if (end == std::string_view::npos)
     return "--listen " + shown + ": expected SCHEME=HOST:PORT, for example mqtt=127.0.0.1:1883";
   asked.scheme = text.substr(0, end);
-  for (const char* later : {"mqtts", "amqp", "amqps", "http", "https"})
+  for (const char* later : {"amqp", "amqps", "http", "https"})
     if (asked.scheme == later)
-      return "--listen " + shown + ": the " + later +
-             " door comes in a later version; this one has mqtt";
-  if (asked.scheme == "link") {  // the interim door of simulated services, for tests
-    asked.door = RealHub::Door::link;
-  } else if (asked.scheme != "mqtt") {
-    return "--listen " + shown + ": there is no door named " + asked.scheme +
-           "; this version has mqtt";
-  }
+      return "--listen " + shown + ": the " + later + " door comes in a later version; this one has mqtt and mqtts";
+  const auto* scheme = std::ranges::find(schemes, asked.scheme, &Scheme::name);
+  if (scheme == std::end(schemes))
+    return "--listen " + shown + ": there is no door named " + asked.scheme + "; this version has mqtt and mqtts";
+  asked.door = scheme->door;
+  asked.tls = scheme->tls;
   const auto where = host_port(text.substr(end + skip));
   if (!where) return "--listen " + shown + ": expected HOST:PORT after the scheme";
   asked.where = *where;
@@ -114,13 +155,18 @@ int serve(const ServeOptions& options) {
     if (!is_loopback(*where))
       return refuse(usage, "--control " + options.control + ": only loopback addresses (127.0.0.1, "
                            "[::1]) are served: this door asks nobody who they are");
-    doors.push_back({"control", RealHub::Door::control, *where});
+    doors.push_back({"control", RealHub::Door::control, false, *where});
   }
+  const std::vector<std::string> names = split(options.names);
+  for (const std::string& name : names)
+    if (!is_certificate_name(name))
+      return refuse(usage, "--names " + name + ": expected the name of a host or an address, for example "
+                           "hub.example.org or 192.0.2.7");
 
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a full disk, and said so
   std::string problem;
   std::unique_ptr<HistoryFile> history;
-  RealHub::Settings settings{options.store, {}};
+  RealHub::Settings settings{options.store};
   if (!options.history.empty()) {
     history = HistoryFile::open(options.history, problem);
     if (!history) return refuse(cannot_write, "--history: " + problem);
@@ -131,13 +177,28 @@ int serve(const ServeOptions& options) {
         remark("the history cannot be written any more: it ends here");
     };
   }
+  settings.on_remark = remark;
   RealHub hub{options.rules, std::move(settings)};
   hub.on_signals();
+
+  Temporary temporary;
+  if (std::ranges::any_of(doors, &DoorAsked::tls)) {
+    std::string directory = options.tls.empty() ? options.store : options.tls;
+    if (directory.empty()) {
+      if (!temporary.make(problem)) return refuse(cannot_write, problem);
+      directory = temporary.path();
+    }
+    const auto made = certificates(directory, names, RealNet::now().wall, problem);
+    if (!made) return refuse(cannot_write, "no certificate for the doors with TLS: " + problem);
+    for (const std::string& what : made->remarks) remark(what);
+    if (!hub.secure(*made, problem)) return refuse(cannot_write, "the certificate in " + directory + ": " + problem);
+  }
   std::string lines;
   std::string host;
+  bool host_has_tls = false;
   std::string service;
   for (const DoorAsked& door : doors) {
-    const auto port = hub.listen(door.door, door.where, problem);
+    const auto port = hub.listen(door.door, door.where, problem, door.tls);
     if (!port)
       return refuse(unreachable, "cannot listen on " + door_text(door, door.where.port) + ": " +
                                      problem + "; end the program that has the port, or choose "
@@ -145,7 +206,11 @@ int serve(const ServeOptions& options) {
     const std::string text = door_text(door, *port);
     lines += "listening " + text + "\n";
     const std::string address = text.substr(text.find('=') + 1);
-    if (door.door == RealHub::Door::mqtt && host.empty()) host = address;
+    if (door.door == RealHub::Door::mqtt && (host.empty() || (door.tls && !host_has_tls))) {
+      host_has_tls = door.tls;
+      // The name that clients look for in the certificate; they say it, too, which they do with no address.
+      host = door.tls && door.where.host == "127.0.0.1" ? "localhost:" + std::to_string(*port) : address;
+    }
     if (door.door == RealHub::Door::control) service = address;
   }
   if (!hub.open(problem))

@@ -12,6 +12,8 @@ namespace hubproof::tools {
 struct ServeOptions {
   std::vector<std::string> listen;   // each SCHEME=HOST:PORT (also SCHEME://HOST:PORT); port 0: any
   std::string store;                 // a directory; empty: memory only
+  std::string tls;                   // a directory for certificates and keys; empty: the store
+  std::vector<std::string> names;    // that the certificate has beside localhost, 127.0.0.1 and ::1
   model::Rules rules;                // of the profile; the mutant, if any, has already spoiled them
   std::string mutant;                // its name, for the remark on standard error; empty: none
   std::vector<std::string> devices;  // ids that exist from the start

@@ -44,6 +44,14 @@ class Served {
     }
   }
 
+  // The number that stands behind a text of its output.
+  std::uint16_t port(const std::string& after) const {
+    const std::string out = process_.out();
+    const std::size_t at = out.find(after);
+    if (at == std::string::npos) return 0;
+    return static_cast<std::uint16_t>(std::atoi(out.c_str() + at + after.size()));
+  }
+
   bool ready() const { return ready_; }
   std::uint16_t mqtt() const { return mqtt_; }
   std::uint16_t control() const { return control_; }
@@ -80,12 +88,6 @@ class Served {
   }
 
  private:
-  std::uint16_t port(const std::string& after) {
-    const std::string out = process_.out();
-    const std::size_t at = out.find(after);
-    return static_cast<std::uint16_t>(std::atoi(out.c_str() + at + after.size()));
-  }
-
   Process process_;
   bool ready_ = false;
   std::uint16_t mqtt_ = 0;

@@ -11,6 +11,8 @@ int serve_verb(const ServeArguments& arguments) {
   options.listen = arguments.listen;
   if (options.listen.empty()) options.listen.emplace_back("mqtt=127.0.0.1:1883");
   options.store = arguments.store;
+  options.tls = arguments.tls;
+  options.names = arguments.names;
   options.rules = arguments.profile.empty() ? model::Rules{} : *model::profile(arguments.profile);
   options.mutant = arguments.mutant;
   if (!arguments.mutant.empty()) model::find_mutant(arguments.mutant)->apply(options.rules);
