@@ -58,9 +58,16 @@ function text_of(error) {
   return inner instanceof Error && inner !== error ? `${text} (${inner.name}: ${inner.message})` : text;
 }
 
-let wrong = []; // that nobody awaited
-process.on('uncaughtException', (error) => wrong.push(error));
-process.on('unhandledRejection', (error) => wrong.push(error));
+// An error that nobody awaits fails the cell that runs.
+let thrown = { promise: Promise.race([]), fail() {} };
+function new_thrown() {
+  const next = {};
+  next.promise = new Promise((_, failed) => (next.fail = failed));
+  next.promise.catch(() => {});
+  return next;
+}
+process.on('uncaughtException', (error) => thrown.fail(error));
+process.on('unhandledRejection', (error) => thrown.fail(error));
 
 async function run() {
   const chosen = cells.filter((each) => (!hub.core || each.core) && (!hub.only || each.operation.includes(hub.only)));
@@ -68,8 +75,7 @@ async function run() {
   await globalThis.peers?.start(hub.ports);
   const attempt = async (each, f, begun) => {
     try {
-      const more = await within(each.seconds, each.operation, f());
-      if (wrong.length > 0) throw wrong[0];
+      const more = await within(each.seconds, each.operation, Promise.race([f(), thrown.promise]));
       if (typeof more === 'function') return more;
       report({ operation: each.operation, result: each.reason ? 'not offered' : 'pass', reason: each.reason, ms: Date.now() - begun });
     } catch (error) {
@@ -80,7 +86,7 @@ async function run() {
   };
   const rest = [];
   for (const each of chosen) {
-    wrong = [];
+    thrown = new_thrown();
     const begun = Date.now();
     const more = await attempt(each, each.run, begun);
     await clean();
@@ -169,7 +175,7 @@ async function feedback(message_id, seconds = 35) {
         for (const record of batch.records) records.set(record.originalMessageId, record);
         await asked('DELETE', `/feedback/${batch.token}`, undefined, [200]);
       }
-    })().catch((error) => wrong.push(error));
+    })().catch((error) => thrown.fail(error));
   }
   return until(seconds, `feedback on ${message_id}`, () => records.get(message_id));
 }
@@ -224,8 +230,10 @@ function service_token(options) {
   const { HostName, SharedAccessKey, SharedAccessKeyName } = parts(hub.service);
   return token_for(HostName, SharedAccessKey, { policy: SharedAccessKeyName, ...options });
 }
+// As well made as a device's, with a key that is not the device's.
+const wrong_token = (id) => token_for(`${host()}/devices/${id}`, Buffer.alloc(32, 'x').toString('base64'));
 const host = () => parts(hub.service).HostName;
 
 module.exports = {
-  hub, host, parts, token_for, device_token, service_token, cell, not_offered, run, within, until, sleep, closes, ask, asked, new_device, command, receive, settle, telemetry, feedback, Inbox, throws, text_of,
+  hub, host, parts, token_for, device_token, wrong_token, service_token, cell, not_offered, run, within, until, sleep, closes, ask, asked, new_device, command, receive, settle, telemetry, feedback, Inbox, throws, text_of,
 };

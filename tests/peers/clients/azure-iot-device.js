@@ -308,8 +308,9 @@ cell('token renewal', { seconds: 30 }, async () => {
     assert.equal(peers.count('put-token', written), 2);
   } else {
     const tokens = new Set();
-    for (let i = written; i < peers.written.length; ++i)
-      for (const [, token] of peers.bytes(i).toString('latin1').matchAll(/^authorization: (.*)\r$/gim)) tokens.add(token);
+    for (const connection of peers.written.keys())
+      for (const [token] of peers.bytes(connection).toString('latin1').matchAll(/^authorization: .*\r$/gim))
+        if (token.includes(`%2Fdevices%2F${id}&`)) tokens.add(token);
     assert.ok(tokens.size >= 2, `expected requests with two tokens, found ${tokens.size}`);
   }
 });
@@ -324,7 +325,10 @@ cell('reconnect after a cut', { core: true, seconds: 40 }, async () => {
   const before = relay().connections;
   const sends = [1, 2, 3].map((number) => client.sendEvent(message(number))); // the cut meets these
   relay().cut();
-  await Promise.all(sends);
+  const sent = await Promise.allSettled(sends);
+  const acknowledged = ['m0', ...sent.flatMap((each, i) => (each.status === 'fulfilled' ? [`m${i + 1}`] : [])), 'm4'];
+  // Over HTTP the SDK gives such an error to the application; over the others it sends again.
+  if (!over_http) assert.equal(acknowledged.length, 5, suite.text_of(sent.find((each) => each.reason)?.reason));
   await client.sendEvent(message(4));
   assert.ok(relay().connections > before, 'a new connection');
   await command(id, order(2));
@@ -332,8 +336,9 @@ cell('reconnect after a cut', { core: true, seconds: 40 }, async () => {
   // The first may come again: the cut may have met its acknowledgement.
   await until(20, 'the command after the cut', () => numbers().includes('x2'));
   assert.deepEqual([...new Set(numbers())], ['x1', 'x2']);
-  // At least once: each was acknowledged, so each is there; one may be there twice.
-  assert.deepEqual([...new Set(ids(await telemetry(id)))].sort(), ['m0', 'm1', 'm2', 'm3', 'm4']);
+  // At least once: what was acknowledged is there; one may be there twice.
+  const stored = new Set(ids(await telemetry(id)));
+  assert.deepEqual(acknowledged.filter((each) => !stored.has(each)), []);
 });
 
 suite.run();

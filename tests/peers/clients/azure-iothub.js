@@ -78,7 +78,8 @@ function over_amqp() {
   });
 
   cell('wrong key refused', { core: true }, async () => {
-    await throws('UnauthorizedError', () => client_of(wrong_key).open());
+    // The SDK knows the error of the put-token by its name only one level down.
+    await assert.rejects(() => client_of(wrong_key).open(), (error) => error.amqpError?.name === 'UnauthorizedError');
   });
 
   cell('send', { core: true }, async () => {
@@ -143,7 +144,7 @@ function over_amqp() {
       const date = Date.parse(record.enqueuedTimeUtc);
       assert.ok(date > begun - 10_000 && date < Date.now() + 10_000, `${message_id} at ${record.enqueuedTimeUtc}`);
     }
-    assert.equal(records.size, 4);
+    assert.equal([...records.values()].filter((each) => each.deviceId === id).length, 4);
     assert.equal(seen.all[0].contentType, 'application/vnd.microsoft.iothub.feedback.json');
   });
 
@@ -169,11 +170,14 @@ function over_amqp() {
   cell('reconnect after a cut', { core: true, seconds: 40 }, async () => {
     const id = new_device();
     const client = await opened({ retry: true });
+    const disconnected = new Promise((done) => client.once('disconnect', done));
     await client.send(id, order(1));
     const before = relay().connections;
-    const send = client.send(id, order(2)); // the cut meets this
+    // While nothing is under way: the loss of a connection with a send under way makes the SDK recurse
+    // without end (its error's amqpError is the error itself), which ends the process.
     relay().cut();
-    await send;
+    await disconnected;
+    await client.send(id, order(2));
     await client.send(id, order(3));
     assert.ok(relay().connections > before, 'a new connection');
     const found = [];

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const suite = require('../suite');
-const { hub, host, cell, new_device, device_token, service_token, closes, command, receive, telemetry, token_for, within } = suite;
+const { hub, host, cell, new_device, device_token, service_token, closes, command, receive, telemetry, within } = suite;
 
 // {status, headers, body}. A body that is an object goes and comes as JSON.
 async function curl(method, path, { token, headers = {}, body, version = '2021-04-12' } = {}) {
@@ -94,8 +94,7 @@ cell('receive, complete, reject, abandon', { core: true }, async () => {
 
 cell('wrong key refused', { core: true }, async () => {
   const [id, other] = [new_device(), new_device()];
-  const wrong = Buffer.alloc(32, 'x').toString('base64');
-  for (const token of [undefined, 'nonsense', device_token(other), token_for(`${host()}/devices/${id}`, wrong), device_token(id, { seconds: -3600 })]) {
+  for (const token of [undefined, 'nonsense', device_token(other), suite.wrong_token(id), device_token(id, { seconds: -3600 })]) {
     const answer = await curl('POST', up(id), { token, body: 'x' });
     assert.equal(answer.status, 401, `${token}: ${answer.text}`);
     assert.match(answer.text, /Unauthorized/);

@@ -31,8 +31,8 @@ cell('open', { core: true }, async () => {
 });
 
 cell('wrong key refused', { core: true }, async () => {
-  const [id, other] = [new_device(), new_device()];
-  const publisher = started('mosquitto_pub', id, ['-t', up(id), '-m', 'x', '-q', '1'], { password: device_token(other) });
+  const id = new_device();
+  const publisher = started('mosquitto_pub', id, ['-t', up(id), '-m', 'x', '-q', '1'], { password: suite.wrong_token(id) });
   assert.notEqual(await publisher.code(), 0);
   assert.deepEqual(await telemetry(id), []);
 });

@@ -52,8 +52,8 @@ def _():
 
 @cell("wrong key refused", core=True)
 def _():
-    device, other = new_device(), new_device()
-    client = connected(device, password=device_token(other))
+    device = new_device()
+    client = connected(device, password=peers.wrong_token(device))
     assert client.codes[:1] in ([4], [5]), client.codes
 
 

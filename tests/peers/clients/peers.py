@@ -183,6 +183,11 @@ def device_token(device, seconds=3600):
     return token_for(f"{host()}/devices/{device}", parts(hub["devices"][device])["SharedAccessKey"], seconds=seconds)
 
 
+def wrong_token(device):
+    """As well made as a device's, with a key that is not the device's."""
+    return token_for(f"{host()}/devices/{device}", base64.b64encode(b"x" * 32).decode())
+
+
 def service_token():
     fields = parts(hub["service"])
     return token_for(fields["HostName"], fields["SharedAccessKey"], fields["SharedAccessKeyName"])

@@ -52,8 +52,8 @@ def _():
 
 @cell("wrong key refused", core=True)
 def _():
-    device, other = new_device(), new_device()
-    status = put_token(connected(), f"{peers.host()}/devices/{device}", device_token(other))
+    device = new_device()
+    status = put_token(connected(), f"{peers.host()}/devices/{device}", peers.wrong_token(device))
     assert status == 401, status
 
 

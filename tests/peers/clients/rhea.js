@@ -111,9 +111,9 @@ cell('open, SASL ANONYMOUS', { core: true }, async () => {
 });
 
 cell('wrong key refused', { core: true }, async () => {
-  const [id, other] = [new_device(), new_device()];
+  const id = new_device();
   const connection = await connected();
-  assert.equal(await put_token(connection, `${host()}/devices/${id}`, device_token(other)), 401);
+  assert.equal(await put_token(connection, `${host()}/devices/${id}`, suite.wrong_token(id)), 401);
 });
 
 cell('no token, no link', { core: true }, async () => {
@@ -201,7 +201,7 @@ cell('receive', { core: true }, async () => {
 
 cell('complete, reject, release, modify', { core: true }, async () => {
   const id = new_device();
-  for (const body of ['a', 'b', 'c', 'd']) await command(id, { body, messageId: `set-${body}`, ack: 'full' });
+  for (const body of ['a', 'b', 'c', 'd']) await command(id, { body, messageId: `set-${body}` });
   const inbox = await inbox_of(await as_device(id), { source: down(id) });
   const four = [await inbox.next(), await inbox.next(), await inbox.next(), await inbox.next()];
   assert.deepEqual(four.map((each) => text(each.message)), ['a', 'b', 'c', 'd']);
@@ -217,12 +217,6 @@ cell('complete, reject, release, modify', { core: true }, async () => {
   inbox.receiver.close();
   await sleep(200);
   assert.equal(await receive(id), undefined);
-  if (hub.core) return undefined;
-  return async () => {
-    const found = {};
-    for (const body of ['a', 'b', 'c', 'd']) found[body] = (await suite.feedback(`set-${body}`)).statusCode;
-    assert.deepEqual(found, { a: 'Success', b: 'Rejected', c: 'Success', d: 'Success' });
-  };
 });
 
 cell('a range of deliveries', {}, async () => {
@@ -281,9 +275,11 @@ cell('send and feedback', { seconds: 60 }, async () => {
   assert.equal(refused.is, 'rejected');
   assert.equal(refused.error.condition, 'amqp:not-found');
   await suite.settle(id, (await receive(id)).token, 'complete');
+  // The commands of other cells have their records, too.
   const batch = await feedback.next(40, 'a batch of feedback');
   const records = JSON.parse(text(batch.message));
-  assert.deepEqual(records.map((each) => [each.originalMessageId, each.description, each.deviceId]), [['fb-1', 'Success', id]]);
+  const [record] = records.filter((each) => each.originalMessageId === 'fb-1');
+  assert.deepEqual([record?.description, record?.deviceId], ['Success', id]);
   batch.delivery.release(); // abandoned: it comes again
   const again = await feedback.next(10, 'the batch again');
   assert.deepEqual(JSON.parse(text(again.message)), records);
