@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/amqp/rules.hpp"
 #include "model/history.hpp"
 #include "model/time.hpp"
 #include "model/websocket/rules.hpp"
@@ -293,6 +294,7 @@ struct HubRules {
   // Does a reader that comes back to an event see it again? [D2C-10, D2C-35]
   bool (*repeats_event)(std::uint64_t sequence) = [](std::uint64_t) { return true; };
   WebSocketRules websocket;
+  AmqpRules amqp;
 };
 
 struct DeviceRules {

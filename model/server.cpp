@@ -4,6 +4,7 @@
 
 #include "model/hub/gate.hpp"
 #include "model/hub/hub.hpp"
+#include "model/server/amqp_door.hpp"
 #include "model/server/desk.hpp"
 #include "model/server/link_door.hpp"
 #include "model/server/mqtt_door.hpp"
@@ -11,17 +12,27 @@
 namespace hubproof::model {
 
 struct Server::Parts {
-  Parts(const Rules& rules, Chance chance)
+  Parts(const Rules& rules, Chance chance, std::string host)
       : hub{rules.hub, chance},
         gate{rules.hub, hub},
         mqtt{rules.hub, hub, gate},
+        amqp{rules.hub, hub, gate, std::move(host),
+             [this](Now now, DeviceIndex device, Effects& effects) {
+               mqtt.device_taken(now, device, effects);
+             }},
         desk{rules.hub, hub,
              [this](Now now, DeviceIndex device, Effects& effects) {
                mqtt.device_gone(now, device, effects);
+               amqp.device_gone(now, device, effects);
              },
              [this](Now now, DeviceIndex device, Effects& effects) {
                mqtt.credentials_changed(now, device, effects);
-             }} {}
+               amqp.credentials_changed(now, device, effects);
+             }} {
+    mqtt.tell_of_arrivals([this](Now now, DeviceIndex device, Effects& effects) {
+      amqp.device_taken(now, device, effects);
+    });
+  }
 
   // The end of every call: what has become durable leaves, what has become deliverable is
   // delivered, and what was written is on its way to be durable.
@@ -31,10 +42,18 @@ struct Server::Parts {
       wakes_readers = true;
     }
     mqtt.release(now, effects);
+    amqp.release(now, effects);
     desk.release(effects);
-    for (const DeviceIndex device : hub.ready()) mqtt.deliver(now, device, effects);
-    if (wakes_readers || hub.feedback_waits()) desk.wake(now, effects);
+    for (const DeviceIndex device : hub.ready()) {
+      mqtt.deliver(now, device, effects);
+      amqp.deliver(now, device, effects);
+    }
+    if (wakes_readers || hub.feedback_waits()) {
+      desk.wake(now, effects);
+      amqp.feed(now, effects);
+    }
     wakes_readers = false;
+    amqp.flush(now, effects);
     hub.flush(now, effects);
   }
 
@@ -50,6 +69,7 @@ struct Server::Parts {
   Hub hub;
   Gate gate;
   MqttDoor mqtt;
+  AmqpDoor amqp;
   LinkDoor link;
   Desk desk;
   Ticket released{};
@@ -57,8 +77,8 @@ struct Server::Parts {
   bool halted = false;
 };
 
-Server::Server(const Rules& rules, Chance chance, std::string)
-    : parts_{std::make_unique<Parts>(rules, chance)} {}
+Server::Server(const Rules& rules, Chance chance, std::string host)
+    : parts_{std::make_unique<Parts>(rules, chance, std::move(host))} {}
 Server::~Server() = default;
 Server::Server(Server&&) noexcept = default;
 
@@ -76,20 +96,23 @@ void Server::opened(Now now, ConnectionId connection, Door door, Effects& effect
       return parts_->mqtt.opened(now, connection, std::move(certificate), effects);
     case Door::link: return parts_->link.opened(connection, effects);
     case Door::amqp:
+      return parts_->amqp.opened(now, connection, std::move(certificate), effects);
     case Door::http: effects.abort(connection);  // nobody is behind these doors yet
   }
 }
 
 void Server::received(Now now, ConnectionId connection, View bytes, Effects& effects) {
   if (parts_->halted) return;
-  if (!parts_->mqtt.received(now, connection, bytes, effects))
+  if (!parts_->mqtt.received(now, connection, bytes, effects) &&
+      !parts_->amqp.received(now, connection, bytes, effects))
     parts_->link.received(now, connection, bytes, parts_->desk, effects);
   parts_->settle(now, effects);
 }
 
 void Server::ended(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
   if (parts_->halted) return;
-  if (!parts_->mqtt.ended(now, connection, by, effects))
+  if (!parts_->mqtt.ended(now, connection, by, effects) &&
+      !parts_->amqp.ended(now, connection, by, effects))
     parts_->link.ended(connection, by, parts_->desk, effects);
   parts_->settle(now, effects);
 }
@@ -107,6 +130,7 @@ void Server::woken(Now now, Effects& effects) {
   parts_->hub.woken(now, effects);
   if (parts_->stopped(effects, before)) return;
   parts_->mqtt.woken(now, effects);
+  parts_->amqp.woken(now, effects);
   parts_->desk.woken(now, effects);
   parts_->wakes_readers = true;
   parts_->settle(now, effects);
@@ -116,6 +140,7 @@ std::optional<Instant> Server::deadline() const {
   if (parts_->halted) return std::nullopt;
   Instant first = parts_->hub.deadline().value_or(Instant::max());
   first = std::min(first, parts_->mqtt.deadline().value_or(Instant::max()));
+  first = std::min(first, parts_->amqp.deadline().value_or(Instant::max()));
   first = std::min(first, parts_->desk.deadline().value_or(Instant::max()));
   if (first == Instant::max()) return std::nullopt;
   return first;
@@ -129,6 +154,10 @@ void Server::request(Now now, const Request& request, Answer answer, Effects& ef
   if (parts_->halted) return;
   parts_->desk.ask(now, request, {ConnectionId::none, 0, std::move(answer)}, effects);
   parts_->settle(now, effects);
+}
+
+void Server::redirect_readers(std::string host, std::uint16_t port) {
+  parts_->amqp.redirect_to(std::move(host), port);
 }
 
 void Server::name_devices(std::function<NodeIndex(std::string_view)> index_of) {

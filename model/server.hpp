@@ -45,6 +45,9 @@ class Server {
   using Answer = std::function<void(const Response&)>;
   void request(Now now, const Request& request, Answer answer, Effects& effects);
 
+  // Where AMQP's readers of telemetry are sent [D2C-37]. An empty host: the one that they asked for.
+  void redirect_readers(std::string host, std::uint16_t port);
+
   // In history and in the device stamp, devices are participants: the driver tells how.
   // Unknown names give NodeIndex::none.
   void name_devices(std::function<NodeIndex(std::string_view)> index_of);

@@ -51,6 +51,14 @@ std::optional<boost::asio::ip::address> address(const std::string& host) {
   return found;
 }
 
+model::Door model_door(RealHub::Door door) {
+  switch (door) {
+    case RealHub::Door::mqtt: return model::Door::mqtt;
+    case RealHub::Door::amqp: return model::Door::amqp;
+    default: return model::Door::link;
+  }
+}
+
 void allow_many_descriptors() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -111,9 +119,7 @@ struct RealHub::Parts final : PortUser {
       control.opened(connection);
       return;
     }
-    server.opened(RealNet::now(), connection,
-                  static_cast<Door>(door) == Door::mqtt ? model::Door::mqtt : model::Door::link,
-                  effects);
+    server.opened(RealNet::now(), connection, model_door(static_cast<Door>(door)), effects);
     done();
   }
   // Why a handshake failed is said to whoever runs the hub, once: clients say little of it.
@@ -351,6 +357,7 @@ std::optional<std::uint16_t> RealHub::listen(Door door, const HostPort& where, s
     return {};
   }
   const std::uint16_t port = acceptor.local_endpoint().port();
+  if (door == Door::amqp) parts_->server.redirect_readers({}, port);
   parts_->port.listen(std::move(acceptor), static_cast<std::size_t>(door), tls ? parts_->tls.get() : nullptr);
   return port;
 }

@@ -243,9 +243,10 @@ struct Engine::Parts {
       const bool settled = pn_delivery_settled(delivery);
       pn_delivery_clear(delivery);
       if (outcome == Outcome::none && !settled) return;
-      pn_disposition_t* remote = pn_delivery_remote(delivery);
-      Settled said{id, number, outcome, settled, pn_disposition_is_undeliverable(remote), {}};
-      if (outcome == Outcome::rejected) said.error = error_of(pn_disposition_condition(remote));
+      Settled said{id, number, outcome, settled, !told_of_settling, {}};
+      told_of_settling = true;
+      if (outcome == Outcome::rejected)
+        said.error = error_of(pn_disposition_condition(pn_delivery_remote(delivery)));
       events.emplace_back(std::move(said));
       return;
     }
@@ -392,6 +393,7 @@ struct Engine::Parts {
   std::uint32_t last_delivery = 0;
   bool failed = false;
   bool told_broken = false;
+  bool told_of_settling = false;  // of the frame that came last
 };
 
 Engine::Engine(const Settings& settings) : parts_{std::make_unique<Parts>(settings)} {}
@@ -416,6 +418,7 @@ void Engine::received(Instant now, View bytes) {
       break;
     }
     if (frame.empty()) break;
+    p.told_of_settling = false;
     p.feed(frame);
     p.collect();
   }
@@ -569,13 +572,15 @@ DeliveryId Engine::send(LinkId id, View tag, View message, bool settled) {
   return number;
 }
 
-void Engine::forget(LinkId id, DeliveryId which, Outcome outcome) {
+void Engine::forget(LinkId id, DeliveryId which, Outcome outcome, const Error& error) {
   Parts::Link* known = parts_->open_link(id);
   if (known == nullptr) return;
   const auto found = known->deliveries.find(which);
   if (found == known->deliveries.end()) return;
   pn_delivery_t* delivery = found->second;
   known->deliveries.erase(found);
+  if (outcome == Outcome::rejected)
+    set(pn_disposition_condition(pn_delivery_local(delivery)), error);
   if (outcome != Outcome::none) pn_delivery_update(delivery, state_of(outcome));
   pn_delivery_settle(delivery);
 }

@@ -11,6 +11,7 @@
 #include <string>
 #include <variant>
 
+#include "model/amqp/rules.hpp"
 #include "model/bytes.hpp"
 #include "model/time.hpp"
 
@@ -25,7 +26,6 @@ struct Error {
   Bytes info{};           // an encoded map, or empty
 };
 
-enum class Outcome : std::uint8_t { none, accepted, rejected, released, modified };
 enum class SenderSettles : std::uint8_t { unsettled, settled, mixed };
 enum class ReceiverSettles : std::uint8_t { first, second };
 
@@ -58,7 +58,7 @@ struct Settled {  // the peer says what became of what we sent
   DeliveryId delivery{};
   Outcome outcome{};
   bool settled = false;        // false: it waits for our word
-  bool undeliverable = false;  // modified
+  bool first_of_range = true;  // of those that one disposition tells of
   Error error{};               // rejected
 };
 struct Detached { LinkId link{}; Error error{}; };   // by the peer, or with its session or connection
@@ -105,7 +105,9 @@ class Engine {
   bool draining(LinkId link) const;
   void drained(LinkId link);                          // nothing more comes: gives the credit back
   DeliveryId send(LinkId link, View tag, View message, bool settled = false);
-  void forget(LinkId link, DeliveryId delivery, Outcome outcome = Outcome::none);  // settles it here
+  // Settles it here.
+  void forget(LinkId link, DeliveryId delivery, Outcome outcome = Outcome::none,
+              const Error& error = {});
   std::size_t unsettled(LinkId link) const;           // deliveries that wait for a word
 
  private:

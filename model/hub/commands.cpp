@@ -95,6 +95,15 @@ void Hub::Parts::release(Now now, DeviceIndex index, Holder holder) {
   record(now, index, changes);
 }
 
+void Hub::Parts::give_back(Now now, DeviceIndex index, LockToken lock) {
+  pass_time(now, index);
+  Registration& device = registry.at(index);
+  if (!device.queue) return;
+  changes.clear();
+  device.queue->give_back(lock, changes);
+  record(now, index, changes);
+}
+
 Outcome Hub::Parts::purge(Now now, std::string_view id) {
   const DeviceIndex index = registry.find(id);
   if (index == DeviceIndex::none) return refused(Error::device_not_found);

@@ -145,6 +145,18 @@ void DeviceQueue::release(Holder holder, Changes& changes) {
       changes);
 }
 
+void DeviceQueue::give_back(LockToken token, Changes& changes) {
+  move_all(
+      [&](Entry& entry) -> std::optional<Step> {
+        const auto* lock = std::get_if<Invisible>(&entry.state);
+        if (lock == nullptr || token == LockToken::none || lock->token != token)
+          return std::nullopt;
+        if (rules_->lock_on_disconnect == LockOnDisconnect::hold) return LoseHolder{};
+        return returning(*rules_, entry, false);
+      },
+      changes);
+}
+
 std::uint32_t DeviceQueue::purge(Changes& changes, Instant now) {
   const std::size_t before = entries_.size();
   move_all(

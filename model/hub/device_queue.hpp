@@ -69,6 +69,7 @@ class DeviceQueue {
   // Locks the first message that may be delivered and returns it; null: none may.
   const Entry* deliver(LockToken token, Holder holder, Instant until);
   bool settle(LockToken token, Settle how, Changes& changes);  // false: the lock is lost, nothing changed
+  void give_back(LockToken token, Changes& changes);  // as if its holder alone had gone
   void release(Holder holder, Changes& changes);  // the holder's connection is gone [C2D-15]
   std::uint32_t purge(Changes& changes, Instant now = {});  // how many it removed [C2D-38]
   // What time does to messages: expiry first, so that it wins over a lock that ends with it [TIME-09].

@@ -72,6 +72,11 @@ bool FeedbackStream::settle(LockToken token, bool complete, Changes& changes) {
   return true;
 }
 
+void FeedbackStream::give_back(LockToken token, Changes& changes) {
+  const auto found = tokens_.find(token);
+  if (found != tokens_.end()) returned(batches_.at(found->second), false, changes);
+}
+
 void FeedbackStream::expire(Date now, Changes& changes) {  // [FBK-19]
   while (!batches_.empty() && rules_.expired(now, batches_.begin()->second.expiry)) {
     changes.push_back({batches_.begin()->first, batches_.begin()->second.count, false, true});

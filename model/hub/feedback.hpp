@@ -56,6 +56,7 @@ class FeedbackStream {
   }
   void lock(Batch& batch, Lock lock);
   bool settle(LockToken token, bool complete, Changes& changes);  // false: the lock is lost
+  void give_back(LockToken token, Changes& changes);              // its receiver is gone
   void drop(std::uint64_t batch);
   void expire(Date now, Changes& changes);
   void end_locks(Instant now, Changes& changes);

@@ -240,6 +240,33 @@ std::uint64_t Hub::newest(std::uint32_t partition) const {
   return partition < parts_->log.partitions() ? parts_->log.newest(partition) : 0;
 }
 
+PartitionEnds Hub::ends(std::uint32_t partition) const {
+  PartitionEnds ends;
+  parts_->log.read(partition, 0, [&](const TelemetryLog::Entry& entry, View) {
+    ends.first = entry.sequence;
+    return false;
+  });
+  if (ends.first == 0) ends.first = newest(partition) + 1;
+  parts_->log.read(partition, std::max(ends.first, newest(partition)),
+                   [&](const TelemetryLog::Entry& entry, View) {
+                     ends.newest = {entry.sequence, entry.offset, entry.enqueued};
+                     return false;
+                   });
+  return ends;
+}
+
+std::uint64_t Hub::first_of(std::uint32_t partition, bool latest,
+                            const std::function<bool(const EventPlace&)>& passes) const {
+  std::uint64_t first = newest(partition) + 1;
+  if (latest) return first;
+  parts_->log.read(partition, 0, [&](const TelemetryLog::Entry& entry, View) {
+    if (!passes({entry.sequence, entry.offset, entry.enqueued})) return true;
+    first = entry.sequence;
+    return false;
+  });
+  return first;
+}
+
 Outcome Hub::store_checkpoint(Now now, const StoreCheckpoint& what, Effects&) {
   Parts& p = *parts_;
   p.see(now);
@@ -277,6 +304,11 @@ void Hub::released(Now now, DeviceIndex index, Holder holder, Effects&) {
   parts_->release(now, index, holder);
 }
 
+void Hub::give_back(Now now, DeviceIndex index, LockToken token, Effects&) {
+  parts_->see(now);
+  parts_->give_back(now, index, token);
+}
+
 Outcome Hub::purge(Now now, std::string_view device, Effects&) {
   parts_->see(now);
   return parts_->purge(now, device);
@@ -299,6 +331,11 @@ std::optional<Ticket> Hub::receive_feedback(Now now, Feedback& out, Effects&) {
 Outcome Hub::settle_feedback(Now now, std::uint64_t token, bool complete, Effects&) {
   parts_->see(now);
   return parts_->settle_feedback(now, LockToken{token}, complete);
+}
+
+void Hub::give_back_feedback(Now now, std::uint64_t token, Effects&) {
+  parts_->see(now);
+  parts_->give_back_feedback(now, LockToken{token});
 }
 
 bool Hub::feedback_waits() const {

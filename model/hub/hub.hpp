@@ -62,6 +62,17 @@ struct Delivery {
   Ticket ticket{};                // the delivery may leave when this is durable (none: at once)
 };
 
+// Where an event stands in its partition.
+struct EventPlace {
+  std::uint64_t sequence = 0;     // 0: none
+  std::uint64_t offset = 0;
+  Date enqueued{};
+};
+struct PartitionEnds {
+  std::uint64_t first = 0;        // sequence number of the oldest that can be read, or of the next to come
+  EventPlace newest;              // that can be read
+};
+
 struct Outcome {                  // of an operation
   Error error = Error::none;      // a definite error has no effect [ERR-37]
   Ticket ticket{};                // an ok may leave when this is durable
@@ -114,6 +125,10 @@ class Hub {
   // durable ones only, at most `limit` and about 256 KiB; false when there is none yet.
   bool read(Now now, const ReadTelemetry& what, Telemetry& out) const;
   std::uint64_t newest(std::uint32_t partition) const;         // last durable sequence, 0: none
+  PartitionEnds ends(std::uint32_t partition) const;
+  // The sequence number of the first readable event that `passes`, or of the next to come [D2C-36].
+  std::uint64_t first_of(std::uint32_t partition, bool latest,
+                         const std::function<bool(const EventPlace&)>& passes) const;
   Outcome store_checkpoint(Now now, const StoreCheckpoint& what, Effects& effects);
 
   // Device queues [C2D-09]: a lock's token is good for one settling, while it lives.
@@ -122,6 +137,8 @@ class Hub {
   std::optional<Delivery> deliver(Now now, DeviceIndex index, Holder holder, Effects& effects);
   Outcome settle(Now now, DeviceIndex index, LockToken token, Settle how, Effects& effects);
   void released(Now now, DeviceIndex index, Holder holder, Effects& effects);  // the holder's connection is gone
+  // A lock that ends as with its connection, though that lives [OPEN-14].
+  void give_back(Now now, DeviceIndex index, LockToken token, Effects& effects);
   Outcome purge(Now now, std::string_view device, Effects& effects);
   // Devices whose queue got something deliverable since the last call (enqueue, return); each once.
   std::vector<DeviceIndex>& ready();
@@ -130,6 +147,7 @@ class Hub {
   // one none waits.
   std::optional<Ticket> receive_feedback(Now now, Feedback& out, Effects& effects);
   Outcome settle_feedback(Now now, std::uint64_t token, bool complete, Effects& effects);
+  void give_back_feedback(Now now, std::uint64_t token, Effects& effects);  // its receiver is gone
   bool feedback_waits() const;
 
  private:

@@ -95,4 +95,11 @@ Outcome Hub::Parts::settle_feedback(Now now, LockToken lock, bool complete) {
   return accepted(Promised::feedback_settling, journal.newest());
 }
 
+void Hub::Parts::give_back_feedback(Now now, LockToken lock) {
+  pass_feedback_time(now);
+  feedback_changes.clear();
+  feedback.give_back(lock, feedback_changes);
+  record(feedback_changes);
+}
+
 }  // namespace hubproof::model

@@ -48,6 +48,7 @@ struct Hub::Parts {
   std::optional<Delivery> deliver(Now now, DeviceIndex index, Holder holder);
   Outcome settle(Now now, DeviceIndex index, LockToken token, Settle how);
   void release(Now now, DeviceIndex index, Holder holder);
+  void give_back(Now now, DeviceIndex index, LockToken token);
   Outcome purge(Now now, std::string_view id);
   void pass_time(Now now, DeviceIndex index);  // what is due in one queue
   void ring(Now now);                          // what is due in all queues
@@ -60,6 +61,7 @@ struct Hub::Parts {
   std::uint32_t report(Now now, DeviceIndex index, const DeviceQueue::Change& change);
   std::optional<Ticket> receive_feedback(Now now, Feedback& out);
   Outcome settle_feedback(Now now, LockToken token, bool complete);
+  void give_back_feedback(Now now, LockToken token);
   void pass_feedback_time(Now now);
   void record(const FeedbackStream::Changes& changes);
   std::optional<Instant> feedback_deadline() const;

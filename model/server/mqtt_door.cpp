@@ -303,6 +303,13 @@ void MqttDoor::take_over(Now now, std::uint32_t slot, Effects& effects) {
       cut(now, slot_of_[at], Why::takeover, effects);  // [MQTT-09, MQTT-11]
   }
   slot_of_[at] = slot;
+  if (came_) came_(now, sessions_[slot].device, effects);
+}
+
+void MqttDoor::device_taken(Now now, DeviceIndex device, Effects& effects) {
+  const auto at = static_cast<std::size_t>(device);
+  if (at < slot_of_.size() && slot_of_[at] != no_slot && rules_->one_connection)
+    cut(now, slot_of_[at], Why::takeover, effects);
 }
 
 // The will becomes the telemetry message that it will be [MQTT-41]. False: not a will for this hub

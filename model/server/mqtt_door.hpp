@@ -12,6 +12,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,6 +48,12 @@ class MqttDoor {
   void device_gone(Now now, DeviceIndex device,
                    Effects& effects);  // disabled, or about to be deleted
   void credentials_changed(Now now, DeviceIndex device, Effects& effects);
+  // Another door is told of each device that comes in by this one, and tells of those that come in
+  // by it: the newest connection wins over any protocol [OPEN-17].
+  void tell_of_arrivals(std::function<void(Now, DeviceIndex, Effects&)> came) {
+    came_ = std::move(came);
+  }
+  void device_taken(Now now, DeviceIndex device, Effects& effects);
 
   std::size_t connections() const { return index_.size(); }
 
@@ -176,6 +183,7 @@ class MqttDoor {
   const HubRules* rules_;
   Hub* hub_;
   const Gate* gate_;
+  std::function<void(Now, DeviceIndex, Effects&)> came_;
   ConnectionIndex index_;
   std::vector<Session> sessions_;
   std::vector<std::uint32_t> free_;
