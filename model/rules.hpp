@@ -10,6 +10,7 @@
 
 #include "model/amqp/rules.hpp"
 #include "model/history.hpp"
+#include "model/http_rules.hpp"
 #include "model/time.hpp"
 #include "model/websocket/rules.hpp"
 
@@ -259,6 +260,9 @@ struct HubRules {
   // Does a key end with its update, and with its device? [SEC-09, C2D-37]
   bool replaced_keys_die = true;
   bool deleted_keys_die = true;
+
+  // The HTTP door's figures and decisions.
+  HttpRules http;
 
   // Decisions of the doors.
 

@@ -6,6 +6,7 @@
 #include "model/hub/hub.hpp"
 #include "model/server/amqp_door.hpp"
 #include "model/server/desk.hpp"
+#include "model/server/http_door.hpp"
 #include "model/server/link_door.hpp"
 #include "model/server/mqtt_door.hpp"
 
@@ -28,7 +29,8 @@ struct Server::Parts {
              [this](Now now, DeviceIndex device, Effects& effects) {
                mqtt.credentials_changed(now, device, effects);
                amqp.credentials_changed(now, device, effects);
-             }} {
+             }},
+        http{rules.hub, hub, gate, desk} {
     mqtt.tell_of_arrivals([this](Now now, DeviceIndex device, Effects& effects) {
       amqp.device_taken(now, device, effects);
     });
@@ -44,6 +46,7 @@ struct Server::Parts {
     mqtt.release(now, effects);
     amqp.release(now, effects);
     desk.release(effects);
+    http.release(now, effects);
     for (const DeviceIndex device : hub.ready()) {
       mqtt.deliver(now, device, effects);
       amqp.deliver(now, device, effects);
@@ -72,6 +75,7 @@ struct Server::Parts {
   AmqpDoor amqp;
   LinkDoor link;
   Desk desk;
+  HttpDoor http;
   Ticket released{};
   bool wakes_readers = false;
   bool halted = false;
@@ -97,14 +101,15 @@ void Server::opened(Now now, ConnectionId connection, Door door, Effects& effect
     case Door::link: return parts_->link.opened(connection, effects);
     case Door::amqp:
       return parts_->amqp.opened(now, connection, std::move(certificate), effects);
-    case Door::http: effects.abort(connection);  // nobody is behind these doors yet
+    case Door::http: return parts_->http.opened(now, connection, std::move(certificate), effects);
   }
 }
 
 void Server::received(Now now, ConnectionId connection, View bytes, Effects& effects) {
   if (parts_->halted) return;
   if (!parts_->mqtt.received(now, connection, bytes, effects) &&
-      !parts_->amqp.received(now, connection, bytes, effects))
+      !parts_->amqp.received(now, connection, bytes, effects) &&
+      !parts_->http.received(now, connection, bytes, effects))
     parts_->link.received(now, connection, bytes, parts_->desk, effects);
   parts_->settle(now, effects);
 }
@@ -112,7 +117,8 @@ void Server::received(Now now, ConnectionId connection, View bytes, Effects& eff
 void Server::ended(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
   if (parts_->halted) return;
   if (!parts_->mqtt.ended(now, connection, by, effects) &&
-      !parts_->amqp.ended(now, connection, by, effects))
+      !parts_->amqp.ended(now, connection, by, effects) &&
+      !parts_->http.ended(connection, by, effects))
     parts_->link.ended(connection, by, parts_->desk, effects);
   parts_->settle(now, effects);
 }
@@ -132,6 +138,7 @@ void Server::woken(Now now, Effects& effects) {
   parts_->mqtt.woken(now, effects);
   parts_->amqp.woken(now, effects);
   parts_->desk.woken(now, effects);
+  parts_->http.woken(now, effects);
   parts_->wakes_readers = true;
   parts_->settle(now, effects);
 }
@@ -142,6 +149,7 @@ std::optional<Instant> Server::deadline() const {
   first = std::min(first, parts_->mqtt.deadline().value_or(Instant::max()));
   first = std::min(first, parts_->amqp.deadline().value_or(Instant::max()));
   first = std::min(first, parts_->desk.deadline().value_or(Instant::max()));
+  first = std::min(first, parts_->http.deadline().value_or(Instant::max()));
   if (first == Instant::max()) return std::nullopt;
   return first;
 }

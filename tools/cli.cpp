@@ -265,7 +265,7 @@ Command read_command_line(int argc, const char* const* argv) {
   CLI::App* serve_verb = verb(app, "serve", "be the hub, on real sockets",
                               "  hubproof serve --listen mqtt=127.0.0.1:1883 --store /tmp/hub --devices d0,d1\n");
   serve_verb->add_option("--listen", serve.listen,
-                         "doors: mqtt, mqtts (default: mqtt=127.0.0.1:1883)")
+                         "doors: mqtt, mqtts, amqp, amqps, http, https (default: mqtt=127.0.0.1:1883)")
       ->type_name("SCHEME=HOST:PORT,...")
       ->delimiter(',');
   serve_verb->add_option("--store", serve.store, "where the hub keeps what it must not forget")

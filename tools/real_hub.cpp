@@ -55,6 +55,7 @@ model::Door model_door(RealHub::Door door) {
   switch (door) {
     case RealHub::Door::mqtt: return model::Door::mqtt;
     case RealHub::Door::amqp: return model::Door::amqp;
+    case RealHub::Door::http: return model::Door::http;
     default: return model::Door::link;
   }
 }

@@ -50,6 +50,8 @@ constexpr Scheme schemes[] = {
     {"mqtts", RealHub::Door::mqtt, true},
     {"amqp", RealHub::Door::amqp, false},
     {"amqps", RealHub::Door::amqp, true},
+    {"http", RealHub::Door::http, false},
+    {"https", RealHub::Door::http, true},
     {"link", RealHub::Door::link, false},  // the interim door of simulated services, for tests
 };
 
@@ -91,12 +93,10 @@ std::string read_door(std::string_view text, DoorAsked& asked) {
   if (end == std::string_view::npos)
     return "--listen " + shown + ": expected SCHEME=HOST:PORT, for example mqtt=127.0.0.1:1883";
   asked.scheme = text.substr(0, end);
-  for (const char* later : {"http", "https"})
-    if (asked.scheme == later)
-      return "--listen " + shown + ": the " + later + " door comes in a later version; this one has mqtt, mqtts, amqp and amqps";
   const auto* scheme = std::ranges::find(schemes, asked.scheme, &Scheme::name);
   if (scheme == std::end(schemes))
-    return "--listen " + shown + ": there is no door named " + asked.scheme + "; this version has mqtt, mqtts, amqp and amqps";
+    return "--listen " + shown + ": there is no door named " + asked.scheme +
+           "; there are mqtt, mqtts, amqp, amqps, http and https";
   asked.door = scheme->door;
   asked.tls = scheme->tls;
   const auto where = host_port(text.substr(end + skip));

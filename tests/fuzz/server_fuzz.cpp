@@ -1,5 +1,5 @@
 // The hub's doors: several connections that send what they like, with time, lost connections and
-// restarts between. Whatever comes, the hub lives, and what it sends over MQTT is well formed.
+// restarts between. Whatever comes, the hub lives, and what it sends over MQTT and HTTP is well formed.
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/http/codec.hpp"
 #include "model/mqtt/codec.hpp"
 #include "model/server.hpp"
 #include "tests/fuzz/fuzz.hpp"
@@ -30,7 +31,7 @@ class Hub {
     const ConnectionId id{1u + which % 4};
     switch (kind % 8) {
       case 0: open(id, Door::mqtt); break;
-      case 1: open(id, Door::link); break;
+      case 1: open(id, which & 4 ? Door::http : Door::link); break;
       case 2: log_in(id, which); break;
       case 3:
         if (open_.contains(id)) server_->ended(now(), id, EndedBy::reset, effects_);
@@ -125,6 +126,12 @@ class Hub {
   void sent(ConnectionId id, View bytes) {
     const auto door = open_.find(id);
     hold(door != open_.end());
+    if (door->second == Door::http) {
+      http::ResponseDecoder responses;
+      responses.feed(bytes);
+      while (responses.next()) {}
+      return hold(!responses.refused());
+    }
     if (door->second != Door::mqtt) return;
     mqtt::Decoder decoder{mqtt::End::client};
     decoder.feed(bytes);

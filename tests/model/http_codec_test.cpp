@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <string>
 
-#include "tests/support/http_golden.hpp"
+#include "tests/support/sdk_golden.hpp"
 
 namespace hubproof::model::http {
 namespace {
@@ -171,19 +171,26 @@ RC_GTEST_PROP(HttpCodec, ABodyInChunksIsTheBody, ()) {
 
 TEST(HttpCodec, ReadsWhatTheSdksSend) {
   std::string stream;
-  for (const golden::HttpVector& vector : golden::http_vectors) {
-    const bool chunked = vector.head.find("chunked") != std::string_view::npos;
-    const std::string sent =
-        std::string{vector.head} +
-        (chunked ? in_chunks(vector.body, vector.body.size()) : std::string{vector.body});
-    const Lines seen = requests(sent);
-    ASSERT_EQ(seen.size(), 2u) << vector.id;
-    EXPECT_TRUE(seen[0].ends_with("body=[" + std::string{vector.body} + "]")) << seen[0];
-    EXPECT_TRUE(vector.head.starts_with(seen[0].substr(0, seen[0].find("=") - 12))) << seen[0];
-    EXPECT_EQ(seen[1], "idle");
+  std::size_t count = 0;
+  for (const auto& vector : golden::sdk().at("http")) {
+    const std::string body = vector.at("body");
+    std::string sent = std::string{vector.at("method")} + " " + std::string{vector.at("target")} + " HTTP/1.1\r\n";
+    std::string expected = std::string{vector.at("method")} + " " + std::string{vector.at("target")};
+    bool chunked = false;
+    for (const auto& field : vector.at("headers")) {
+      const std::string name = field.at(0);
+      const std::string value = field.at(1);
+      sent += name + ": " + value + "\r\n";
+      expected += " " + name + "=[" + value + "]";
+      chunked = chunked || value == "chunked";
+    }
+    sent += "\r\n" + (chunked ? in_chunks(body, body.size()) : body);
+    EXPECT_EQ(requests(sent), (Lines{expected + " body=[" + body + "]", "idle"})) << vector.at("id");
     stream += sent;
+    ++count;
   }
-  EXPECT_EQ(requests(stream).size(), golden::http_vectors.size() + 1);  // and in one pipeline
+  EXPECT_EQ(count, 15u);
+  EXPECT_EQ(requests(stream).size(), count + 1);  // and in one pipeline
 }
 
 // ---- Connections.

@@ -297,7 +297,6 @@ TEST(ServeRefuses, DoorsThatItCannotOpen) {
   expect_refusal({"--listen", "mqtt=127.0.0.1:70000"}, 64, {"HOST:PORT"});
   expect_refusal({"--listen", "mqtt=127.0.0.1:x"}, 64, {"HOST:PORT"});
   expect_refusal({"--listen", "coap=127.0.0.1:0"}, 64, {"coap", "mqtt"});
-  expect_refusal({"--listen", "mqtt=127.0.0.1:0,https=127.0.0.1:0"}, 64, {"https", "later"});
   expect_refusal({"--listen", "mqtt=0.0.0.0:0"}, 64, {"0.0.0.0", "loopback"});
   expect_refusal({"--listen", "mqtt=127.0.0.1:0", "--control", "0.0.0.0:0"}, 64, {"loopback"});
   expect_refusal({"--listen", "mqtt=127.0.0.1:0", "--control", "8080"}, 64, {"HOST:PORT"});
