@@ -1,19 +1,19 @@
 #include "model/device.hpp"
 
-#include "model/device/link_device.hpp"
+#include "model/device/http_device.hpp"
 
 namespace hubproof::model {
 
 template <class F>
 decltype(auto) Device::ask(F&& f) {
-  if (!link_) return f(*mqtt_);
-  return f(*link_);
+  if (!http_) return f(*mqtt_);
+  return f(*http_);
 }
 
 Device::Device(const DeviceSettings& settings, const DeviceRules& rules, std::string id,
                std::uint32_t number, Chance chance) {
-  if (settings.protocol == DeviceSettings::Protocol::link)
-    link_ = std::make_unique<LinkDevice>(settings, rules, std::move(id), number, chance);
+  if (settings.protocol == DeviceSettings::Protocol::http)
+    http_ = std::make_unique<HttpDevice>(settings, rules, std::move(id), number, chance);
   else
     mqtt_.emplace(settings, rules, std::move(id), number, chance);
 }
@@ -57,7 +57,7 @@ void Device::woken(Now now, Effects& effects) {
 }
 
 std::optional<Instant> Device::deadline() const {
-  return link_ ? link_->deadline() : mqtt_->deadline();
+  return http_ ? http_->deadline() : mqtt_->deadline();
 }
 
 void Device::sleep(Now now, Effects& effects) {
@@ -69,11 +69,11 @@ void Device::resume(Now now, Effects& effects) {
 }
 
 void Device::soon(bool message) const {
-  if (!link_) mqtt_->soon(message);
+  if (!http_) mqtt_->soon(message);
 }
 
 std::size_t Device::unacknowledged() const {
-  return mqtt_ ? mqtt_->unacknowledged() : 0;
+  return http_ ? http_->unacknowledged() : mqtt_->unacknowledged();
 }
 
 }  // namespace hubproof::model

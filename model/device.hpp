@@ -1,5 +1,5 @@
-// The reference device: an MQTT 3.1.1 client that keeps what it was given until the hub has
-// acknowledged it, and a user of the interim link. One connection at a time.
+// The reference device: it keeps what it was given until the hub has acknowledged it, over MQTT 3.1.1
+// or HTTP. One connection at a time.
 #pragma once
 
 #include <memory>
@@ -14,10 +14,10 @@
 
 namespace hubproof::model {
 
-class LinkDevice;
+class HttpDevice;
 
 // A machine for either protocol. MQTT's lies in the device itself and not behind a pointer, as that
-// would be one more wait for memory in each call; the link's is the rarer.
+// would be one more wait for memory in each call; HTTP's is the rarer.
 class alignas(64) Device {
  public:
   static constexpr std::size_t hot = 256;  // where it keeps what every message touches
@@ -55,8 +55,8 @@ class alignas(64) Device {
   template <class F>
   decltype(auto) ask(F&& f);
 
-  std::unique_ptr<LinkDevice> link_;
-  std::optional<MqttDevice> mqtt_;  // when it is not the link's
+  std::unique_ptr<HttpDevice> http_;
+  std::optional<MqttDevice> mqtt_;  // when it is not HTTP's
 };
 
 }  // namespace hubproof::model

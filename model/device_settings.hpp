@@ -13,16 +13,17 @@ namespace hubproof::model {
 
 // Shared by all devices of one group; must outlive them.
 struct DeviceSettings {
-  enum class Protocol : std::uint8_t { mqtt, link };  // link: only receives and settles commands, by polling
+  enum class Protocol : std::uint8_t { mqtt, http };
   Protocol protocol = Protocol::mqtt;
   std::string host = "hub";
   Duration keep_alive = 60s;
   bool clean_session = false;
   bool durable_outbox = false;          // else in memory: lost with the process
-  std::uint16_t window = 10;            // unacknowledged publishes
+  std::uint16_t window = 10;            // unacknowledged messages that were sent
+  std::uint32_t batch = 1;              // HTTP: most messages of one request
   std::uint32_t outbox_limit = 10'000;  // messages; a submit beyond it fails
   std::uint8_t telemetry_qos = 1;
-  bool receives_commands = false;       // subscribes to its cloud-to-device filter
+  bool receives_commands = false;       // subscribes to its cloud-to-device filter, or polls
   std::uint8_t command_qos = 1;
   bool has_will = false;
   Duration back_off_first = 1s;
@@ -31,7 +32,7 @@ struct DeviceSettings {
   Duration connect_patience = 30s;      // no CONNACK
   Duration ack_patience = 60s;          // no PUBACK, no PINGRESP: cut and reconnect
   // The application's handling of a command, which takes Chance::handling(): out of 1000, so many are
-  // rejected or abandoned (link only) or never settled; the rest are completed.
+  // rejected or abandoned (HTTP only) or never settled; the rest are completed.
   std::uint32_t reject_per_mille = 0;
   std::uint32_t abandon_per_mille = 0;
   std::uint32_t ignore_per_mille = 0;
@@ -41,7 +42,7 @@ struct DeviceSettings {
   std::function<Signer(std::string_view device)> signer{};
   Duration token_life = 1h;
   Duration token_renewal = 45min;       // so long after a token was made a new connection is [SEC-19]
-  Duration poll = 5s;                   // link: between receives when there was nothing
+  Duration poll = 5s;                   // HTTP: between receives when there was nothing
 };
 
 }  // namespace hubproof::model

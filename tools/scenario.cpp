@@ -154,18 +154,19 @@ void sleep(Fields& f, SleepCycle& cycle) {
 void device_settings(Fields& f, DeviceGroup& group) {
   model::DeviceSettings& settings = group.settings;
   constexpr Fields::Span positive{1ns};
-  f.choice("protocol", "mqtt, or the interim link: only receives and settles, by polling",
-           settings.protocol, std::array<std::string_view, 2>{"mqtt", "link"});
+  f.choice("protocol", "of the devices' connections", settings.protocol,
+           std::array<std::string_view, 2>{"mqtt", "http"});
   f.duration("keep_alive", "of MQTT, in whole seconds; 0s: none", settings.keep_alive, {0s, 65'535s});
   if (settings.keep_alive % 1s != 0s) f.problem("keep_alive", "expected whole seconds");
   f.flag("clean_session", "CleanSession 1", settings.clean_session);
   f.flag("durable_outbox", "messages wait on the device's disk, not in its memory",
          settings.durable_outbox);
-  f.number("window", "unacknowledged publishes", settings.window, {1, 65'535});
+  f.number("window", "unacknowledged messages that were sent", settings.window, {1, 65'535});
+  f.number("batch", "most messages of one request (HTTP only)", settings.batch, {1, 500});
   f.number("outbox_limit", "messages that can wait; one more fails", settings.outbox_limit,
            {1, 10'000'000});
   f.number("telemetry_qos", "QoS of telemetry", settings.telemetry_qos, {0, 1});
-  f.flag("receives_commands", "subscribes to its cloud-to-device filter", settings.receives_commands);
+  f.flag("receives_commands", "subscribes to its cloud-to-device filter, or polls", settings.receives_commands);
   f.number("command_qos", "QoS of that subscription", settings.command_qos, {0, 1});
   f.flag("will", "leaves a will", settings.has_will);
   f.duration("back_off_first", "from a failed connection to the next try", settings.back_off_first,
@@ -176,15 +177,19 @@ void device_settings(Fields& f, DeviceGroup& group) {
   f.duration("ack_patience", "without a PUBACK or PINGRESP: cut and connect again",
              settings.ack_patience, positive);
   f.distribution("handling", "from the receipt of a command to its settling", group.handling, Unit::time);
-  f.share("rejects", "of commands (link only)", settings.reject_per_mille, 1000);
-  f.share("abandons", "of commands (link only)", settings.abandon_per_mille, 1000);
+  f.share("rejects", "of commands (HTTP only)", settings.reject_per_mille, 1000);
+  f.share("abandons", "of commands (HTTP only)", settings.abandon_per_mille, 1000);
   f.share("ignores", "of commands: they are never settled", settings.ignore_per_mille, 1000);
-  f.duration("poll", "link: between receives when there was nothing", settings.poll, positive);
+  f.duration("poll", "HTTP: between receives when there was nothing", settings.poll, positive);
   if (settings.reject_per_mille + settings.abandon_per_mille + settings.ignore_per_mille > 1000)
     f.problem("", "\"rejects\", \"abandons\" and \"ignores\" together are more than 1");
   if (settings.protocol == model::DeviceSettings::Protocol::mqtt &&
       settings.reject_per_mille + settings.abandon_per_mille > 0)
-    f.problem("", "MQTT can neither reject nor abandon; \"protocol\": \"link\" can");
+    f.problem("", "MQTT can neither reject nor abandon; \"protocol\": \"http\" can");
+  if (settings.protocol == model::DeviceSettings::Protocol::mqtt && settings.batch > 1)
+    f.problem("batch", "MQTT has no batches; \"protocol\": \"http\" has");
+  if (settings.protocol == model::DeviceSettings::Protocol::http && settings.durable_outbox)
+    f.problem("durable_outbox", "devices that speak HTTP keep their messages in memory");
 }
 
 void device_group(Fields& f, DeviceGroup& group) {

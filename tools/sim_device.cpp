@@ -142,8 +142,8 @@ void SimDevice::abort(model::ConnectionId connection) {
 void SimDevice::connect(model::ConnectionId connection) {
   connection_ = connection;
   connections_ = std::max(connections_, static_cast<std::uint32_t>(connection));
-  const bool link = group_.settings.protocol == model::DeviceSettings::Protocol::link;
-  socket_ = world().network().connect(node_, hub_, link ? link_port : mqtt_port);
+  const bool http = group_.settings.protocol == model::DeviceSettings::Protocol::http;
+  socket_ = world().network().connect(node_, hub_, http ? http_port : mqtt_port);
 }
 
 void SimDevice::done() {

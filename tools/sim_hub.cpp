@@ -41,6 +41,7 @@ void SimHub::started() {
   server_->name_devices(index_of_);
   server_->recover(now(), files, effects());
   world().network().listen(node_, mqtt_port);
+  world().network().listen(node_, http_port);
   world().network().listen(node_, link_port);
   done();
 }
@@ -70,8 +71,10 @@ void SimHub::accepted(sim::Socket socket) {
   sockets_.push_back(socket);
   if (slot(socket) >= by_slot_.size()) by_slot_.resize(slot(socket) + 1);
   by_slot_[slot(socket)] = {socket, connection};
-  const auto door =
-      world().network().port(socket) == link_port ? model::Door::link : model::Door::mqtt;
+  const std::uint16_t port = world().network().port(socket);
+  const auto door = port == link_port   ? model::Door::link
+                    : port == http_port ? model::Door::http
+                                        : model::Door::mqtt;
   server_->opened(now(), connection, door, effects());
   done();
 }

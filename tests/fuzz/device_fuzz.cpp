@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/device.hpp"
+#include "model/http/codec.hpp"
 #include "model/mqtt/codec.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
@@ -17,8 +18,9 @@ using namespace hubproof::model;
 class Bench {
  public:
   explicit Bench(std::uint8_t kind) {
-    settings_.protocol = kind & 1 ? DeviceSettings::Protocol::link : DeviceSettings::Protocol::mqtt;
-    settings_.durable_outbox = (kind & 2) != 0;
+    settings_.protocol = kind & 1 ? DeviceSettings::Protocol::http : DeviceSettings::Protocol::mqtt;
+    settings_.durable_outbox = (kind & 2) != 0 && (kind & 1) == 0;
+    settings_.batch = kind & 2 ? 3 : 1;
     settings_.receives_commands = (kind & 4) != 0;
     settings_.telemetry_qos = (kind >> 3) % 3;
     settings_.clean_session = (kind & 32) != 0;
@@ -119,7 +121,12 @@ class Bench {
   }
 
   void sent(View bytes) const {
-    if (settings_.protocol != DeviceSettings::Protocol::mqtt) return;
+    if (settings_.protocol == DeviceSettings::Protocol::http) {
+      http::RequestDecoder requests;
+      requests.feed(bytes);
+      while (requests.next()) {}
+      return hold(!requests.refused() && requests.idle());
+    }
     mqtt::Decoder decoder{mqtt::End::server};
     decoder.feed(bytes);
     while (decoder.next()) {}

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "model/link/link.hpp"
 #include "tests/support/device_bench.hpp"
 
 namespace hubproof::workbench {

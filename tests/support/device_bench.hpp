@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "model/device.hpp"
-#include "model/link/link.hpp"
+#include "model/http/codec.hpp"
+#include "model/http/target.hpp"
 #include "tests/support/mqtt_generators.hpp"
 
 namespace hubproof::workbench {
@@ -191,9 +192,13 @@ class DeviceBench {
       perform();
     }
   }
-  void hear_response(const Response& response) {  // to the last request
+  void hear_response(unsigned status, std::vector<http::Field> fields = {}, std::string_view body = {}) {
+    http::Response response;
+    response.status = status;
+    response.fields = std::move(fields);
+    response.body = view(body);
     Bytes bytes;
-    link::write_response(bytes, correlation, response);
+    http::write(bytes, response);
     hear(View{bytes});
   }
   void hear_command(MessageKey key, mqtt::PacketId id, std::uint8_t qos = 1, bool dup = false) {
@@ -216,7 +221,7 @@ class DeviceBench {
 
   // ---- What it did.
 
-  // Packets (or requests of the link) sent since the last call, then forgotten.
+  // Packets (or HTTP requests) sent since the last call, then forgotten.
   std::vector<std::string> said() { return std::exchange(packets, {}); }
   std::vector<std::string> saw() { return std::exchange(events, {}); }
   std::vector<std::string> saw(std::string_view what) {
@@ -234,7 +239,6 @@ class DeviceBench {
   Instant time{};
   std::optional<Device> device;
   std::uint32_t connection = 0;
-  std::uint32_t correlation = 0;  // of the last request over the link
   bool connecting = false;
   std::size_t piece = 1u << 30;  // how the hub's bytes are split
   struct Syncing {
@@ -262,8 +266,7 @@ class DeviceBench {
           connection = static_cast<std::uint32_t>(effect.connection);
           connecting = true;
           decoder = mqtt::Decoder{mqtt::End::server};
-          requests = {};
-          preamble = 4;
+          requests = http::RequestDecoder{};
           break;
         case Effect::Kind::send:
           sent(effects.bytes(effect));
@@ -294,14 +297,10 @@ class DeviceBench {
   }
   void sent(View bytes) {
     connecting = false;
-    if (settings.protocol == DeviceSettings::Protocol::link) {
-      const std::size_t head = std::min(preamble, bytes.size());
-      preamble -= head;
-      requests.feed(bytes.subspan(head));
-      while (const auto frame = requests.next_request()) {
-        correlation = frame->correlation;
-        packets.push_back(describe(frame->request));
-      }
+    if (settings.protocol == DeviceSettings::Protocol::http) {
+      requests.feed(bytes);
+      while (const http::Request* request = requests.next()) packets.push_back(describe(*request));
+      EXPECT_FALSE(requests.refused()) << requests.refused()->what;
       return;
     }
     decoder.feed(bytes);
@@ -310,18 +309,22 @@ class DeviceBench {
     EXPECT_FALSE(decoder.malformed()) << decoder.malformed()->what;
     decoder.keep();
   }
-  static std::string describe(const Request& request) {
-    if (const auto* settle = std::get_if<SettleCommand>(&request)) {
-      static const char* const hows[] = {"complete", "reject", "abandon"};
-      return hows[static_cast<int>(settle->how)] + std::string{" "} + std::to_string(settle->token);
-    }
-    return std::holds_alternative<ReceiveCommand>(request) ? "receive" : "other";
+  static std::string describe(const http::Request& request) {
+    const auto target = http::read_target(request.target);
+    if (!target || target->path.size() < 4 || target->path[1] != "d1" || !target->asked("api-version")) return "other";
+    const auto& path = target->path;
+    if (path[3] == "events" && request.field("content-type"))
+      return "batch " + std::to_string(std::ranges::count(text(request.body), '{') / 2);
+    if (path[3] == "events") return "message " + std::string{request.field("iothub-messageid").value_or("")};
+    if (path.size() == 4) return "receive";
+    if (request.field("if-match") != path[4]) return "settling of two minds";
+    if (path.size() == 6) return path[5] + " " + path[4];
+    return (target->asked("reject") ? "reject " : "complete ") + path[4];
   }
   static std::string describe(const Event& event) { return workbench::describe(event); }
 
   mqtt::Decoder decoder{mqtt::End::server};
-  link::Decoder requests;
-  std::size_t preamble = 4;
+  http::RequestDecoder requests;
 };
 
 }  // namespace hubproof::workbench

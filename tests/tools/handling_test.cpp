@@ -67,7 +67,7 @@ TEST_P(Handling, IsAChoiceWithAName) {
   EXPECT_EQ(handlings(uniform, GetParam(), {{{site, "d0", 3, 0}}, {}}), expected);
 }
 
-INSTANTIATE_TEST_SUITE_P(Protocols, Handling, testing::Values("mqtt", "link"));
+INSTANTIATE_TEST_SUITE_P(Protocols, Handling, testing::Values("mqtt", "http"));
 
 TEST(HandlingProblems, AreToldWithTheirPlace) {
   const auto problems = [](const std::string& handling) {

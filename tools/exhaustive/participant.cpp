@@ -205,8 +205,7 @@ class HubAlone final : public Base {
         create(std::string{input.bytes});
         break;
       case Input::Kind::opened:
-        server_->opened(now(), connection,
-                        input.variant == 0 ? model::Door::mqtt : model::Door::link, effects_);
+        server_->opened(now(), connection, static_cast<model::Door>(input.variant), effects_);
         break;
       case Input::Kind::received:
         server_->received(now(), connection, model::view(input.bytes), effects_);

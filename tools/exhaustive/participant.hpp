@@ -22,7 +22,7 @@ struct Input {
   enum class Kind : std::uint8_t {
     boot,       // the first start
     create,     // hub: device `bytes` is registered
-    opened,     // hub: a new connection; `variant`: 0 MQTT, 1 link
+    opened,     // hub: a new connection; `variant` is a Door
     connected,  // the others: what they dialled is up
     refused,    // or will never be
     received,   // `bytes` on `connection`

@@ -136,9 +136,11 @@ void World::step(State& state, Action action, std::vector<Fed>& fed) {
       pipe.hub_connection = ++state.opened;
       const std::size_t client = pipe.client;
       const std::uint32_t theirs = pipe.client_connection;
-      const bool link = cast_.is_service(client) || cast_.group(client).settings.protocol ==
-                                                        model::DeviceSettings::Protocol::link;
-      feed(state, 0, {In::opened, std::uint8_t{link}, pipe.hub_connection}, fed);
+      const model::Door door = cast_.is_service(client) ? model::Door::link
+                               : cast_.group(client).settings.protocol == model::DeviceSettings::Protocol::http
+                                   ? model::Door::http
+                                   : model::Door::mqtt;
+      feed(state, 0, {In::opened, static_cast<std::uint8_t>(door), pipe.hub_connection}, fed);
       feed(state, client, {In::connected, 0, theirs}, fed);
       break;
     }
