@@ -12,5 +12,6 @@ std::span<const Mutant> session_mutants();
 std::span<const Mutant> device_mutants();
 std::span<const Mutant> journal_mutants();
 std::span<const Mutant> service_mutants();
+std::span<const Mutant> http_mutants();
 
 }  // namespace hubproof::model

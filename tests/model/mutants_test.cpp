@@ -81,6 +81,23 @@ ConnectionId session_with_filter(Driver& driver) {
   return id;
 }
 
+// What is said over HTTP: status lines and bodies.
+std::string http(Driver& driver, ConnectionId id, const std::string& method, const std::string& path,
+                 const std::string& body = {}, const std::string& fields = {}) {
+  const bool queried = path.find('?') != std::string::npos;
+  driver.feed(id, view(method + " /devices/" + path + (queried ? "&" : "?") + "api-version=2021-04-12 HTTP/1.1\r\nHost: h\r\n" +
+                       fields + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body));
+  return std::string{text(driver.take_bytes(id))};
+}
+std::string http_token(const std::string& response) {
+  const std::size_t at = response.find("ETag: \"");
+  return at == std::string::npos ? "" : response.substr(at + 7, response.find('"', at + 7) - at - 7);
+}
+std::string http_receive(Driver& driver, ConnectionId id) { return http(driver, id, "GET", "d1/messages/devicebound"); }
+std::string http_settle(Driver& driver, ConnectionId id, const std::string& token, const std::string& flag = {}) {
+  return http(driver, id, "DELETE", "d1/messages/devicebound/" + token + flag);
+}
+
 using Story = std::function<void(Driver&, Tale&)>;
 const std::map<std::string, Story>& stories() {
   static const std::map<std::string, Story> all = {
@@ -92,6 +109,74 @@ const std::map<std::string, Story>& stories() {
          t << d.take(id).size();
          d.crash();
          t << d.bodies().size();
+       }},
+      {"http-answers-before-durable",
+       [](Driver& d, Tale& t) {
+         const auto id = d.open(Door::http);
+         d.hold();
+         t << http(d, id, "POST", "d1/messages/events", "x");
+         d.crash();
+         t << d.bodies().size();
+       }},
+      {"batch-stored-in-part",
+       [](Driver& d, Tale& t) {
+         t << http(d, d.open(Door::http), "POST", "d1/messages/events",
+                   R"([{"body":"YQ=="},{"body":"Yg=="},{"body":"Yw=="}])",
+                   "Content-Type: application/vnd.microsoft.iothub.json\r\n")
+           << d.bodies();
+       }},
+      {"http-answers-out-of-order",
+       [](Driver& d, Tale& t) {
+         const auto id = d.open(Door::http);
+         d.hold();
+         t << http(d, id, "POST", "d1/messages/events", "x") << http(d, id, "GET", "d1/messages/devicebound");
+       }},
+      {"http-caller-mixed-up",
+       [](Driver& d, Tale& t) {
+         d.create("d2");
+         const auto id = d.open(Door::http);
+         http(d, id, "POST", "d1/messages/events", "first");
+         http(d, id, "POST", "d2/messages/events", "second");
+         http(d, id, "POST", "d1/messages/events", "third");
+         for (const TelemetryEvent& event : d.telemetry())
+           t << event.device << text(MessageView{event.message}.body());
+       }},
+      {"http-value-cut",
+       [](Driver& d, Tale& t) {
+         http(d, d.open(Door::http), "POST", "d1/messages/events", "x", "iothub-app-p: a;b\r\n");
+         t << *MessageView{d.telemetry().at(0).message}.property("p");
+       }},
+      {"etag-of-the-message",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         const auto id = d.open(Door::http);
+         const std::string first = http_token(http_receive(d, id));
+         d.pass(d.rules().hub.lock);
+         http_receive(d, id);
+         t << http_settle(d, id, first);
+       }},
+      {"http-receive-completes",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         http_receive(d, d.open(Door::http));
+         d.pass(d.rules().hub.lock);
+         t << word(receive(d));
+       }},
+      {"bare-reject-ignored",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         const auto id = d.open(Door::http);
+         http_settle(d, id, http_token(http_receive(d, id)), "?reject");
+         d.pass(20s);
+         for (const FeedbackRecord& record : feedback(d)) t << static_cast<int>(record.status);
+       }},
+      {"lost-lock-answered-well",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         const auto id = d.open(Door::http);
+         const std::string token = http_token(http_receive(d, id));
+         d.pass(d.rules().hub.lock);
+         t << http_settle(d, id, token).substr(0, 12);
        }},
       {"canary",
        [](Driver& d, Tale& t) {
