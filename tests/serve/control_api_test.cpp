@@ -95,7 +95,7 @@ TEST(ControlApi, NonsenseIsRefusedWithAReason) {
   };
   expect(refusal("GET", "/"), 404, "/devices");
   expect(refusal("GET", ""), 400, "begin with /");
-  expect(refusal("GET", "/devices/d1"), 405, "PUT");
+  expect(refusal("POST", "/devices/d1"), 405, "PUT");
   expect(refusal("PUT", "/devices/d1/commands"), 405, "POST");
   expect(refusal("PUT", "/devices/%f"), 400, "percent");
   expect(refusal("PUT", "/devices/%ff"), 400, "UTF-8");
