@@ -1,10 +1,13 @@
 // What was acknowledged is kept, whatever ends the hub: `kill -9` in the middle of 10,000 publishes
-// of a client that knows nothing of hubproof. Acknowledgements are what its debug output says.
+// of a client that knows nothing of hubproof, whose debug output says what was acknowledged; and in the
+// middle of pipelined HTTP requests, twenty times.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <set>
 
+#include "model/http/codec.hpp"
 #include "tests/serve/served.hpp"
 
 namespace hubproof::tests {
@@ -86,6 +89,104 @@ TEST(KillMinusNine, LosesNothingThatWasAcknowledged) {
   for (const auto& [body, times] : logged) repeated += static_cast<std::size_t>(times - 1);
   RecordProperty("repeated", static_cast<int>(repeated));
   EXPECT_LE(repeated, 3U * 100U);  // at most what was in flight at each kill
+}
+
+// A device that pipelines its requests, and what it was told of them.
+class PipeliningDevice {
+ public:
+  void connect(std::uint16_t port) {
+    socket_ = std::make_unique<Socket>(port);
+    asked_.clear();
+    decoder_ = model::http::ResponseDecoder{};
+  }
+  // A burst of requests; nobody waits for the answers.
+  void ask() {
+    std::string burst;
+    const auto add = [&](const std::string& what, const std::string& method, const std::string& path,
+                         const std::string& body) {
+      asked_.push_back(what);
+      burst += method + " /devices/dev1/messages/" + path + "?api-version=2021-04-12 HTTP/1.1\r\nHost: hub\r\nContent-Length: " +
+               std::to_string(body.size()) + "\r\n\r\n" + body;
+    };
+    for (int i = 0; i < 5; ++i) {
+      const std::string body = "message " + std::to_string(sent_++);
+      add(body, "POST", "events", body);
+    }
+    add("", "GET", "devicebound", "");
+    for (; !held_.empty(); held_.pop_front()) add(held_.front().second, "DELETE", "devicebound/" + held_.front().first, "");
+    socket_->send(burst);
+  }
+  // Hears answers until all have come, or the connection has ended.
+  void hear() {
+    while (!asked_.empty()) {
+      const std::string bytes = socket_->receive();
+      if (bytes.empty()) return;
+      decoder_.feed(model::view(bytes));
+      while (const model::http::Response* response = decoder_.next()) {
+        ASSERT_FALSE(asked_.empty());
+        const std::string what = asked_.front();
+        asked_.pop_front();
+        if (response->status == 200) {
+          const std::string etag{*response->field("etag")};
+          const std::string command{model::text(response->body)};
+          EXPECT_FALSE(settled.contains(command)) << command << " came again after its completion was confirmed";
+          held_.emplace_back(etag.substr(1, etag.size() - 2), command);
+        } else if (response->status == 204) {
+          if (what.starts_with("message ")) acknowledged.insert(what);
+          if (what.starts_with("command ")) settled.insert(what);
+        } else {
+          EXPECT_EQ(response->status, 412u) << what;  // its lock was the dead hub's
+        }
+      }
+      ASSERT_FALSE(decoder_.refused());
+    }
+  }
+
+  std::set<std::string> acknowledged;
+  std::set<std::string> settled;
+
+ private:
+  std::unique_ptr<Socket> socket_;
+  model::http::ResponseDecoder decoder_;
+  std::deque<std::string> asked_;                           // what each request without an answer is about
+  std::deque<std::pair<std::string, std::string>> held_;    // token and command
+  int sent_ = 0;
+};
+
+TEST(KillMinusNine, OverHttpLosesNoMessageAndUndoesNoSettling) {
+  constexpr int kills = 20;
+  const Folder folder;
+  const std::vector<std::string> options{
+      "--listen", "mqtt=127.0.0.1:0,http=127.0.0.1:0", "--control", "127.0.0.1:0",
+      "--store", folder / "store", "--devices", "dev1"};
+  PipeliningDevice device;
+  int commands = 0;
+  for (int life = 0; life <= kills; ++life) {
+    Served hub{folder / ("hub" + std::to_string(life)), options};
+    ASSERT_TRUE(hub.ready());
+    device.connect(hub.port("listening http=127.0.0.1:"));
+    for (int i = 0; i < 3; ++i)
+      EXPECT_EQ(hub.ask("POST", "/devices/dev1/commands",
+                        R"({"body": "command )" + std::to_string(commands++) + "\"}").status, 201);
+    for (int burst = 0; burst < 10; ++burst) {
+      device.ask();
+      device.hear();
+    }
+    if (life == kills) {
+      std::set<std::string> logged;
+      for (const Json& event : hub.telemetry()) logged.insert(event["message"]["body"]);
+      std::size_t lost = 0;
+      for (const std::string& body : device.acknowledged) lost += logged.contains(body) ? 0U : 1U;
+      EXPECT_EQ(lost, 0U) << "of " << device.acknowledged.size();
+      break;
+    }
+    device.ask();
+    hub.process().signal(SIGKILL);
+    ASSERT_EQ(hub.process().wait(), -SIGKILL);
+    device.hear();  // what left before
+  }
+  EXPECT_GE(device.acknowledged.size(), 1000U);
+  EXPECT_GE(device.settled.size(), 40U);
 }
 
 }  // namespace

@@ -151,7 +151,7 @@ INSTANTIATE_TEST_SUITE_P(Of, PrunedAndNot,
                          });
 
 TEST(Exhaustive, TheRightHubAndDeviceBreakNothingWithOneFault) {
-  for (const char* name : {"c2d-life-cycle", "mqtt-session"}) {
+  for (const char* name : {"c2d-life-cycle", "http-requests", "mqtt-session"}) {
     const Scenario scenario = file(name, 1);
     EXPECT_EQ(unfit_for_exhaustion(scenario), "");
     const ExhaustiveResult result = explored(scenario);
@@ -201,9 +201,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Caught{"c2d-before-subscribe", "c2d-life-cycle", "INV-18"},
                     Caught{"feedback-doubled", "c2d-life-cycle", "INV-14"},
                     Caught{"feedback-late", "c2d-life-cycle", "INV-15"},
-                    Caught{"acknowledges-out-of-order", "c2d-life-cycle", "mqtt311:4.6.0-2"}),
+                    Caught{"acknowledges-out-of-order", "c2d-life-cycle", "mqtt311:4.6.0-2"},
+                    Caught{"http-answers-before-durable", "http-requests", "INV-01"},
+                    Caught{"never-resends", "http-requests", "INV-24"}),
     [](const auto& it) {
-      std::string name = it.param.mutant;
+      std::string name = std::string{it.param.mutant} + "_in_" + it.param.scenario;
       std::ranges::replace(name, '-', '_');
       return name;
     });
