@@ -1,6 +1,7 @@
 // The runner: starts a hubproof serve of its own for each client and transport, lets the client's
 // process meet it, and prints what became of each operation as a Markdown page. tools/peers calls it.
-//   node run.js --program FILE [--core] [--client NAME] [--transport NAME] [--operation TEXT] [--jobs N]
+//   node run.js --program FILE [--core] [--client NAME] [--transport NAME] [--operation TEXT]
+//     [--mutant NAME] [--jobs N]
 // Exit code 0: every operation passed or is not offered; 1: one failed; 64: usage; 70: nothing could run.
 'use strict';
 
@@ -31,6 +32,7 @@ const { values: options } = parseArgs({
     client: { type: 'string' },
     transport: { type: 'string' },
     operation: { type: 'string', default: '' },
+    mutant: { type: 'string' },
     jobs: { type: 'string', default: '2' },
   },
 });
@@ -85,7 +87,7 @@ class Hub {
     const log = fs.openSync(this.log, 'w');
     this.child = start(
       options.program,
-      ['serve', '--listen', 'mqtts=127.0.0.1:0,amqps=127.0.0.1:0,https=127.0.0.1:0', '--control', '127.0.0.1:0', '--store', this.store, '--devices', devices.join(',')],
+      ['serve', '--listen', 'mqtts=127.0.0.1:0,amqps=127.0.0.1:0,https=127.0.0.1:0', '--control', '127.0.0.1:0', '--store', this.store, '--devices', devices.join(','), ...(options.mutant ? ['--mutant', options.mutant] : [])],
       { stdio: ['ignore', 'pipe', log] },
     );
     fs.closeSync(log);
