@@ -97,14 +97,14 @@ class Hub {
     const ready = new Promise((done) => {
       lines.on('line', (line) => {
         this.#read(line);
-        if (this.ports.control && Object.keys(this.devices).length === devices.length && this.service && this.events) done(true);
+        if (this.ports.control && Object.keys(this.devices).length === devices.length && this.service) done(true);
       });
     });
     const ended = this.child.ended.then(({ code, signal }) => `it ended with ${signal ?? code}`);
     const how = await Promise.race([ready, ended, after(slowest_start, `not ready after ${slowest_start} s`)]);
     if (how === true) return;
     if (running.has(this.child)) await stop(this.child);
-    const seen = [`doors: ${Object.keys(this.ports)}`, `devices: ${Object.keys(this.devices).length}`, `service: ${Boolean(this.service)}`, `events: ${Boolean(this.events)}`];
+    const seen = [`doors: ${Object.keys(this.ports)}`, `devices: ${Object.keys(this.devices).length}`, `service: ${Boolean(this.service)}`];
     throw new Error(`hubproof serve: ${how}; ${seen.join(', ')}; it said: ${fs.readFileSync(this.log, 'utf8').trim()}`);
   }
   // "listening SCHEME=HOST:PORT" for each door, and a line for each connection string.
@@ -120,7 +120,11 @@ class Hub {
   }
   // What a client's process is told. Names lose their port: the constants of the SDKs are mapped.
   about(transport) {
-    const plain = (text) => text.replace(/^(HostName=[^;]*?):\d+;/, '$1;');
+    const host = /HostName=([^;:]+)/.exec(this.devices[devices[0]])[1];
+    // A serve that looks at no keys prints a service at its control door, and no place of the events.
+    const service = this.service.replace(/^HostName=[^;]*/, `HostName=${host}`);
+    const events = this.events ?? `Endpoint=sb://${host}:${this.ports.amqps}/;${service.replace(/^[^;]*;/, '')};EntityPath=${host.split('.')[0]}`;
+    const plain = (text) => text.replace(/^(HostName=|Endpoint=sb:\/\/)([^:;/]+):\d+/, '$1$2');
     return {
       transport,
       core: options.core,
@@ -129,9 +133,9 @@ class Hub {
       ca: path.join(this.store, 'ca.pem'),
       ports: { 443: this.ports.https, 5671: this.ports.amqps, 8883: this.ports.mqtts },
       devices: Object.fromEntries(Object.entries(this.devices).map(([id, text]) => [id, plain(text)])),
-      service: plain(this.service),
-      events: this.events,
-      printed: { devices: this.devices, service: this.service },
+      service,
+      events: plain(events),
+      printed: { devices: this.devices, events },
     };
   }
 }
