@@ -11,7 +11,8 @@ inline constexpr std::size_t longest_iso_date = 32;
 
 // Writes to where there is room for it, and gives its end. Years from 1 to 9999. Where a colon may
 // not stand as it is, `colon` says what stands for it.
-std::uint8_t* put_iso_date(std::uint8_t* to, std::int64_t milliseconds, std::string_view colon = ":");
+std::uint8_t* put_iso_date(std::uint8_t* to, std::int64_t milliseconds,
+                           std::string_view colon = ":");
 
 // A fraction of any length is cut to milliseconds (the .NET SDK sends seven digits); the zone is Z
 // or an offset, and there must be one.

@@ -24,8 +24,12 @@ class Builder {
     value.truth = truth;
     return add(std::move(value)) != nullptr;
   }
-  bool number_integer(Parsed::number_integer_t number) { return number_text(std::to_string(number)); }
-  bool number_unsigned(Parsed::number_unsigned_t number) { return number_text(std::to_string(number)); }
+  bool number_integer(Parsed::number_integer_t number) {
+    return number_text(std::to_string(number));
+  }
+  bool number_unsigned(Parsed::number_unsigned_t number) {
+    return number_text(std::to_string(number));
+  }
   bool number_float(Parsed::number_float_t, const std::string& text) { return number_text(text); }
   bool string(std::string& text) {
     Json value{Json::Kind::text};
@@ -41,7 +45,9 @@ class Builder {
   bool end_object() { return close(); }
   bool start_array(std::size_t) { return open({Json::Kind::array}); }
   bool end_array() { return close(); }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) { return false; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) {
+    return false;
+  }
 
  private:
   bool number_text(std::string text) {
@@ -54,7 +60,8 @@ class Builder {
     Json* place = &root_;
     if (!open_.empty()) {
       Json& parent = *open_.back();
-      place = parent.is(Json::Kind::array) ? &parent.items.emplace_back() : &parent.members.back().second;
+      place = parent.is(Json::Kind::array) ? &parent.items.emplace_back()
+                                           : &parent.members.back().second;
     }
     *place = std::move(value);
     return place;

@@ -14,12 +14,12 @@ namespace hubproof::model {
 struct Json {
   enum class Kind : std::uint8_t { null, boolean, number, text, array, object };
   Kind kind = Kind::null;
-  bool truth = false;                                 // of a boolean
-  std::string text{};                                 // of a text; a number as it was written
-  std::vector<Json> items{};                          // of an array
+  bool truth = false;                                   // of a boolean
+  std::string text{};                                   // of a text; a number as it was written
+  std::vector<Json> items{};                            // of an array
   std::vector<std::pair<std::string, Json>> members{};  // of an object, as they came
 
-  const Json* find(std::string_view name) const;      // the last of that name; null: there is none
+  const Json* find(std::string_view name) const;  // the last of that name; null: there is none
   bool is(Kind which) const { return kind == which; }
 };
 

@@ -15,23 +15,34 @@ constexpr std::string_view version = "?api-version=2021-04-12";
 
 What what(Settle how) {
   switch (how) {
-    case Settle::complete: return What::complete;
-    case Settle::reject: return What::reject;
-    case Settle::abandon: return What::abandon;
+    case Settle::complete:
+      return What::complete;
+    case Settle::reject:
+      return What::reject;
+    case Settle::abandon:
+      return What::abandon;
   }
   return What::complete;
 }
 
-// What a status says for certain [ERR-34, ERR-36]; none: it says nothing of what became of it [ERR-38].
+// What a status says for certain [ERR-34, ERR-36]; none: it says nothing of what became of it
+// [ERR-38].
 Error definite(unsigned status) {
   switch (status) {
-    case 400: return Error::bad_request;
-    case 401: return Error::unauthorized;
-    case 403: return Error::disabled;
-    case 404: return Error::device_not_found;
-    case 412: return Error::lock_lost;
-    case 413: return Error::too_large;
-    default: return Error::none;
+    case 400:
+      return Error::bad_request;
+    case 401:
+      return Error::unauthorized;
+    case 403:
+      return Error::disabled;
+    case 404:
+      return Error::device_not_found;
+    case 412:
+      return Error::lock_lost;
+    case 413:
+      return Error::too_large;
+    default:
+      return Error::none;
   }
 }
 
@@ -125,10 +136,12 @@ void HttpDevice::ended(Now now, ConnectionId connection, EndedBy by, Effects& ef
   wait_and_retry(now);
 }
 
-// What has no response is sent again [DLV-09]; a settling is not, as its outcome is unknown [ERR-38].
+// What has no response is sent again [DLV-09]; a settling is not, as its outcome is unknown
+// [ERR-38].
 void HttpDevice::connection_ended(Now now, EndedBy by, Why why, Effects& effects) {
   if (under_way(Asked::What::settle)) settled(Phase::info, Error::none, effects);
-  if (!rules_->resend_after_reconnect) std::erase_if(outbox_, [](const Entry& entry) { return entry.sent; });
+  if (!rules_->resend_after_reconnect)
+    std::erase_if(outbox_, [](const Entry& entry) { return entry.sent; });
   for (Entry& entry : outbox_) entry.sent = false;
   asked_.clear();
   Event& event = saw(effects, What::ended);
@@ -175,7 +188,8 @@ std::optional<Instant> HttpDevice::deadline() const {
   if (!asked_.empty()) first = asked_.front().patience;
   const auto also = [&](Instant due) { first = first ? std::min(*first, due) : due; };
   if (in_hand_ && !under_way(Asked::What::settle)) also(in_hand_->handled);
-  if (settings_->receives_commands && !in_hand_ && !under_way(Asked::What::receive)) also(open->poll);
+  if (settings_->receives_commands && !in_hand_ && !under_way(Asked::What::receive))
+    also(open->poll);
   return first;
 }
 
@@ -212,8 +226,7 @@ void HttpDevice::ask(Now now, Asked asked, std::string_view method, std::string_
 
 // On an open connection: whatever is due.
 void HttpDevice::go_on(Now now, Effects& effects) {
-  while (send_telemetry(now, effects)) {
-  }
+  while (send_telemetry(now, effects)) {}
   if (in_hand_) {
     if (now.mono < in_hand_->handled || under_way(Asked::What::settle)) return;
     Event& event = saw(effects, what(in_hand_->how), Phase::invoke);
@@ -227,11 +240,12 @@ void HttpDevice::go_on(Now now, Effects& effects) {
     if (in_hand_->how == Settle::reject) path += "&reject";
     http::Request request;
     request.fields.push_back({"If-Match", in_hand_->etag});
-    ask(now, {Asked::What::settle}, in_hand_->how == Settle::abandon ? "POST" : "DELETE", path, request,
-        effects);
+    ask(now, {Asked::What::settle}, in_hand_->how == Settle::abandon ? "POST" : "DELETE", path,
+        request, effects);
   } else if (settings_->receives_commands && !under_way(Asked::What::receive) &&
              now.mono >= std::get<Open>(state_).poll) {
-    ask(now, {Asked::What::receive}, "GET", std::string{"devicebound"}.append(version), {}, effects);
+    ask(now, {Asked::What::receive}, "GET", std::string{"devicebound"}.append(version), {},
+        effects);
   }
 }
 
@@ -294,16 +308,21 @@ HttpDevice::Then HttpDevice::on(Now now, const http::Response& response, Effects
   const Asked asked = std::move(asked_.front());
   asked_.pop_front();
   switch (asked.what) {
-    case Asked::What::telemetry: return telemetry_answered(asked, response.status, effects);
-    case Asked::What::receive: return command_answered(now, response, effects);
-    case Asked::What::settle: return settling_answered(now, response.status, effects);
+    case Asked::What::telemetry:
+      return telemetry_answered(asked, response.status, effects);
+    case Asked::What::receive:
+      return command_answered(now, response, effects);
+    case Asked::What::settle:
+      return settling_answered(now, response.status, effects);
   }
   return Then::give_up;
 }
 
-HttpDevice::Then HttpDevice::telemetry_answered(const Asked& asked, unsigned status, Effects& effects) {
+HttpDevice::Then HttpDevice::telemetry_answered(const Asked& asked, unsigned status,
+                                                Effects& effects) {
   if (status < 300) {
-    for (const std::uint64_t serial : asked.serials) finish(serial, Phase::ok, Error::none, effects);
+    for (const std::uint64_t serial : asked.serials)
+      finish(serial, Phase::ok, Error::none, effects);
     batch_ = settings_->batch;
     return Then::go_on;
   }
@@ -316,7 +335,8 @@ HttpDevice::Then HttpDevice::telemetry_answered(const Asked& asked, unsigned sta
   for (Entry& entry : outbox_)
     if (std::ranges::find(asked.serials, entry.serial) != asked.serials.end()) entry.sent = false;
   if (error != Error::bad_request && error != Error::too_large) return Then::back_off;
-  batch_ = static_cast<std::uint32_t>(asked.serials.size() / 2);  // too much at once, or one of them is bad
+  batch_ = static_cast<std::uint32_t>(asked.serials.size() /
+                                      2);  // too much at once, or one of them is bad
   return Then::go_on;
 }
 
@@ -329,7 +349,8 @@ void HttpDevice::finish(std::uint64_t serial, Phase phase, Error error, Effects&
   outbox_.erase(entry);
 }
 
-HttpDevice::Then HttpDevice::command_answered(Now now, const http::Response& response, Effects& effects) {
+HttpDevice::Then HttpDevice::command_answered(Now now, const http::Response& response,
+                                              Effects& effects) {
   if (response.status >= 300) return Then::back_off;
   const bool got = response.status == 200;
   if (got && !response.field("etag")) return Then::give_up;
@@ -341,14 +362,15 @@ HttpDevice::Then HttpDevice::command_answered(Now now, const http::Response& res
 void HttpDevice::take(Now now, const http::Response& response, Effects& effects) {
   Bytes flat;
   MessageWriter out{flat};
-  for (const http::Field& field : response.fields) http::read_property(field.name, field.value, out);
+  for (const http::Field& field : response.fields)
+    http::read_property(field.name, field.value, out);
   out.body(response.body);
   const MessageView message{flat};
   std::string_view etag = *response.field("etag");
   if (etag.size() >= 2 && etag.starts_with('"')) etag = etag.substr(1, etag.size() - 2);
-  InHand taken{message.key(), std::string{etag}, number(etag),
-               number(response.field("iothub-sequencenumber").value_or("")), Settle::complete,
-               now.mono + chance_.handling()};
+  InHand taken{message.key(),    std::string{etag},
+               number(etag),     number(response.field("iothub-sequencenumber").value_or("")),
+               Settle::complete, now.mono + chance_.handling()};
   if (taken.token == 0) taken.token = hash(view(etag));
   for (const What what : {What::packet, What::delivery}) {
     Event& event = saw(effects, what);
@@ -357,7 +379,8 @@ void HttpDevice::take(Now now, const http::Response& response, Effects& effects)
     event.digest = message.content_digest();
     event.token = taken.token;
     event.sequence = taken.sequence;
-    event.count = static_cast<std::uint32_t>(number(response.field("iothub-deliverycount").value_or("")));
+    event.count =
+        static_cast<std::uint32_t>(number(response.field("iothub-deliverycount").value_or("")));
     event.date = date(response.field("iothub-enqueuedtime").value_or(""));
     event.expiry = date(response.field("iothub-expiry").value_or(""));
   }
@@ -383,7 +406,8 @@ HttpDevice::Then HttpDevice::settling_answered(Now now, unsigned status, Effects
   else
     settled(error == Error::none ? Phase::info : Phase::fail, error, effects);
   state_ = Open{now.mono};
-  return turned_away(status) || (status >= 300 && error == Error::none) ? Then::back_off : Then::go_on;
+  return turned_away(status) || (status >= 300 && error == Error::none) ? Then::back_off
+                                                                        : Then::go_on;
 }
 
 void HttpDevice::settled(Phase phase, Error error, Effects& effects) {

@@ -1,14 +1,15 @@
-// A device that speaks HTTP: it sends telemetry, alone or in batches, polls for commands and settles
-// them by their lock tokens [HTTP-02, HTTP-09, HTTP-13]. It keeps what it was given until a response
-// says that the hub has it, and sends it again when none came: at least once [DLV-07, DLV-09].
+// A device that speaks HTTP: it sends telemetry, alone or in batches, polls for commands and
+// settles them by their lock tokens [HTTP-02, HTTP-09, HTTP-13]. It keeps what it was given until a
+// response says that the hub has it, and sends it again when none came: at least once [DLV-07,
+// DLV-09].
 //
-//   asleep ──▶ waiting ──▶ dialling ──connected──▶ open: requests leave, responses come in their order
+//   asleep ──▶ waiting ──▶ dialling ──connected──▶ open: requests leave, responses come
 //                 ▲             │                    │
 //                 └─────────────┴── refused, ended, no answer in time, an error that may pass
 //
-// Requests are pipelined: a poll does not wait for the answer to a message. One command is handled at
-// a time; lock tokens outlive a connection, so a command that was being handled when one ended is
-// settled on the next.
+// Requests are pipelined: a poll does not wait for the answer to a message. One command is handled
+// at a time; lock tokens outlive a connection, so a command that was being handled when one ended
+// is settled on the next.
 #pragma once
 
 #include <deque>
@@ -86,8 +87,8 @@ class HttpDevice {
   void cut(Now now, Why why, Effects& effects);
   void go_on(Now now, Effects& effects);
   bool send_telemetry(Now now, Effects& effects);  // false: nothing waits, or enough is under way
-  void ask(Now now, Asked asked, std::string_view method, std::string_view path, http::Request request,
-           Effects& effects);
+  void ask(Now now, Asked asked, std::string_view method, std::string_view path,
+           http::Request request, Effects& effects);
 
   Then on(Now now, const http::Response& response, Effects& effects);
   Then telemetry_answered(const Asked& asked, unsigned status, Effects& effects);
@@ -108,13 +109,13 @@ class HttpDevice {
   std::deque<Entry> outbox_;  // in the order of submission
   std::deque<Asked> asked_;   // in the order of sending
   std::optional<InHand> in_hand_;
-  Instant since_{};           // when the connection opened
+  Instant since_{};  // when the connection opened
   std::uint64_t last_serial_ = 0;
-  std::uint32_t batch_;       // messages of a request; smaller while the hub finds them too large
+  std::uint32_t batch_;  // messages of a request; smaller while the hub finds them too large
   std::uint32_t number_;
   std::uint32_t connections_ = 0;
   BackOff back_off_;
-  std::string body_;          // scratch
+  std::string body_;  // scratch
 };
 
 }  // namespace hubproof::model

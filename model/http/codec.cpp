@@ -49,9 +49,9 @@ class Parser final : public beast::basic_parser<is_request> {
 
   unsigned version = 11;
   unsigned status = 0;
-  bool expects = false;      // Expect: 100-continue
-  bool expects_more = false; // Expect: something else
-  bool odd_coding = false;   // a transfer coding other than chunked
+  bool expects = false;       // Expect: 100-continue
+  bool expects_more = false;  // Expect: something else
+  bool odd_coding = false;    // a transfer coding other than chunked
   std::uint32_t hosts = 0;
   std::uint64_t chunk_left = 0;  // bytes of this chunk that are still to come
 
@@ -104,7 +104,8 @@ class Parser final : public beast::basic_parser<is_request> {
     }
     if (known == beast::field::transfer_encoding && !same(text_of(value), "chunked"))
       odd_coding = true;
-    fields_.push_back({static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())});
+    fields_.push_back(
+        {static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())});
     texts_.append(name.data(), name.size()).append(value.data(), value.size());
   }
   void on_header_impl(ErrorCode&) override { header_done_ = true; }
@@ -178,12 +179,13 @@ struct Decoder<Message>::Parts {
   explicit Parts(const Limits& the_limits) : limits{the_limits} {}
 
   Limits limits;
-  Bytes held;              // bytes that were fed; those before `at` are read
+  Bytes held;  // bytes that were fed; those before `at` are read
   std::size_t at = 0;
-  std::size_t looked = 0;  // of those after `at`: no end of a header is in them; or the lines around a chunk
+  std::size_t looked =
+      0;  // of those after `at`: no end of a header is in them; or the lines around a chunk
   std::optional<Parser<is_request>> parser;
   bool encouraged = false;
-  bool whole = false;      // `message` was given: its parser goes with the next call
+  bool whole = false;  // `message` was given: its parser goes with the next call
   std::optional<Refused> refused;
   Message message;
 
@@ -228,7 +230,8 @@ struct Decoder<Message>::Parts {
     const std::string_view all = text(View{held}.subspan(at));
     if (error == beast::error::bad_version && of_other_version(all.substr(0, all.find("\r\n"))))
       return refuse(505, "a version other than HTTP/1.0 and 1.1");
-    if (error == beast::error::bad_content_length || error == beast::error::multiple_content_length ||
+    if (error == beast::error::bad_content_length ||
+        error == beast::error::multiple_content_length ||
         error == beast::error::bad_transfer_encoding)
       return refuse(400, "a length that says two things, or nothing");
     if (error == beast::error::bad_chunk || error == beast::error::bad_chunk_extension)
@@ -236,8 +239,8 @@ struct Decoder<Message>::Parts {
     refuse(400, "not an HTTP message");
   }
 
-  // A header is read as a whole and apart from what follows it: what is wrong with it, and when that
-  // shows, does not hang on how it was cut up. True: it has been read.
+  // A header is read as a whole and apart from what follows it: what is wrong with it, and when
+  // that shows, does not hang on how it was cut up. True: it has been read.
   bool read_header() {
     const char* const begin = reinterpret_cast<const char*>(held.data() + at);
     std::size_t end = 0;
@@ -287,7 +290,8 @@ struct Decoder<Message>::Parts {
       }
       const auto from = held.begin() + static_cast<std::ptrdiff_t>(at + looked);
       const auto line_end = std::find(from, held.end(), std::uint8_t{'\n'});
-      looked = static_cast<std::size_t>(line_end - held.begin()) - at + (line_end != held.end() ? 1 : 0);
+      looked =
+          static_cast<std::size_t>(line_end - held.begin()) - at + (line_end != held.end() ? 1 : 0);
       if (looked > limits.header) {
         refuse(431, "lines around a chunk that are longer than allowed");
         return false;
@@ -414,7 +418,8 @@ void write(Bytes& out, const Request& request) {
   Lines lines{out};
   lines << request.method << " " << request.target << " HTTP/1.1\r\n";
   write_fields(lines, request);
-  const bool says_nothing = request.method == "GET" || request.method == "DELETE" || request.method == "HEAD";
+  const bool says_nothing =
+      request.method == "GET" || request.method == "DELETE" || request.method == "HEAD";
   if (!request.body.empty() || !says_nothing)
     lines << "Content-Length: " << request.body.size() << "\r\n";
   lines << (request.keep_alive ? "\r\n" : "Connection: close\r\n\r\n") << text(request.body);

@@ -1,6 +1,6 @@
-// HTTP/1.1 between bytes and structs, on Boost.Beast's parser. A decoder takes a stream in any split
-// and gives whole messages, one after the other; what is no HTTP, or larger than allowed, is refused
-// with the status that says so, and nothing after it is read.
+// HTTP/1.1 between bytes and structs, on Boost.Beast's parser. A decoder takes a stream in any
+// split and gives whole messages, one after the other; what is no HTTP, or larger than allowed, is
+// refused with the status that says so, and nothing after it is read.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace hubproof::model::http {
 
 struct Limits {
-  std::uint32_t header = 64u << 10;  // bytes of start line and fields, or of what stands around chunks
+  std::uint32_t header = 64u << 10;  // bytes of start line and fields; of the lines around a chunk
   std::uint32_t body = 1u << 20;     // bytes, without the framing of chunks
 };
 
@@ -30,8 +30,8 @@ class Decoder {
   Decoder& operator=(Decoder&&) noexcept;
 
   void feed(View bytes);  // copies them
-  // The next whole message; null when more bytes are needed or after a refusal. Its views live until
-  // the next call of next().
+  // The next whole message; null when more bytes are needed or after a refusal. Its views live
+  // until the next call of next().
   const Message* next();
   const std::optional<Refused>& refused() const;
   // Requests: true once for each whose sender waits for "100 Continue" before it sends the body.
@@ -40,8 +40,8 @@ class Decoder {
   // Responses: the stream has ended. True: that was the end of a response without a length, which
   // next() gives now.
   bool finish();
-  View rest() const;      // what was fed and not read: what follows an upgrade is no HTTP
-  bool idle() const;      // between two messages
+  View rest() const;  // what was fed and not read: what follows an upgrade is no HTTP
+  bool idle() const;  // between two messages
 
  private:
   struct Parts;

@@ -22,7 +22,7 @@ struct Field {
 struct Message {
   std::vector<Field> fields;  // in the order in which they came
   View body;
-  bool keep_alive = true;     // the connection may serve another request after this message
+  bool keep_alive = true;  // the connection may serve another request after this message
 
   std::optional<std::string_view> field(std::string_view name) const;  // the first of that name
 };

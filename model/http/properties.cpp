@@ -79,17 +79,20 @@ bool fits_fields(const MessageView& message) {
 std::variant<std::vector<Bytes>, const char*> read_batch(std::string_view body, std::size_t most) {
   const auto json = read_json(body);
   if (!json || !json->is(Json::Kind::array)) return "a batch is a JSON array of messages";
-  if (json->items.empty() || json->items.size() > most) return "a batch has 1 to 500 messages";  // [D2C-42]
+  if (json->items.empty() || json->items.size() > most)
+    return "a batch has 1 to 500 messages";  // [D2C-42]
   std::vector<Bytes> messages;
   for (const Json& item : json->items) {
     const Json* text_of_body = item.find("body");
     if (text_of_body == nullptr || !text_of_body->is(Json::Kind::text))
       return "each message of a batch has a body, which is a text";  // [HTTP-08]
     const Json* encoded = item.find("base64Encoded");
-    if (encoded != nullptr && !encoded->is(Json::Kind::boolean)) return "base64Encoded is true or false";
+    if (encoded != nullptr && !encoded->is(Json::Kind::boolean))
+      return "base64Encoded is true or false";
     MessageWriter out{messages.emplace_back()};
     if (const Json* properties = item.find("properties")) {
-      if (!properties->is(Json::Kind::object)) return "the properties of a message are a JSON object";
+      if (!properties->is(Json::Kind::object))
+        return "the properties of a message are a JSON object";
       for (const auto& [name, value] : properties->members)
         if (!value.is(Json::Kind::text) || !read_property(name, value.text, out))
           return "a property of a message has a value that it cannot have";

@@ -66,18 +66,20 @@ std::optional<Target> read_target(std::string_view whole) {
   if (!text.starts_with('/') && !only_host) return std::nullopt;
   Target target;
   const std::size_t mark = text.find('?');
-  const bool path = split(text.substr(0, mark).substr(only_host ? 0 : 1), '/', [&](std::string_view level) {
-    auto plain = decoded(level);
-    if (plain) target.path.push_back(std::move(*plain));
-    return plain.has_value();
-  });
+  const bool path =
+      split(text.substr(0, mark).substr(only_host ? 0 : 1), '/', [&](std::string_view level) {
+        auto plain = decoded(level);
+        if (plain) target.path.push_back(std::move(*plain));
+        return plain.has_value();
+      });
   if (!path) return std::nullopt;
   if (mark == std::string_view::npos) return target;
   const bool query = split(text.substr(mark + 1), '&', [&](std::string_view pair) {
     if (pair.empty()) return true;
     const std::size_t equals = pair.find('=');
     auto name = decoded(pair.substr(0, equals));
-    auto value = decoded(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
+    auto value =
+        decoded(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
     if (name && value) target.query.emplace_back(std::move(*name), std::move(*value));
     return name && value;
   });

@@ -13,7 +13,7 @@ struct Target {
   std::vector<std::string> path;  // decoded; "/devices/" has two levels, and the second is empty
   std::vector<std::pair<std::string, std::string>> query;  // a bare flag has an empty value
 
-  const std::string* asked(std::string_view name) const;   // null: it is not
+  const std::string* asked(std::string_view name) const;  // null: it is not
 };
 
 // Nothing: no path, a broken percent code, or not UTF-8. A target with scheme and host is taken too

@@ -24,7 +24,8 @@ constexpr HttpError unknown_version{400, 400001, "InvalidProtocolVersion",
 constexpr HttpError no_such_path{404, 404000, "NotFound", "there is nothing at this path"};
 constexpr HttpError no_such_method{405, 405000, "MethodNotAllowed", "this path has no such method"};
 constexpr HttpError malformed{400, 400006, "IotHubFormatError", "the request is malformed"};
-constexpr HttpError silence{408, 408000, "RequestTimeout", "the request did not come to its end in time"};
+constexpr HttpError silence{408, 408000, "RequestTimeout",
+                            "the request did not come to its end in time"};
 
 HttpError with(HttpError error, std::string_view text) {
   error.text = text;
@@ -33,7 +34,8 @@ HttpError with(HttpError error, std::string_view text) {
 HttpError bad(std::string_view text) { return with(http_error(Error::bad_request), text); }
 
 std::string_view unquoted(std::string_view text) {
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') return text.substr(1, text.size() - 2);
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
+    return text.substr(1, text.size() - 2);
   return text;
 }
 
@@ -178,7 +180,8 @@ void HttpDoor::answer(Exchange& exchange, Ticket ticket, const Reply& reply) {
   http::Response response;
   response.status = reply.status;
   response.keep_alive = exchange.keep_alive;
-  if (!reply.body.empty()) response.fields.push_back({"Content-Type", "application/json; charset=utf-8"});
+  if (!reply.body.empty())
+    response.fields.push_back({"Content-Type", "application/json; charset=utf-8"});
   for (const auto& [name, value] : reply.fields) response.fields.push_back({name, value});
   response.body = reply.body.empty() ? reply.content : view(reply.body);
   exchange.bytes.clear();
@@ -210,9 +213,10 @@ bool HttpDoor::flush(Now now, Place place, Effects& effects) {
     return exchange.answered && exchange.ticket <= hub_->durable();
   };
   for (;;) {
-    const auto next = rules_->http.in_order
-                          ? (exchanges.empty() || !ready(exchanges.front()) ? exchanges.end() : exchanges.begin())
-                          : std::ranges::find_if(exchanges, ready);
+    const auto next =
+        rules_->http.in_order
+            ? (exchanges.empty() || !ready(exchanges.front()) ? exchanges.end() : exchanges.begin())
+            : std::ranges::find_if(exchanges, ready);
     if (next == exchanges.end()) return true;
     const Exchange leaving = std::move(*next);
     exchanges.erase(next);
@@ -247,7 +251,8 @@ void HttpDoor::release_more(Now now, Effects& effects) {
 // ---- From a path to who answers.
 
 const std::vector<HttpDoor::Method>* HttpDoor::methods_of(const http::Target& target) const {
-  static const std::vector<Method> devices{{"GET", &HttpDoor::list_devices}, {"POST", &HttpDoor::change_devices}};
+  static const std::vector<Method> devices{{"GET", &HttpDoor::list_devices},
+                                           {"POST", &HttpDoor::change_devices}};
   static const std::vector<Method> device{{"GET", &HttpDoor::get_device},
                                           {"PUT", &HttpDoor::put_device},
                                           {"DELETE", &HttpDoor::delete_device}};
@@ -259,7 +264,8 @@ const std::vector<HttpDoor::Method>* HttpDoor::methods_of(const http::Target& ta
   static const std::vector<Method> statistics{{"GET", &HttpDoor::count_devices}};
 
   const auto& path = target.path;
-  if (path.size() == 2 && same(path[0], "statistics") && same(path[1], "devices")) return &statistics;
+  if (path.size() == 2 && same(path[0], "statistics") && same(path[1], "devices"))
+    return &statistics;
   if (!same(path[0], "devices")) return nullptr;
   if (path.size() == 1 || (path.size() == 2 && path[1].empty())) return &devices;
   if (path[1].empty()) return nullptr;
@@ -310,7 +316,8 @@ std::optional<DeviceIndex> HttpDoor::device(Asking& asking) {
       !token && asking.connection.certificate
           ? gate_->allow(asking.now, *asking.connection.certificate, name)
           : gate_->allow(asking.now, token.value_or(""),
-                         "devices/" + name + "/messages/" + (same(asking.target.path[3], "events") ? "events" : "devicebound"),
+                         "devices/" + name + "/messages/" +
+                             (same(asking.target.path[3], "events") ? "events" : "devicebound"),
                          Right::device_connect);
   if (const Error* error = std::get_if<Error>(&granted)) {
     refuse(asking.exchange, *error);
@@ -348,7 +355,8 @@ void HttpDoor::send_telemetry(Asking& asking) {
 // All of it is stored, or nothing [DLV-08].
 void HttpDoor::send_batch(Asking& asking, DeviceIndex device) {
   const auto read = http::read_batch(text(asking.request.body), rules_->http.batch_limit);
-  if (const char* const* problem = std::get_if<const char*>(&read)) return refuse(asking.exchange, bad(*problem));
+  if (const char* const* problem = std::get_if<const char*>(&read))
+    return refuse(asking.exchange, bad(*problem));
   const auto& messages = std::get<std::vector<Bytes>>(read);
   std::size_t size = 0;
   for (const Bytes& message : messages) size += MessageView{message}.counted_size();
@@ -431,7 +439,8 @@ void HttpDoor::settle(Asking& asking, Settle how) {
   if (!device) return;
   const std::string& etag = asking.target.path[4];
   const std::string_view match = unquoted(asking.request.field("if-match").value_or("*"));
-  if (match != "*" && match != unquoted(etag)) return refuse(asking.exchange, Error::precondition_failed);  // [HTTP-16]
+  if (match != "*" && match != unquoted(etag))
+    return refuse(asking.exchange, Error::precondition_failed);  // [HTTP-16]
   const auto shown = number<std::uint64_t>(unquoted(etag));
   LockToken token{shown.value_or(0)};
   if (!rules_->http.etag_is_of_delivery) token = newest_[{*device, shown.value_or(0)}];
@@ -458,7 +467,8 @@ void HttpDoor::list_devices(Asking& asking) {
   std::uint32_t limit = most_listed;
   if (const std::string* top = asking.target.asked("top")) {
     const auto wanted = number<std::uint32_t>(*top);
-    if (!wanted || *wanted == 0) return refuse(asking.exchange, bad("top is a number from 1 to 1000"));
+    if (!wanted || *wanted == 0)
+      return refuse(asking.exchange, bad("top is a number from 1 to 1000"));
     limit = std::min(limit, *wanted);
   }
   if (allowed(asking, "devices", Right::registry_read)) ask(asking, ListDevices{{}, limit});
@@ -478,22 +488,25 @@ void HttpDoor::put_device(Asking& asking) {
   const std::string& id = asking.target.path[1];
   if (!allowed(asking, "devices/" + id, Right::registry_write)) return;
   auto read = read_device(text(asking.request.body));
-  if (const std::string* problem = std::get_if<std::string>(&read)) return refuse(asking.exchange, bad(*problem));
+  if (const std::string* problem = std::get_if<std::string>(&read))
+    return refuse(asking.exchange, bad(*problem));
   auto& body = std::get<DeviceBody>(read);
   if (!body.id.empty() && body.id != id)
     return refuse(asking.exchange, bad("the body names another device than the path"));
   const auto match = asking.request.field("if-match");
   asking.exchange.devices = {id};
   if (match)
-    return ask(asking, UpdateDevice{id, std::string{unquoted(*match)}, body.credentials, body.enabled, body.reason});
-  ask(asking, CreateDevice{id, body.credentials.value_or(Credentials{}), body.enabled.value_or(true),
-                           body.reason.value_or("")});
+    return ask(asking, UpdateDevice{id, std::string{unquoted(*match)}, body.credentials,
+                                    body.enabled, body.reason});
+  ask(asking, CreateDevice{id, body.credentials.value_or(Credentials{}),
+                           body.enabled.value_or(true), body.reason.value_or("")});
 }
 
 void HttpDoor::delete_device(Asking& asking) {
   const std::string& id = asking.target.path[1];
   if (!allowed(asking, "devices/" + id, Right::registry_write)) return;
-  ask(asking, DeleteDevice{id, std::string{unquoted(asking.request.field("if-match").value_or("*"))}});
+  ask(asking,
+      DeleteDevice{id, std::string{unquoted(asking.request.field("if-match").value_or("*"))}});
 }
 
 void HttpDoor::purge(Asking& asking) {
@@ -507,7 +520,8 @@ void HttpDoor::purge(Asking& asking) {
 void HttpDoor::change_devices(Asking& asking) {
   if (!allowed(asking, "devices", Right::registry_write)) return;
   auto read = read_devices(text(asking.request.body), most_in_bulk);
-  if (const std::string* problem = std::get_if<std::string>(&read)) return refuse(asking.exchange, bad(*problem));
+  if (const std::string* problem = std::get_if<std::string>(&read))
+    return refuse(asking.exchange, bad(*problem));
   auto& devices = std::get<std::vector<DeviceBody>>(read);
   std::vector<Request> requests;
   for (DeviceBody& device : devices) {
@@ -515,15 +529,17 @@ void HttpDoor::change_devices(Asking& asking) {
     const std::string_view mode = device.import_mode;
     if (mode.empty() || same(mode, "create")) {
       requests.emplace_back(CreateDevice{device.id, device.credentials.value_or(Credentials{}),
-                                         device.enabled.value_or(true), device.reason.value_or("")});
+                                         device.enabled.value_or(true),
+                                         device.reason.value_or("")});
     } else if (same(mode, "update") || same(mode, "updateIfMatchETag")) {
-      requests.emplace_back(UpdateDevice{device.id, same(mode, "update") ? "*" : match, device.credentials,
-                                         device.enabled, device.reason});
+      requests.emplace_back(UpdateDevice{device.id, same(mode, "update") ? "*" : match,
+                                         device.credentials, device.enabled, device.reason});
     } else if (same(mode, "delete") || same(mode, "deleteIfMatchETag")) {
       requests.emplace_back(DeleteDevice{device.id, same(mode, "delete") ? "*" : match});
     } else {
-      return refuse(asking.exchange,
-                    bad("an import mode is create, update, updateIfMatchETag, delete or deleteIfMatchETag"));
+      return refuse(
+          asking.exchange,
+          bad("an import mode is create, update, updateIfMatchETag, delete or deleteIfMatchETag"));
     }
   }
   if (requests.empty()) return answer(asking.exchange, Ticket::none, {200, {}, bulk_body({})});
@@ -535,7 +551,8 @@ void HttpDoor::change_devices(Asking& asking) {
 void HttpDoor::told(const Told& answer_of_desk) {
   const Place place = connections_.find(answer_of_desk.to);
   if (place == connections_.end()) return;  // it did not wait for the answer
-  const auto exchange = std::ranges::find(place->second.exchanges, answer_of_desk.number, &Exchange::number);
+  const auto exchange =
+      std::ranges::find(place->second.exchanges, answer_of_desk.number, &Exchange::number);
   if (exchange == place->second.exchanges.end()) return;
   const auto* failed = std::get_if<Failed>(&answer_of_desk.response);
   if (Bulk& bulk = exchange->bulk; bulk.open > 0) {
@@ -544,7 +561,8 @@ void HttpDoor::told(const Told& answer_of_desk) {
     if (--bulk.open > 0) return;
     std::vector<BulkFailure> failures;
     for (auto& [of, failure] : bulk.failures) failures.push_back(std::move(failure));
-    return answer(*exchange, Ticket::none, {failures.empty() ? 200u : 400u, {}, bulk_body(failures)});
+    return answer(*exchange, Ticket::none,
+                  {failures.empty() ? 200u : 400u, {}, bulk_body(failures)});
   }
   if (failed != nullptr) return refuse(*exchange, failed->error);
   Reply reply{200, {}, {}};
@@ -563,7 +581,8 @@ void HttpDoor::told(const Told& answer_of_desk) {
       reply.status = 204;
     } else if (exchange->purges) {
       reply.body = purged_body(exchange->devices[0], done->count);
-    } else if (const DeviceIndex named = hub_->find(exchange->devices[0]); named != DeviceIndex::none) {
+    } else if (const DeviceIndex named = hub_->find(exchange->devices[0]);
+               named != DeviceIndex::none) {
       describe(hub_->described(named));
     } else {  // deleted since
       return refuse(*exchange, Error::device_not_found);

@@ -5,8 +5,8 @@
 //
 //   bytes ──▶ requests ──gate──▶ done by the hub, or asked of the desk ──▶ exchanges ──▶ responses
 //
-// A connection takes part in this as long as it holds requests: what cannot be read is refused, and
-// the connection ends behind the refusal; so does one that is silent for too long.
+// What cannot be read is refused, and its connection ends behind the refusal. A connection that is
+// silent for too long ends, too.
 #pragma once
 
 #include <deque>
@@ -18,10 +18,10 @@
 #include <utility>
 #include <vector>
 
-#include "model/hub/gate.hpp"
-#include "model/hub/hub.hpp"
 #include "model/http/codec.hpp"
 #include "model/http/target.hpp"
+#include "model/hub/gate.hpp"
+#include "model/hub/hub.hpp"
 #include "model/server/desk.hpp"
 #include "model/server/http_registry.hpp"
 
@@ -31,12 +31,13 @@ class HttpDoor {
  public:
   // Takes over a connection whose request asks for an upgrade, with the bytes behind that request;
   // answers it, too. False: it does not want it.
-  using Upgrade = std::function<bool(Now now, ConnectionId id, const http::Request& request, View rest,
-                                     Effects& effects)>;
+  using Upgrade = std::function<bool(Now now, ConnectionId id, const http::Request& request,
+                                     View rest, Effects& effects)>;
 
   HttpDoor(const HubRules& rules, Hub& hub, const Gate& gate, Desk& desk);
 
-  void opened(Now now, ConnectionId id, std::optional<ClientCertificate> certificate, Effects& effects);
+  void opened(Now now, ConnectionId id, std::optional<ClientCertificate> certificate,
+              Effects& effects);
   bool received(Now now, ConnectionId id, View bytes, Effects& effects);  // false: not of this door
   bool ended(ConnectionId id, EndedBy by, Effects& effects);              // likewise
   void release(Now now, Effects& effects) {  // what is durable now may leave
@@ -52,7 +53,7 @@ class HttpDoor {
   struct Reply {
     unsigned status = 204;
     std::vector<std::pair<std::string, std::string>> fields{};
-    std::string body{};      // JSON, unless there is a content
+    std::string body{};  // JSON, unless there is a content
     View content{};
   };
   // What is still open of a bulk operation.
@@ -60,33 +61,33 @@ class HttpDoor {
     std::size_t open = 0;
     std::map<std::size_t, BulkFailure> failures;  // by the place of the operation
   };
-  struct Exchange {          // a request that has no answer yet, or whose answer has not left
+  struct Exchange {  // a request that has no answer yet, or whose answer has not left
     std::uint32_t number = 0;
     bool answered = false;
     bool keep_alive = true;  // else the connection ends behind it
     bool to_head = false;
-    Ticket ticket{};         // the answer may leave when this is durable
+    Ticket ticket{};  // the answer may leave when this is durable
     Bytes bytes{};
     std::optional<Event> event{};  // seen when it leaves
     Bulk bulk{};
-    std::vector<std::string> devices{};  // whom questions to the desk are about, if their answer names them
-    bool purges = false;     // such a question
+    std::vector<std::string> devices{};  // of questions to the desk whose answer names them
+    bool purges = false;                 // such a question
   };
   struct Connection {
     http::RequestDecoder decoder;
     std::deque<Exchange> exchanges;
     std::optional<ClientCertificate> certificate;
     std::uint32_t requests = 0;
-    bool over = false;       // nothing more is read
-    Instant heard{};         // the last byte, or the last response
-    Instant begun{};         // of the request that is not whole
+    bool over = false;  // nothing more is read
+    Instant heard{};    // the last byte, or the last response
+    Instant begun{};    // of the request that is not whole
     bool partial = false;
   };
   using Place = std::map<ConnectionId, Connection>::iterator;
-  struct Told {              // an answer of the desk
+  struct Told {  // an answer of the desk
     ConnectionId to{};
     std::uint32_t number = 0;
-    std::size_t place = 0;   // of a bulk operation
+    std::size_t place = 0;  // of a bulk operation
     Response response;
   };
   // A request on its way through the door.
@@ -109,7 +110,7 @@ class HttpDoor {
   void incomplete(Now now, Connection& connection);
   void perform(Now now, Place place, const http::Request& request, Effects& effects);
   const std::vector<Method>* methods_of(const http::Target& target) const;
-  std::optional<DeviceIndex> device(Asking& asking);     // that may do what it asks for; else answered
+  std::optional<DeviceIndex> device(Asking& asking);  // that may do what it asks for; else answered
   bool allowed(Asking& asking, std::string_view resource, Right need);
 
   void send_telemetry(Asking& asking);
@@ -133,7 +134,7 @@ class HttpDoor {
   void refuse(Exchange& exchange, Error error) { refuse(exchange, http_error(error)); }
   void owe(ConnectionId id, Ticket ticket);
   void release_more(Now now, Effects& effects);
-  bool flush(Now now, Place place, Effects& effects);    // false: the connection is gone
+  bool flush(Now now, Place place, Effects& effects);  // false: the connection is gone
   void finish(Place place, EndedBy by, Why why, Effects& effects);
 
   const HubRules* rules_;
@@ -142,12 +143,13 @@ class HttpDoor {
   Desk* desk_;
   Upgrade upgrade_;
   std::map<ConnectionId, Connection> connections_;
-  std::set<std::pair<Instant, ConnectionId>> alarms_;    // one of each connection
-  std::deque<std::pair<Ticket, ConnectionId>> owed_;     // by ticket: whose answers wait for what
-  std::vector<Told> told_;                               // since the last release
-  DeviceIndex last_caller_ = DeviceIndex::none;          // see HttpRules::caller
-  std::map<std::pair<DeviceIndex, std::uint64_t>, LockToken> newest_;  // see HttpRules::etag_is_of_delivery
-  Bytes flat_;                                           // scratch
+  std::set<std::pair<Instant, ConnectionId>> alarms_;  // one of each connection
+  std::deque<std::pair<Ticket, ConnectionId>> owed_;   // by ticket: whose answers wait for what
+  std::vector<Told> told_;                             // since the last release
+  DeviceIndex last_caller_ = DeviceIndex::none;        // see HttpRules::caller
+  std::map<std::pair<DeviceIndex, std::uint64_t>, LockToken>
+      newest_;  // see HttpRules::etag_is_of_delivery
+  Bytes flat_;  // scratch
 };
 
 }  // namespace hubproof::model

@@ -66,7 +66,8 @@ void write_device(std::string& out, const DeviceIdentity& device) {
   const Credentials* const held = device.credentials ? &*device.credentials : nullptr;
   const CredentialType type = held != nullptr ? held->type : CredentialType::sas;
   writing.name("authentication").raw("{");
-  write_pair(out, "symmetricKey", "primaryKey", "secondaryKey", type == CredentialType::sas ? held : nullptr);
+  write_pair(out, "symmetricKey", "primaryKey", "secondaryKey",
+             type == CredentialType::sas ? held : nullptr);
   write_pair(out, "x509Thumbprint", "primaryThumbprint", "secondaryThumbprint",
              type == CredentialType::self_signed ? held : nullptr);
   writing.name("type").text(type == CredentialType::sas           ? "sas"
@@ -86,8 +87,8 @@ bool read_text(const Json& object, std::string_view name, std::string& text) {
   return true;
 }
 
-const char* read_pair(const Json& object, std::string_view name, const char* first, const char* second,
-                      Credentials& credentials) {
+const char* read_pair(const Json& object, std::string_view name, const char* first,
+                      const char* second, Credentials& credentials) {
   const Json* pair = object.find(name);
   if (pair == nullptr || pair->is(Json::Kind::null)) return nullptr;
   if (!pair->is(Json::Kind::object) || !read_text(*pair, first, credentials.primary) ||
@@ -103,13 +104,16 @@ const char* read_credentials(const Json& authentication, std::optional<Credentia
   Credentials keys;
   Credentials prints;
   if (!read_text(authentication, "type", type)) return "the type of authentication is a text";
-  const char* problem = read_pair(authentication, "symmetricKey", "primaryKey", "secondaryKey", keys);
+  const char* problem =
+      read_pair(authentication, "symmetricKey", "primaryKey", "secondaryKey", keys);
   if (problem == nullptr)
-    problem = read_pair(authentication, "x509Thumbprint", "primaryThumbprint", "secondaryThumbprint", prints);
+    problem = read_pair(authentication, "x509Thumbprint", "primaryThumbprint",
+                        "secondaryThumbprint", prints);
   if (problem != nullptr) return problem;
   if (type == "sas") {
     // Without a type, thumbprints alone say which it is.
-    if (authentication.find("type") == nullptr && keys.primary.empty() && !prints.primary.empty()) type = "selfSigned";
+    if (authentication.find("type") == nullptr && keys.primary.empty() && !prints.primary.empty())
+      type = "selfSigned";
     keys.type = CredentialType::sas;
     out = keys;
   }
@@ -129,12 +133,14 @@ std::variant<DeviceBody, std::string> read_device(const Json& json) {
   DeviceBody device;
   std::string status;
   std::string reason;
-  if (!read_text(json, "deviceId", device.id) || (device.id.empty() && !read_text(json, "id", device.id)) ||
+  if (!read_text(json, "deviceId", device.id) ||
+      (device.id.empty() && !read_text(json, "id", device.id)) ||
       !read_text(json, "status", status) || !read_text(json, "statusReason", reason) ||
       !read_text(json, "etag", device.etag) || !read_text(json, "eTag", device.etag) ||
       !read_text(json, "importMode", device.import_mode))
     return "id, status, reason, ETag and import mode are texts";
-  if (!status.empty() && status != "enabled" && status != "disabled") return "a status is enabled or disabled";
+  if (!status.empty() && status != "enabled" && status != "disabled")
+    return "a status is enabled or disabled";
   if (!status.empty()) device.enabled = status == "enabled";
   if (json.find("statusReason") != nullptr) device.reason = reason;
   if (const Json* authentication = json.find("authentication"))
@@ -146,25 +152,36 @@ std::variant<DeviceBody, std::string> read_device(const Json& json) {
 
 HttpError http_error(Error error) {
   switch (error) {
-    case Error::none: break;
-    case Error::device_not_found: return {404, 404001, "DeviceNotFound", "this device is not registered"};
+    case Error::none:
+      break;
+    case Error::device_not_found:
+      return {404, 404001, "DeviceNotFound", "this device is not registered"};
     case Error::queue_full:
       return {403, 403004, "DeviceMaximumQueueDepthExceeded", "the queue of this device is full"};
-    case Error::too_large: return {413, 413001, "MessageTooLarge", "the message is larger than allowed"};
+    case Error::too_large:
+      return {413, 413001, "MessageTooLarge", "the message is larger than allowed"};
     case Error::invalid_expiry:
       return {403, 403009, "InvalidMessageExpiryTime", "the expiry is past, or too far away"};
     case Error::lock_lost:
-      return {412, 412002, "DeviceMessageLockLost", "the lock of this message has ended, or never was"};
-    case Error::not_found: return {404, 404000, "NotFound", "there is nothing of this name"};
-    case Error::device_exists: return {409, 409001, "DeviceAlreadyExists", "this device is registered already"};
-    case Error::bad_request: return {400, 400004, "ArgumentInvalid", "the request says something that cannot be"};
-    case Error::storage: return {500, 500001, "ServerError", "the hub could not store it; try again"};
-    case Error::timed_out: return {500, 500008, "GenericTimeout", "the hub did not come to an end in time"};
-    case Error::disabled: return {403, 403012, "DeviceDisabled", "this device is disabled"};
+      return {412, 412002, "DeviceMessageLockLost",
+              "the lock of this message has ended, or never was"};
+    case Error::not_found:
+      return {404, 404000, "NotFound", "there is nothing of this name"};
+    case Error::device_exists:
+      return {409, 409001, "DeviceAlreadyExists", "this device is registered already"};
+    case Error::bad_request:
+      return {400, 400004, "ArgumentInvalid", "the request says something that cannot be"};
+    case Error::storage:
+      return {500, 500001, "ServerError", "the hub could not store it; try again"};
+    case Error::timed_out:
+      return {500, 500008, "GenericTimeout", "the hub did not come to an end in time"};
+    case Error::disabled:
+      return {403, 403012, "DeviceDisabled", "this device is disabled"};
     case Error::unauthorized:
       return {401, 401002, "IotHubUnauthorizedAccess",
               "the credentials are missing, wrong, expired, or for something else"};
-    case Error::precondition_failed: return {412, 412001, "PreconditionFailed", "the ETag is another one"};
+    case Error::precondition_failed:
+      return {412, 412001, "PreconditionFailed", "the ETag is another one"};
   }
   return {500, 500001, "ServerError", "the hub does not know why"};
 }
@@ -172,7 +189,8 @@ HttpError http_error(Error error) {
 std::string error_body(const HttpError& error) {
   std::string out = "{";
   Writing writing{out};
-  writing.name("Message").text("ErrorCode:" + std::string{error.name} + ";" + std::string{error.text});
+  writing.name("Message").text("ErrorCode:" + std::string{error.name} + ";" +
+                               std::string{error.text});
   writing.name("ExceptionMessage").text("");
   writing.name("errorCode").raw(std::to_string(error.code));
   return out + "}";
@@ -184,7 +202,8 @@ std::variant<DeviceBody, std::string> read_device(std::string_view body) {
   return read_device(*json);
 }
 
-std::variant<std::vector<DeviceBody>, std::string> read_devices(std::string_view body, std::size_t most) {
+std::variant<std::vector<DeviceBody>, std::string> read_devices(std::string_view body,
+                                                                std::size_t most) {
   const auto json = read_json(body);
   if (!json || !json->is(Json::Kind::array)) return "the body is not a JSON array of devices";
   if (json->items.size() > most) return "at most " + std::to_string(most) + " devices at a time";
