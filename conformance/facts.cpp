@@ -132,6 +132,9 @@ void Facts::take(const Event& event, Who who, std::uint64_t index, Telemetry* te
     case What::fault_begins: ++faults; break;
     case What::healed: healed_at = event.at; break;
     case What::feedback_complete:
+      if (event.phase != Phase::ok || event.token == 0) break;
+      completed_batches_[completed_batch_ = (completed_batch_ + 1) % completed_batches_.size()] = event.token;
+      break;
     case What::feedback_abandon:
     case What::fault_ends:
     case What::finished:
@@ -191,6 +194,7 @@ void Facts::take_clock(const Event& event) {
   clock.high = high;
   clock.changed_at = event.at;
   clock.floor = std::min(clock.floor, low);
+  clock.ceiling = std::max(clock.ceiling, high);
   if (!is(whose, Role::hub)) return;
   hub_clock = clock;
   hub_clock_changed_at = event.at;

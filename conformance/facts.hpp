@@ -32,6 +32,7 @@ struct ClockBounds {
   std::int64_t changed_at = long_ago;
   std::int64_t peak = long_ago;  // the latest date that it may have shown before the last change
   std::int64_t floor = never;    // the lowest that `low` ever was
+  std::int64_t ceiling = long_ago;  // and the highest that `high` was
 
   // Surely at or after the date now; perhaps at or after it at some time until now.
   bool surely_past(std::int64_t date, std::int64_t now) const { return known && now + low >= date; }
@@ -447,6 +448,10 @@ class Facts {
   std::int64_t batch_created = model::no_date;  // of the feedback message that records arrive in
   std::int64_t feedback_at = long_ago;        // when the last feedback message was received
   std::uint32_t feedback_reader = ~std::uint32_t{0};  // and by whom
+  // One of the latest feedback messages, by the token that completed it.
+  bool completed_batch(std::uint64_t token) const {
+    return token != 0 && std::ranges::find(completed_batches_, token) != completed_batches_.end();
+  }
   const Command* command(model::MessageKey key) const;
   bool was_ended(model::MessageKey key) const;  // forgotten, because it had surely ended
   template <class F>
@@ -464,6 +469,9 @@ class Facts {
   std::int64_t lock_began(const Command& command, std::int64_t at) const;
 
  private:
+  std::array<std::uint64_t, 64> completed_batches_{};  // tokens, in a ring
+  std::size_t completed_batch_ = 0;
+
   struct Place {
     model::MessageKey key = model::MessageKey::none;
     std::uint32_t at = 0;

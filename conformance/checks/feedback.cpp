@@ -69,7 +69,7 @@ void FullIsAnswered::finish(const Seen& seen) {
 const About OneTrueRecord::about{
     "INV-14", Level::must,
     "A message yields at most one record, only if it was asked for, and the record is true.",
-    {"FBK-01", "FBK-02", "FBK-03", "FBK-04", "FBK-05", "FBK-09"}};
+    {"FBK-01", "FBK-02", "FBK-03", "FBK-04", "FBK-05", "FBK-09", "FBK-18", "FBK-22"}};
 
 void OneTrueRecord::saw(const Seen& seen) {
   const Event& event = seen.event;
@@ -83,6 +83,8 @@ void OneTrueRecord::saw(const Seen& seen) {
         (batches_known && batch != command.record_batch) ||
         (event.token != 0 && event.token == command.record_token))
       fail(seen, id(command.key) + " has two records");
+    else if (seen.facts.completed_batch(command.record_token))
+      fail(seen, id(command.key) + " has its record once more, though the batch that it was in was completed");
     return;
   }
   if (const char* why = untrue(seen)) return fail(seen, id(command.key) + why);
@@ -176,14 +178,15 @@ void BatchesAreSmallAndSoon::closed(const Seen& seen) {
   if (seen_.size() == most) seen_.erase(seen_.begin());
   seen_[batch_.created] = batch_.records;
   if (!late(seen.facts, batch_)) return pass();
-  // Sure only while nothing moved the hub's clock or stopped the hub.
+  // Sure only while nothing moved the hub's clock or stopped the hub. Its dates may be those of a clock that
+  // was ahead and has been set right since.
   const Facts& facts = seen.facts;
   const std::int64_t made = batch_.created - facts.hub_clock.high;
   batch_.awake = facts.faults == 0 ? batch_.created
                                    : facts.hub_last_awake(made - second / 4) + facts.hub_clock.low;
   const bool undisturbed =
       facts.hub_clock.known && awake(facts, batch_) &&
-      facts.hub_disturbed_at < batch_.oldest - facts.hub_clock.high - facts.terms.feedback_batch_ns;
+      facts.hub_disturbed_at < batch_.oldest - facts.hub_clock.ceiling - facts.terms.feedback_batch_ns;
   if (!undisturbed)
     return undecided(seen, "a feedback batch came late, while the hub was stopped or its clock moved");
   if (late_.size() < 64) late_.push_back(batch_);

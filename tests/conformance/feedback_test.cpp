@@ -108,6 +108,18 @@ TEST(OneTrueRecord, ABatchThatComesAgainIsNoAlarm) {
   EXPECT_EQ(story.alarm(), "");
 }
 
+TEST(OneTrueRecord, ABatchThatComesAgainAfterItsCompletionFails) {
+  for (const Phase phase : {Phase::info, Phase::fail, Phase::ok}) {
+    Story story = completed();
+    story.at(102s).batch(Story::date(102s), 1, 7);
+    story.record(1, Status::success, Story::date(101s), 7);
+    story.batch_settled(What::feedback_complete, phase, 7);
+    story.at(170s).batch(Story::date(102s), 1, 8);
+    story.record(1, Status::success, Story::date(101s), 8);
+    EXPECT_EQ(story.verdict("INV-14"), phase == Phase::ok ? Verdict::fail : Verdict::pass);
+  }
+}
+
 TEST(OneTrueRecord, SuccessThatNobodyCompletedFails) {
   Story story;
   story.command_waits(1);
@@ -241,6 +253,25 @@ TEST(BatchesAreSmallAndSoon, AHubThatSleptWhenItWasDueMayBeLate) {
   EXPECT_EQ(slept_from(234s), Verdict::pass);  // it was due at 245 s; the first batch is all that counts
   EXPECT_EQ(slept_from(244s), Verdict::pass);
   EXPECT_EQ(slept_from(246500ms), Verdict::fail);
+}
+
+// Its records are of 100 s, by a clock that was a minute ahead then and was set further ahead before the batch
+// was made, and right before that came.
+TEST(BatchesAreSmallAndSoon, DatesOfAClockThatWasAheadSayLittle) {
+  for (const bool ahead : {true, false}) {
+    Story story;
+    if (ahead) story.at(50s).clock(Story::hub, 60s);
+    story.command_waits(1, 1h);
+    story.at(99s).delivers(1, 10);
+    story.settled(What::complete, Phase::ok, 1, 10);
+    if (ahead) story.at(101s).clock(Story::hub, 120s);
+    if (ahead) story.at(103s).clock(Story::hub, 0s);
+    story.at(161s).batch(Story::date(222s), 1, 7);
+    story.record(1, Status::success, Story::date(160s), 7);
+    story.at(170s).healed();
+    story.at(700s).finished();
+    EXPECT_EQ(story.verdict("INV-15"), ahead ? Verdict::inconclusive : Verdict::fail);
+  }
 }
 
 TEST(BatchesAreSmallAndSoon, AFullBatchThatComesLaterMovesTheTimeItWasDue) {

@@ -272,6 +272,9 @@ class Story {
     event.token = token;
     return event;
   }
+  void batch_settled(What what, Phase phase, std::uint64_t token) {
+    for (const Phase each : {Phase::invoke, phase}) add(s1, what, each).token = token;
+  }
   // A batch of one, made now.
   Event& reported(std::uint32_t n, model::Status status, NodeIndex device = d1) {
     batch(epoch + now_, 1, 5000 + n);
