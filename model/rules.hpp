@@ -139,8 +139,10 @@ struct HubRules {
   Duration expiry_scan{0};
   // Is a message's expiry looked at when it is handed over? [C2D-29, INV-10]
   bool checks_expiry_on_delivery = true;
-  // Is a locked message kept from other receivers? [C2D-10, INV-11]
-  bool lock_hides = true;
+  // Is a message that was locked so long ago kept from other receivers? [C2D-10, INV-11]
+  bool (*lock_hides)(Duration ago) = [](Duration) { return true; };
+  // How long after its expiry is a locked message left to whoever holds it? [C2D-30]
+  Duration expiry_spares_locked{0};
   // Does a redelivery kill the token before it? [C2D-11, INV-08]
   bool old_token_dies = true;
   // Does settling need a lock that still lives? [C2D-14, INV-12]
@@ -169,6 +171,9 @@ struct HubRules {
 
   // Decisions of the feedback stream.
 
+  // Is an outcome one record of the journal with the feedback that it makes, so that a crash leaves
+  // both or none? [FBK-04]
+  bool outcome_holds_feedback = true;
   // Is the n-th record (from 1) kept for the next batch? [FBK-02..FBK-04]
   bool (*keeps_record)(std::uint64_t nth) = [](std::uint64_t) { return true; };
   // How many records does one outcome make? [FBK-05, INV-14]
@@ -211,6 +216,8 @@ struct HubRules {
   bool promise_waits = true;
   // And that of this operation's answer?
   bool (*answer_waits)(Promised what) = [](Promised) { return true; };
+  // Does a SUBACK wait for its filters to be durable? [MQTT-13]
+  bool grant_waits = true;
   // Does a sync cover only the records that were written before it began?
   bool (*own_sync_only)(bool of_snapshot) = [](bool) { return true; };
   // Does a sync that failed stop the hub? What it leaves on the disk is unknown.
@@ -226,6 +233,11 @@ struct HubRules {
   bool snapshot_has_records = true;
   // Does a segment that takes older ones over write their telemetry anew?
   bool merge_has_telemetry = true;
+  // How old is an event, as recovery sees it? Only the wall clock tells, at most as much as matters,
+  // and an event of the future, which a clock that was set back shows, is new. [D2C-33]
+  Duration (*event_age)(Duration shown, Duration kept) = [](Duration shown, Duration kept) {
+    return shown < Duration{0} ? Duration{0} : shown > kept ? kept : shown;
+  };
   // Are lock tokens and generations of before a crash never given again? [C2D-11, C2D-37]
   bool tokens_outlive_crash = true;
   bool generations_outlive_crash = true;
@@ -284,12 +296,16 @@ struct HubRules {
   bool deletion_ends_accepting = true;
   // Does a newer connection of a device end the older one? [MQTT-09]
   bool one_connection = true;
+  // Also one that is not accepted yet?
+  bool takeover_ends_accepting = true;
   // Is nothing delivered before a subscription? [MQTT-30]
   bool needs_subscription = true;
   // Does a connection start with what waits for its device? [MQTT-32]
   bool pushes_backlog = true;
-  // How many wills does an ended connection leave? [MQTT-42]
-  std::uint32_t (*wills)(Why why) = [](Why why) { return why == Why::disconnect ? 0u : 1u; };
+  // How many wills does an ended connection leave that was last heard so long ago? [MQTT-42]
+  std::uint32_t (*wills)(Why why, Duration silent) = [](Why why, Duration) {
+    return why == Why::disconnect ? 0u : 1u;
+  };
   // Whose is the n-th message of a connection? Its device's [D2C-14].
   std::uint32_t (*origin)(std::uint32_t device, std::uint32_t nth) =
       [](std::uint32_t device, std::uint32_t) { return device; };

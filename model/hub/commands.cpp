@@ -154,8 +154,11 @@ void Hub::Parts::record(Now now, DeviceIndex index, DeviceQueue::Changes& moved)
   const std::uint32_t generation = device.info.generation;
   for (const DeviceQueue::Change& change : moved) {
     if (change.final) {
-      journal.append(CommandFinal{generation, change.sequence, report(now, index, change),
+      const std::uint32_t made = report(now, index, change);
+      journal.append(CommandFinal{generation, change.sequence, rules.outcome_holds_feedback ? made : 0,
                                   rules.reported(*change.final), date(now)});
+      for (std::uint32_t i = made; !rules.outcome_holds_feedback && i > 0; --i)
+        journal.append(entry_of(feedback.records().end()[-static_cast<std::ptrdiff_t>(i)]));
     } else if (change.counted) {
       journal.append(CommandReturned{generation, change.sequence, change.count});
     }

@@ -99,7 +99,8 @@ void DeviceQueue::add(Entry entry) { entries_.push_back(std::move(entry)); }
 
 const DeviceQueue::Entry* DeviceQueue::deliver(LockToken token, Holder holder, Instant until) {
   for (Entry& entry : entries_) {  // first by sequence number, also after a return [OPEN-03]
-    const bool hidden = rules_->lock_hides || holder != Holder::link;
+    const auto* lock = std::get_if<Invisible>(&entry.state);
+    const bool hidden = lock == nullptr || holder != Holder::link || rules_->lock_hides(until - lock->until);
     if (hidden && !std::holds_alternative<Enqueued>(entry.state)) continue;
     entry.state = next(Enqueued{}, Deliver{token, holder, until});
     entry.token_before = std::exchange(entry.token, token);
@@ -177,7 +178,9 @@ void DeviceQueue::expire(Now now, Changes& changes) {
         if (!rules_->expires_behind_head && &entry != &entries_.front()) return std::nullopt;
         const Date date = rules_->expiry_clock(now, entry.enqueued, entry.since);
         const Date shown = cut(date, rules_->tick);
-        if (!rules_->expired(shown, entry.expiry)) return std::nullopt;
+        const bool locked = std::holds_alternative<Invisible>(entry.state);
+        if (!rules_->expired(shown, entry.expiry + (locked ? rules_->expiry_spares_locked : 0ns)))
+          return std::nullopt;
         return Expire{};
       },
       changes);

@@ -91,6 +91,7 @@ struct Hub::Parts {
   void wake_up(Now now);
   void begin_segment(std::uint64_t takes_over_from);
   void write_state();
+  static FeedbackEntry entry_of(const FeedbackRecord& record);
   static SessionRecord session_record(std::uint32_t generation, const StoredSession& session);
   Ticket write_telemetry(std::uint32_t partition, const TelemetryLog::Entry& entry, View flat,
                        Instant appended);

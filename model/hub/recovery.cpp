@@ -48,9 +48,8 @@ class Hub::Parts::Replay {
     if (!record) return;
     if (p_.rules.generations_outlive_crash)
       p_.next_generation = std::max(p_.next_generation, record->generation + 1);
-    // Its age is known by the wall clock only; an event from the future is as good as new.
-    const Duration age = std::clamp(now_.wall - record->enqueued, 0ns, p_.rules.retention);
-    const Instant appended = now_.mono - age;
+    const Instant appended =
+        now_.mono - p_.rules.event_age(now_.wall - record->enqueued, p_.rules.retention);
     if (!p_.log.restore(*record, of_event(*record), appended)) return;
     if (segment.telemetry_bytes == 0) segment.oldest = segment.newest = appended;
     segment.newest = std::max(segment.newest, appended);
@@ -342,10 +341,6 @@ void Hub::Parts::write_state() {
   if (!policies.empty()) write_policies();
   for (const auto& [key, sequence] : checkpoints)
     journal.append(CheckpointRecord{key.first, key.second, sequence});
-  const auto entry_of = [](const FeedbackRecord& r) {
-    return FeedbackEntry{r.original_message_id, r.device, r.generation, r.status,
-                         Date{Duration{r.date}}};
-  };
   if (rules.snapshot_has_records)
     for (const FeedbackRecord& record : feedback.records()) journal.append(entry_of(record));
   for (const auto& [number, batch] : feedback.batches()) {
@@ -353,6 +348,11 @@ void Hub::Parts::write_state() {
     for (const FeedbackRecord& r : batch.records) record.records.push_back(entry_of(r));
     journal.append(record);
   }
+}
+
+FeedbackEntry Hub::Parts::entry_of(const FeedbackRecord& record) {
+  return {record.original_message_id, record.device, record.generation, record.status,
+          Date{Duration{record.date}}};
 }
 
 SessionRecord Hub::Parts::session_record(std::uint32_t generation, const StoredSession& session) {

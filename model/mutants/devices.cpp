@@ -48,7 +48,7 @@ constexpr Mutant zoo[] = {
      "unacknowledged messages are sent again in the order of their packet ids, which is another one "
      "once ids have wrapped",
      "run", "novastone-media/MQTT-Client-Framework#247", "mqtt311:4.6.0-1",
-     [](Rules& rules) { rules.device.resend_order = ResendOrder::by_packet_id; }, rare},
+     [](Rules& rules) { rules.device.resend_order = ResendOrder::by_packet_id; }},
     {"acks-taken-for-cumulative",
      "a PUBACK ends the exchanges with lower ids as well, which are later ones once ids have wrapped",
      "run", nullptr, "INV-01", [](Rules& rules) { rules.device.ack_is_for_one = false; }, rare},

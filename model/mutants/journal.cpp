@@ -20,7 +20,7 @@ constexpr Mutant zoo[] = {
     {"failed-sync-counts",
      "a sync that failed is taken for one that succeeded, and a crash forgets what it was to keep",
      "run", "beanstalkd/beanstalkd#477", "INV-01",
-     [](Rules& rules) { rules.hub.failed_sync_halts = false; }, rare},
+     [](Rules& rules) { rules.hub.failed_sync_halts = false; }},
     {"read-before-durable",
      "readers are shown events that are not durable yet, and after a crash others in their place",
      "run", "apache/kafka#13230", "INV-06",
@@ -72,15 +72,41 @@ constexpr Mutant zoo[] = {
      "run", "cloudamqp/lavinmq#2247", "INV-10",
      [](Rules& rules) {
        rules.hub.answer_waits = [](Promised what) { return what != Promised::purge; };
-     },
-     rare},
+     }},
     {"deletion-answered-too-soon",
      "a deletion is answered before it is durable, and after a crash the device is there again",
      "run", "apache/arrow-rs-object-store#767", "INV-21",
      [](Rules& rules) {
        rules.hub.answer_waits = [](Promised what) { return what != Promised::removal; };
+     }},
+    {"feedback-settled-too-soon",
+     "the completion of a feedback batch is answered before it is durable, and after a crash the "
+     "batch comes again",
+     "run", nullptr, "INV-14",
+     [](Rules& rules) {
+       rules.hub.answer_waits = [](Promised what) { return what != Promised::feedback_settling; };
+     }},
+    {"completed-batch-comes-again",
+     "recovery misses that a feedback batch was completed, and hands it out once more", "run",
+     nullptr, "INV-14",
+     [](Rules& rules) {
+       rules.hub.recovers_record = [](RecordKind kind, std::uint64_t) {
+         return kind != RecordKind::feedback_final;
+       };
+     }},
+    {"event-of-the-future-is-old",
+     "recovery takes an event whose date the clock has not reached again for one past retention",
+     "run", nullptr, "INV-01",
+     [](Rules& rules) {
+       rules.hub.event_age = [](Duration shown, Duration kept) {
+         return shown < Duration{0} || shown > kept ? kept : shown;
+       };
      },
      rare},
+    {"outcome-apart-from-feedback",
+     "the end of a message and the feedback of it are two records, and a crash may leave the first "
+     "without the second",
+     "run", nullptr, "FBK-04", [](Rules& rules) { rules.hub.outcome_holds_feedback = false; }, rare},
     {"abandons-lost-on-recovery", "recovery forgets how often a message was abandoned", "run",
      nullptr, "INV-13",
      [](Rules& rules) {

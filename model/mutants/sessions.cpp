@@ -10,11 +10,11 @@ constexpr Mutant zoo[] = {
     {"older-connection-kept", "a newer connection of a device leaves the older one in place", "run",
      nullptr, "INV-16", [](Rules& rules) { rules.hub.one_connection = false; }},
     {"will-after-disconnect", "the will is published after a clean DISCONNECT too", "run", nullptr,
-     "INV-17", [](Rules& rules) { rules.hub.wills = [](Why) { return 1u; }; }},
+     "INV-17", [](Rules& rules) { rules.hub.wills = [](Why, Duration) { return 1u; }; }},
     {"will-missing", "no will is published for a connection that a newer one or silence ended",
      "run", "emqx/emqx#10551", "INV-17",
      [](Rules& rules) {
-       rules.hub.wills = [](Why why) {
+       rules.hub.wills = [](Why why, Duration) {
          return why == Why::disconnect || why == Why::takeover || why == Why::keep_alive ? 0u : 1u;
        };
      }},
@@ -22,7 +22,7 @@ constexpr Mutant zoo[] = {
      "the will is published when the hub ends a connection and once more when its transport ends",
      "run", nullptr, "INV-17",
      [](Rules& rules) {
-       rules.hub.wills = [](Why why) {
+       rules.hub.wills = [](Why why, Duration) {
          return why == Why::disconnect                           ? 0u
                 : why == Why::takeover || why == Why::keep_alive ? 2u
                                                                  : 1u;
@@ -60,11 +60,11 @@ constexpr Mutant zoo[] = {
      [](Rules& rules) { rules.hub.flight_returns = [](Why why, Duration) { return why != Why::takeover; }; }},
     {"flight-lost-in-late-silence",
      "what was under way to a connection that ends for its silence counts as delivered in the last "
-     "three seconds of its lock",
+     "second of its lock",
      "run", nullptr, "INV-14",
      [](Rules& rules) {
        rules.hub.flight_returns = [](Why why, Duration left) {
-         return why != Why::keep_alive || left > 3s;
+         return why != Why::keep_alive || left > 1s;
        };
      },
      rare},
@@ -96,6 +96,29 @@ constexpr Mutant zoo[] = {
        };
      },
      rare},
+    {"flight-lost-in-sudden-end",
+     "what left less than a millisecond before its connection broke counts as delivered", "run",
+     nullptr, "INV-14",
+     [](Rules& rules) {
+       rules.hub.flight_returns = [](Why why, Duration left) {
+         return why != Why::unknown || left <= 59'999ms;
+       };
+     },
+     rare},
+    {"will-lost-in-a-race",
+     "the will of a connection that ends within twenty microseconds of its last packet is lost",
+     "run", nullptr, "INV-17",
+     [](Rules& rules) {
+       rules.hub.wills = [](Why why, Duration silent) {
+         return why == Why::disconnect || silent < 20us ? 0u : 1u;
+       };
+     }},
+    {"accepted-after-takeover",
+     "a connection that waits for its CONNACK survives that a newer one of its device comes", "run",
+     nullptr, "INV-16", [](Rules& rules) { rules.hub.takeover_ends_accepting = false; }, rare},
+    {"subscription-granted-too-soon",
+     "a subscription is granted before it is durable: after a crash the session is present and deaf",
+     "run", nullptr, "INV-23", [](Rules& rules) { rules.hub.grant_waits = false; }, rare},
     {"accepted-after-deletion",
      "a connection that waits for its CONNACK survives the deletion of its device", "run",
      "mcdonc/klangk#3209", "INV-21",

@@ -5,8 +5,6 @@
 namespace hubproof::model {
 namespace {
 
-constexpr bool rare = true;
-
 constexpr Mutant zoo[] = {
     {"canary", "every stored message is changed: what does not find this one finds none", "run",
      nullptr, "INV-25", [](Rules& rules) { rules.hub.alters_telemetry_every = 1; }},
@@ -91,8 +89,7 @@ constexpr Mutant zoo[] = {
        rules.hub.stored_before = [](std::uint16_t id, std::uint16_t newest) {
          return newest - id > 60'000;
        };
-     },
-     rare},
+     }},
     {"altered-payload", "one byte of every 24th stored message is changed", "run", nullptr,
      "INV-25", [](Rules& rules) { rules.hub.alters_telemetry_every = 24; }},
 };

@@ -168,7 +168,7 @@ void MqttDoor::finish(Now now, std::uint32_t slot, EndedBy by, Why why, Effects&
   // The will comes behind all that this connection published [MQTT-42, MQTT-43].
   const bool accepted = session.stage == Stage::live || !rules_->will_needs_connack;
   if (accepted && !session.will.empty())
-    for (std::uint32_t n = rules_->wills(why); n > 0; --n)
+    for (std::uint32_t n = rules_->wills(why, now.mono - session.heard); n > 0; --n)
       hub_->append_telemetry(now, session.device, session.will, true, effects);
   if (session.inbox)
     for (const Flight& flight : session.inbox->flights)
@@ -299,7 +299,8 @@ void MqttDoor::take_over(Now now, std::uint32_t slot, Effects& effects) {
   if (at >= slot_of_.size()) slot_of_.resize(std::max(at + 1, hub_->devices()), no_slot);
   if (slot_of_[at] != no_slot) {
     session.took_over = true;
-    if (rules_->one_connection)
+    const bool accepting = sessions_[slot_of_[at]].stage == Stage::accepting;
+    if (rules_->one_connection && (!accepting || rules_->takeover_ends_accepting))
       cut(now, slot_of_[at], Why::takeover, effects);  // [MQTT-09, MQTT-11]
   }
   slot_of_[at] = slot;
@@ -548,7 +549,8 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Subscribe& packet, Ef
   if (!legal) return cut(now, slot, Why::not_allowed, effects);
 
   if (changed && !session.clean) session_ticket_ = store(now, session, effects);  // [MQTT-13]
-  Event& reply = prepare(session, Promise::Kind::suback, session_ticket_, answer);
+  Event& reply = prepare(session, Promise::Kind::suback,
+                         rules_->grant_waits ? session_ticket_ : Ticket::none, answer);
   reply.packet_id = packet.id;
   reply.flags = static_cast<std::uint16_t>(reply.flags | flags);
   reply.code = flags ? commands_code : answer.codes.empty() ? 0 : answer.codes.front();

@@ -129,7 +129,7 @@ TEST_F(DeviceQueues, APurgeTakesLockedMessagesToo) {
 }
 
 TEST_F(DeviceQueues, EachWrongRuleBreaksItsOwnPromise) {
-  rules.lock_hides = false;
+  rules.lock_hides = [](Duration) { return false; };
   queue.add(entry(1));
   queue.deliver(LockToken{7}, Holder{1}, Instant{60s});
   EXPECT_NE(queue.deliver(LockToken{8}, Holder::link, Instant{60s}), nullptr);

@@ -282,6 +282,39 @@ const std::map<std::string, Story>& stories() {
          d.pass(20s);
          t << feedback(d).size();
        }},
+      {"feedback-settled-too-soon",
+       [](Driver& d, Tale& t) {
+         complete(d, 1);
+         const Response batch = d.ask(ReceiveFeedback{});
+         d.hold();
+         t << d.try_ask(SettleFeedback{std::get<Feedback>(batch).token, true}).has_value();
+         d.crash();
+         t << feedback(d).size();
+       }},
+      {"completed-batch-comes-again",
+       [](Driver& d, Tale& t) {
+         complete(d, 1);
+         t << feedback(d).size();
+         d.crash();
+         t << feedback(d).size();
+       }},
+      {"event-of-the-future-is-old",
+       [](Driver& d, Tale& t) {
+         send(d, connected(d, "d1"), 1);
+         d.set_wall(-2h);
+         d.crash();
+         t << d.bodies().size();
+       }},
+      {"outcome-apart-from-feedback",
+       [](Driver& d, Tale& t) {
+         complete(d, 1);  // its batch leaves at once, the next one only later
+         command(d, 1);
+         const auto lock = token(receive(d));
+         d.hold();
+         d.try_ask(SettleCommand{"d1", lock, Settle::complete});
+         d.crash(Driver::Tail::torn);
+         t << word(receive(d)) << feedback(d).size();
+       }},
       {"tokens-begin-anew",
        [](Driver& d, Tale& t) {
          command(d, 1);
@@ -504,6 +537,19 @@ const std::map<std::string, Story>& stories() {
          d.command("d1", "m2", "two");
          t << word(receive(d)) << word(receive(d));
        }},
+      {"lock-hides-late",
+       [](Driver& d, Tale& t) {
+         d.command("d1", "m1", "one");
+         d.command("d1", "m2", "two");
+         t << word(receive(d)) << word(receive(d));
+       }},
+      {"locked-outlives-expiry",
+       [](Driver& d, Tale& t) {
+         d.command("d1", "m1", "body", Ack::full, d.now().wall + 4s);
+         const auto lock = token(receive(d));
+         d.pass(4'500ms);
+         t << settle(d, lock);
+       }},
       {"lock-half-as-long",
        [](Driver& d, Tale& t) {
          command(d, 1);
@@ -669,9 +715,9 @@ const std::map<std::string, Story>& stories() {
       {"flight-lost-in-late-silence",
        [](Driver& d, Tale& t) {
          session_with_filter(d);
-         d.pass(32s);
+         d.pass(30'500ms);
          command(d, 1);
-         d.pass(59s);  // silent for a minute and a half
+         d.pass(59'600ms);  // silent for a minute and a half
          t << word(receive(d));
        }},
       {"flight-lost-in-early-takeover",
@@ -679,6 +725,32 @@ const std::map<std::string, Story>& stories() {
          session_with_filter(d);
          command(d, 1);
          t << d.take(login(d, "d1", false)).size();
+       }},
+      {"flight-lost-in-sudden-end",
+       [](Driver& d, Tale& t) {
+         const auto id = session_with_filter(d);
+         command(d, 1);
+         d.lose(id);
+         t << word(receive(d));
+       }},
+      {"will-lost-in-a-race",
+       [](Driver& d, Tale& t) {
+         d.lose(connected(d, "d1", true, 60, "will"));
+         t << d.bodies();
+       }},
+      {"accepted-after-takeover",
+       [](Driver& d, Tale& t) {
+         d.hold();
+         const auto older = login(d, "d1", false);
+         login(d, "d1", false);
+         t << d.closed(older);
+       }},
+      {"subscription-granted-too-soon",
+       [](Driver& d, Tale& t) {
+         const auto id = connected(d, "d1", false);
+         d.hold();
+         subscribe(d, id, {command_filter("d1")});
+         t << d.take(id).size();
        }},
       {"flight-lost-with-disabling",
        [](Driver& d, Tale& t) {
