@@ -105,10 +105,12 @@ void write_record(model::Bytes& out, std::int64_t cpu_of_process, const RunRecor
   writer.u64(record.fault_kinds);
   writer.u32(static_cast<std::uint32_t>(record.reached.size()));
   for (const std::uint32_t feature : record.reached) writer.u32(feature);
-  writer.u32(static_cast<std::uint32_t>(record.moments.size()));
-  for (const Moment& moment : record.moments) {
-    writer.i64(moment.at);
-    writer.u32(moment.node);
+  for (const std::vector<Moment>* some : {&record.firsts, &record.moments}) {
+    writer.u32(static_cast<std::uint32_t>(some->size()));
+    for (const Moment& moment : *some) {
+      writer.i64(moment.at);
+      writer.u32(moment.node);
+    }
   }
   writer.patch_u32(0, static_cast<std::uint32_t>(out.size() - 4));
 }
@@ -142,10 +144,12 @@ RunRecord read_record(model::View bytes, std::int64_t& cpu_of_process) {
   record.fault_kinds = reader.u64();
   record.reached.resize(reader.u32());
   for (std::uint32_t& feature : record.reached) feature = reader.u32();
-  record.moments.resize(reader.u32());
-  for (Moment& moment : record.moments) {
-    moment.at = reader.i64();
-    moment.node = reader.u32();
+  for (std::vector<Moment>* some : {&record.firsts, &record.moments}) {
+    some->resize(reader.u32());
+    for (Moment& moment : *some) {
+      moment.at = reader.i64();
+      moment.node = reader.u32();
+    }
   }
   return record;
 }
@@ -201,6 +205,7 @@ RunRecord run_one(const WorkerPlan& plan, const Worker::Unit& unit) {
     record.fault_kinds = result.fault_kinds;
     if (coverage) {
       record.reached = coverage->reached();
+      record.firsts = coverage->firsts();
       record.moments = coverage->moments();
     }
     for (const conformance::Judged& judged : result.report.checks) {

@@ -40,6 +40,7 @@ struct RunRecord {
   std::vector<Failure> failures;
   std::uint64_t fault_kinds = 0;           // bit n: a fault of FaultKind n began
   std::vector<std::uint32_t> reached;      // features (search/state_coverage.hpp), when asked for
+  std::vector<Moment> firsts;              // when each was reached first
   std::vector<Moment> moments;             // and these
   bool output_failed = false;              // what was to be written on the way could not be
 };

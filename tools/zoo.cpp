@@ -78,7 +78,7 @@ void hunt_down(Hunt& hunt, const std::vector<Scenario>& scenarios, const model::
       options.on_event = [&](const model::History&, const model::Event& event) { coverage->saw(event); };
     }
     const RunResult result = run(variation.scenario, options);
-    if (coverage) guides->learn(s, variation, {coverage->reached(), coverage->moments(), result.events});
+    if (coverage) guides->learn(s, variation, {coverage->reached(), coverage->moments(), result.events, coverage->firsts()});
     ++hunt.runs;
     if (hunted(hunt, mutant, result.report)) {
       hunt.found = true;

@@ -15,6 +15,7 @@
 #include "tools/find_scenarios.hpp"
 #include "tools/risk.hpp"
 #include "tools/run.hpp"
+#include "tools/search/fault_edits.hpp"
 #include "tools/search/guide.hpp"
 #include "tools/search/guided.hpp"
 #include "tools/search/state_coverage.hpp"
@@ -91,6 +92,92 @@ TEST(Pct, SlowsLinksFromChangePointToChangePoint) {
       return fault.kind == sim::FaultKind::delay && fault.duration.kind == sim::Distribution::Kind::fixed;
     }));
   }
+}
+
+TEST(Pct, CutsMostRunsShort) {
+  int shorter = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed)
+    shorter += vary(Strategy::pct, busy(), seed).scenario.duration <= busy().duration / 4;
+  EXPECT_GT(shorter, 25);
+  EXPECT_LT(shorter, 40);
+}
+
+TEST(EndingAt, ChangesNothingThatHappensBefore) {
+  const Scenario whole = spell_out_faults(busy(), 5);
+  const Scenario cut = ending_at(whole, std::chrono::seconds{70});
+  EXPECT_EQ(cut.duration, std::chrono::seconds{70});
+  const auto digest_until = [](const Scenario& scenario, std::chrono::seconds until) {
+    RunOptions options;
+    options.seed = 5;
+    options.until = until;
+    return run(scenario, options).digest;
+  };
+  EXPECT_EQ(digest_until(cut, std::chrono::seconds{69}), digest_until(whole, std::chrono::seconds{69}));
+  EXPECT_NE(digest_until(cut, std::chrono::seconds{71}), digest_until(whole, std::chrono::seconds{71}));
+  EXPECT_EQ(ending_at(whole, std::chrono::seconds{1}).duration, std::chrono::seconds{20});
+  EXPECT_EQ(ending_at(whole, std::chrono::hours{1}).duration, whole.duration);
+}
+
+TEST(EndingAt, SendsNothingOnceAllIsHealed) {
+  Scenario late = busy();
+  late.devices[0].telemetry.until = late.duration;
+  late.devices[1].telemetry.from = std::chrono::minutes{2};
+  late.services[0].commands[0].until = late.duration;
+  late.services[0].commands.push_back(late.services[0].commands[0]);
+  late.services[0].commands[1].from = std::chrono::minutes{2};
+  const Scenario cut = ending_at(late, std::chrono::seconds{70});
+  EXPECT_EQ(cut.devices[0].telemetry.until, cut.duration);
+  EXPECT_FALSE(cut.devices[1].telemetry.every);
+  ASSERT_EQ(cut.services[0].commands.size(), 1U);
+  EXPECT_EQ(cut.services[0].commands[0].until, cut.duration);
+}
+
+TEST(ActBeside, AddsWorkForTheDeviceThatTheMomentConcerns) {
+  Scenario scenario = spell_out_faults(busy(), 5);
+  const std::vector<std::string> ids = ids_of_nodes(scenario);
+  ASSERT_EQ(ids.at(0), "");
+  ASSERT_EQ(ids.at(2), "d0");
+  const Moment moment{60'000'000'000, 2};
+  Dice dice{1};
+  for (int i = 0; i < 60; ++i) act_beside(moment, ids, scenario, dice);
+  std::set<RegistryWork> works;
+  int close = 0;
+  for (const RegistryEvent& event : scenario.services.at(0).registry.at) {
+    EXPECT_EQ(event.device, "d0");
+    works.insert(event.what);
+    close += std::chrono::abs(event.at - sim::Duration{moment.at}) < std::chrono::seconds{4};
+  }
+  EXPECT_EQ(works.size(), 3U);
+  EXPECT_GT(close, 5);
+  const auto& commands = scenario.services.at(0).commands;
+  ASSERT_GT(commands.size(), busy().services.at(0).commands.size() + 10);
+  EXPECT_EQ(commands.back().to, "d0");
+  const ReadScenario read = read_scenario(write_scenario(scenario), "x");
+  EXPECT_TRUE(read.problems.empty()) << problems_text("x", read.problems);
+}
+
+TEST(ActBeside, DoesNothingWhereNobodyCouldAct) {
+  Scenario scenario = busy();
+  scenario.services.clear();
+  const std::string before = write_scenario(scenario);
+  Dice dice{1};
+  act_beside({60'000'000'000, 2}, ids_of_nodes(scenario), scenario, dice);
+  EXPECT_EQ(write_scenario(scenario), before);
+}
+
+TEST(StateCoverage, TellsWhenEachFeatureWasReachedFirst) {
+  std::optional<StateCoverage> coverage;
+  RunOptions options;
+  options.seed = 3;
+  options.on_header = [&](const model::History& header) { coverage.emplace(header); };
+  options.on_event = [&](const model::History&, const model::Event& event) { coverage->saw(event); };
+  run(busy(), options);
+  const std::vector<Moment> firsts = coverage->firsts();
+  ASSERT_EQ(firsts.size(), coverage->reached().size());
+  std::set<std::int64_t> times;
+  for (const Moment& first : firsts) times.insert(first.at);
+  EXPECT_GT(times.size(), firsts.size() / 20);
+  for (const Moment& moment : coverage->moments()) EXPECT_LT(moment.at, busy().duration.count() + 1);
 }
 
 TEST(StateCoverage, ReachesMoreWithFaultsAndTheSameEachTime) {

@@ -1,9 +1,10 @@
 // A guided search: runs that reached a combination of protocol state that none before had reached are
-// kept, and changed further: faults put beside what happened in them, moved beside each other, to other
-// nodes or to telling times, added, left out, made short; packet ids that begin shortly before their
-// wrap; or another future drawn from some point on. Up to what was changed the run happens again as it
-// was, so a fault meets the moment that it is put beside. A function of its seed and of what it was told,
-// in the order told.
+// kept, and changed further: faults, commands and registry work put beside what happened in them, most of
+// all beside what was new; faults moved beside each other, to other nodes or to telling times, added, left
+// out, made short; packet ids that begin shortly before their wrap; or another future drawn from some point
+// on. Up to what was changed the run happens again as it was, so a fault meets the moment that it is put
+// beside; soon after the last of these moments it is healed, so that a run costs little. A function of its
+// seed and of what it was told, in the order told.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@ struct Lesson {
   std::vector<std::uint32_t> reached;  // (StateCoverage)
   std::vector<Moment> moments;
   std::uint64_t events = 0;            // how much work the run was
+  std::vector<Moment> firsts{};        // when each of `reached` was; none: nobody knows
 };
 
 class Guide {
@@ -40,10 +42,11 @@ class Guide {
     std::uint64_t tries = 0;   // how often it was changed further
     std::uint64_t events = 0;
     std::vector<Moment> moments;
+    std::vector<Moment> newest;  // of what it was first to reach
   };
 
   Variation fresh();
-  void meet(Variation& variation, const std::vector<Moment>& moments);
+  void meet(Variation& variation, const Kept& before);
   void change(Variation& variation);
   Kept& parent();
 
@@ -52,6 +55,7 @@ class Guide {
   std::vector<sim::Fault> pool_;
   std::vector<sim::Duration> apart_;
   std::vector<std::string> nodes_;
+  std::vector<std::string> ids_;
   std::uint64_t next_seed_;
   std::uint64_t proposed_ = 0;
   std::vector<Kept> corpus_;

@@ -55,7 +55,7 @@ GuidedResult guided_campaign(const WorkerPlan& plan, const CampaignOptions& opti
         result.failing.emplace(std::pair{s, seed}, variations[number]);
         ++failing;
       }
-      guides.learn(s, variations[number], {record.reached, record.moments, record.events});
+      guides.learn(s, variations[number], {record.reached, record.moments, record.events, record.firsts});
       ++done;
       if (failed && options.stop_at_first) over = true;
     };

@@ -1,7 +1,7 @@
 #include "tools/search/state_coverage.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <optional>
 
 #include "model/bytes.hpp"
 
@@ -15,6 +15,16 @@ using model::What;
 constexpr std::uint8_t many = 3;
 void more(std::uint8_t& count) { count = static_cast<std::uint8_t>(count < many ? count + 1 : many); }
 void less(std::uint8_t& count) { count = static_cast<std::uint8_t>(count > 0 ? count - 1 : 0); }
+
+// How soon after it, if it was soon: from a tenth of a millisecond to seven seconds.
+std::optional<std::uint64_t> how_soon(std::int64_t after) {
+  constexpr std::int64_t least = 100'000;
+  constexpr int steps = 9;
+  int step = 0;
+  for (std::int64_t bound = least; after >= bound; bound *= 4)
+    if (++step == steps) return std::nullopt;
+  return static_cast<std::uint64_t>(step);
+}
 
 // What nobody in the run did.
 bool of_the_stage(What what) {
@@ -45,16 +55,28 @@ void StateCoverage::saw(const model::Event& event) {
                          static_cast<std::uint64_t>(event.error) << 40 | static_cast<std::uint64_t>(event.status) << 48 |
                          static_cast<std::uint64_t>(event.why) << 52 | static_cast<std::uint64_t>(at_hub) << 60;
     hash = model::mix(hash);
-    keep(hash, {event.at, static_cast<std::uint32_t>(subject)});
-    mark(hash ^ model::mix(state.last));  // what follows what
+    const Moment moment{event.at, static_cast<std::uint32_t>(subject)};
+    if (!healed_) keep(hash, moment);
+    mark(hash ^ model::mix(state.last), moment);  // what follows what
+    if (const auto soon = how_soon(event.at - state.last_at); soon && state.last != hash)
+      mark(model::mix(hash ^ model::mix(state.last + 1 + *soon)), moment);
+    if (const auto soon = how_soon(event.at - last_blow_at_); soon && last_blow_at_ >= 0)
+      mark(model::mix(hash ^ model::mix(last_blow_ + 64 + *soon)), moment);
     const std::uint64_t states =
         state.link | std::uint64_t{state.subscribed} << 2 | std::uint64_t{state.up} << 3 |
         std::uint64_t{state.in_flight} << 4 | std::uint64_t{state.unsettled} << 6 |
         std::uint64_t{state.queued} << 8 | std::uint64_t{state.restarts} << 10 |
         std::uint64_t{hub_up_} << 12 | std::uint64_t{commands_open_} << 13 |
         std::uint64_t{batches_open_} << 15 | std::uint64_t{faults_on_} << 17;
-    mark(model::mix(hash + states));
+    mark(model::mix(hash + states), moment);
     state.last = hash;
+    state.last_at = event.at;
+  }
+  const bool blow = event.what == What::fault_begins || event.what == What::fault_ends || event.what == What::clock ||
+                    (at_hub && (event.what == What::started || event.what == What::crashed));
+  if (blow) {
+    last_blow_ = model::mix(static_cast<std::uint64_t>(event.what) << 1 | static_cast<std::uint64_t>(at_hub));
+    last_blow_at_ = event.at;
   }
 
   DeviceState nobody;
@@ -111,7 +133,7 @@ void StateCoverage::saw(const model::Event& event) {
       break;
     case What::fault_begins: more(faults_on_); break;
     case What::fault_ends: less(faults_on_); break;
-    case What::healed: faults_on_ = 0; break;
+    case What::healed: faults_on_ = 0, healed_ = true; break;
     default: break;
   }
 }
@@ -131,11 +153,21 @@ std::vector<Moment> StateCoverage::moments() const {
   return all;
 }
 
+std::vector<StateCoverage::Found> StateCoverage::by_feature() const {
+  std::vector<Found> all = found_;
+  std::ranges::sort(all, {}, &Found::feature);
+  return all;
+}
+
 std::vector<std::uint32_t> StateCoverage::reached() const {
   std::vector<std::uint32_t> all;
-  for (std::size_t word = 0; word < seen_.size(); ++word)
-    for (std::uint64_t left = seen_[word]; left != 0; left &= left - 1)
-      all.push_back(static_cast<std::uint32_t>(word * 64) + static_cast<std::uint32_t>(std::countr_zero(left)));
+  for (const Found& one : by_feature()) all.push_back(one.feature);
+  return all;
+}
+
+std::vector<Moment> StateCoverage::firsts() const {
+  std::vector<Moment> all;
+  for (const Found& one : by_feature()) all.push_back(one.first);
   return all;
 }
 

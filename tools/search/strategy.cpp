@@ -46,8 +46,9 @@ Scenario swarm(const Scenario& scenario, std::uint64_t seed) {
   return masked;
 }
 
-Scenario pct(const Scenario& scenario, std::uint64_t seed) {
+Scenario pct(const Scenario& whole, std::uint64_t seed) {
   Dice dice{seed};
+  const Scenario scenario = some_length(whole, dice);
   Scenario staged = spell_out_faults(scenario, seed);
   const std::vector<sim::Fault> pool = fault_pool(scenario);
   const std::size_t nodes = node_names(scenario).size();
@@ -79,7 +80,8 @@ Scenario pct(const Scenario& scenario, std::uint64_t seed) {
         const std::vector<sim::Fault> more = beside({when.count(), node}, scenario, dice);
         staged.faults.insert(staged.faults.end(), more.begin(), more.end());
       }
-      when += (dice.one_in(2) ? sim::Duration{0} : dice.one_of(apart)) + dice.time_below(100ms);
+      if (!dice.one_in(2)) when += dice.one_of(apart);
+      when += dice.time_below(100ms);
     }
   }
   return staged;

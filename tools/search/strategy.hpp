@@ -4,7 +4,7 @@
 //   swarm     kinds of faults are masked, and what is left comes more often: no fault hides another
 //   pct       nodes get priorities, which make some links slow, and a few change points, around which
 //             faults gather, of kinds that the scenario has not as well: what needs two or three
-//             coincidences meets them
+//             coincidences meets them. Most runs are cut short: more change points for the same work
 //   guided    what reached something new is kept and changed further (guide.hpp)
 //   exhaustive  all orders and all sets of few faults of a small scenario (exhaustive/)
 //
