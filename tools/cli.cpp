@@ -281,6 +281,7 @@ Command read_command_line(int argc, const char* const* argv) {
   serve_verb->add_option("--devices", serve.devices, "devices that exist from the start")
       ->type_name("NAME,...")
       ->delimiter(',');
+  serve_verb->add_flag("--open", serve.open, "ask nobody for credentials (else: tokens and certificates)");
   serve_verb->add_option("--control", serve.control, "HTTP and JSON: what a back end does")
       ->type_name("HOST:PORT");
   serve_verb->add_option("--history", serve.history, "write what the hub saw, as JSON lines")

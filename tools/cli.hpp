@@ -78,6 +78,7 @@ struct ListArguments {
 };
 
 struct ServeArguments {
+  bool open = false;  // asks nobody for credentials
   std::vector<std::string> listen;
   std::string store;
   std::string tls;

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "tools/certificates.hpp"
+#include "tools/connection_string.hpp"
 #include "tools/history_file.hpp"
 #include "tools/real_hub.hpp"
 #include "tools/real_net.hpp"
@@ -22,9 +23,6 @@ namespace {
 constexpr int usage = 64;
 constexpr int unreachable = 69;
 constexpr int cannot_write = 73;
-
-// Passwords are not looked at yet, but the tools that read connection strings insist on a key.
-constexpr const char* key = "SharedAccessKey=bm90LWxvb2tlZC1hdA==";
 
 int refuse(int code, const std::string& what) {
   std::fprintf(stderr, "hubproof serve: %s\n", what.c_str());
@@ -103,8 +101,8 @@ std::string read_door(std::string_view text, DoorAsked& asked) {
   if (!where) return "--listen " + shown + ": expected HOST:PORT after the scheme";
   asked.where = *where;
   if (!is_loopback(asked.where))
-    return "--listen " + shown + ": only loopback addresses (127.0.0.1, [::1]) are served while "
-           "passwords are not looked at";
+    return "--listen " + shown + ": only loopback addresses (127.0.0.1, [::1]) are served by this "
+           "version";
   return {};
 }
 
@@ -124,7 +122,7 @@ std::string register_devices(RealHub& hub, const std::vector<std::string>& devic
   std::size_t answered = 0;
   std::string problem;
   for (const std::string& id : devices) {
-    hub.request(model::CreateDevice{id}, [&, id](const model::Response& response) {
+    hub.request(model::CreateDevice{id, model::Credentials{}}, [&, id](const model::Response& response) {
       ++answered;
       const auto* failed = std::get_if<model::Failed>(&response);
       if (!failed || failed->error == model::Error::device_exists || !problem.empty()) return;
@@ -135,6 +133,37 @@ std::string register_devices(RealHub& hub, const std::vector<std::string>& devic
   }
   hub.run([&] { return answered == devices.size(); });
   return problem;
+}
+
+// An answer that the hub gives before it serves anybody.
+std::optional<model::Response> ask(RealHub& hub, const model::Request& request) {
+  std::optional<model::Response> answer;
+  hub.request(request, [&](const model::Response& response) { answer = response; });
+  hub.run([&] { return answer.has_value(); });
+  return answer;
+}
+
+// A line for each connection string: of each device, of a back end, and of a reader of telemetry where
+// there is a door for it. Hosts that are empty have no door.
+std::string connection_strings(RealHub& hub, const std::vector<std::string>& devices,
+                               const std::string& host, const std::string& service,
+                               const std::string& events) {
+  std::string lines;
+  for (const std::string& id : devices) {
+    const auto answer = ask(hub, model::GetDevice{id});
+    const auto* device = answer ? std::get_if<model::DeviceIdentity>(&*answer) : nullptr;
+    const model::Credentials* credentials =
+        device && device->credentials ? &*device->credentials : nullptr;
+    lines += "device " + device_connection_string(host, id, credentials) + "\n";
+  }
+  if (service.empty() && events.empty()) return lines;
+  const auto answer = ask(hub, model::ListPolicies{});
+  const auto* policies = answer ? std::get_if<model::Policies>(&*answer) : nullptr;
+  if (policies == nullptr || policies->list.empty()) return lines;
+  const model::Policy& owner = policies->list.front();  // iothubowner, who may do everything
+  if (!service.empty()) lines += "service " + service_connection_string(service, owner) + "\n";
+  if (!events.empty()) lines += "events " + event_hubs_connection_string(events, owner) + "\n";
+  return lines;
 }
 
 }  // namespace
@@ -199,6 +228,7 @@ int serve(const ServeOptions& options) {
   std::string host;
   bool host_has_tls = false;
   std::string service;
+  std::string events;
   for (const DoorAsked& door : doors) {
     const auto port = hub.listen(door.door, door.where, problem, door.tls);
     if (!port)
@@ -208,12 +238,16 @@ int serve(const ServeOptions& options) {
     const std::string text = door_text(door, *port);
     lines += "listening " + text + "\n";
     const std::string address = text.substr(text.find('=') + 1);
+    // The name that clients look for in the certificate; they say it, too, which they do with no address.
+    const std::string named =
+        door.tls && door.where.host == "127.0.0.1" ? "localhost:" + std::to_string(*port) : address;
     if (door.door == RealHub::Door::mqtt && (host.empty() || (door.tls && !host_has_tls))) {
       host_has_tls = door.tls;
-      // The name that clients look for in the certificate; they say it, too, which they do with no address.
-      host = door.tls && door.where.host == "127.0.0.1" ? "localhost:" + std::to_string(*port) : address;
+      host = named;
     }
-    if (door.door == RealHub::Door::control) service = address;
+    // A back end's own door is AMQP's; the control door stands for it as long as there is none.
+    if (door.door == RealHub::Door::control && service.empty()) service = address;
+    if (door.scheme.starts_with("amqp")) service = events = named;
   }
   if (!hub.open(problem))
     return refuse(cannot_write, "cannot use the store: " + problem +
@@ -232,13 +266,12 @@ int serve(const ServeOptions& options) {
   };
   if (!hub.problem().empty()) return halted();
 
-  for (const std::string& id : devices)
-    lines += "device HostName=" + host + ";DeviceId=" + id + ";" + key + "\n";
-  if (!service.empty())
-    lines += "service HostName=" + service + ";SharedAccessKeyName=service;" + key + "\n";
+  lines += connection_strings(hub, devices, host, service, events);
+  if (!hub.problem().empty()) return halted();
   std::fputs(lines.c_str(), stdout);
   std::fflush(stdout);
-  remark("passwords are not looked at: who names a device is that device");
+  if (options.rules.hub.access == model::Access::open)
+    remark("--open: nobody is asked for credentials: who names a device is that device");
   if (options.store.empty()) remark("no --store: all is kept in memory and lost at the end");
   if (!options.mutant.empty()) remark("this hub is wrong on purpose: mutant " + options.mutant);
 

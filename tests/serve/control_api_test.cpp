@@ -39,6 +39,8 @@ ApiAnswer refusal(std::string_view method, std::string_view target, std::string_
 
 TEST(ControlApi, EveryOperationHasItsPlace) {
   EXPECT_EQ(request<model::CreateDevice>("PUT", "/devices/d%201").device, "d 1");
+  EXPECT_EQ(request<model::GetDevice>("GET", "/devices/d1").device, "d1");
+  EXPECT_EQ(request<model::ListDevices>("GET", "/devices?after=d1&limit=7").after, "d1");
   EXPECT_EQ(request<model::DeleteDevice>("DELETE", "/devices/d1").device, "d1");
   EXPECT_FALSE(request<model::EnableDevice>("PATCH", "/devices/d1", R"({"enabled": false})").enabled);
   EXPECT_EQ(request<model::Purge>("DELETE", "/devices/d1/commands").device, "d1");

@@ -2,9 +2,11 @@
 // keeps, and how it refuses.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
+#include "model/hub/token.hpp"
 #include "tests/serve/served.hpp"
 
 namespace hubproof::tests {
@@ -30,11 +32,52 @@ TEST(Serve, PrintsItsDoorsAndConnectionStrings) {
               std::string::npos)
         << out;
   EXPECT_TRUE(eventually([&] {
-    return hub.process().err().find("passwords are not looked at") != std::string::npos &&
+    return hub.process().err().find("nobody is asked for credentials") != std::string::npos &&
            hub.process().err().find("kept in memory") != std::string::npos;
   })) << hub.process().err();
   hub.process().signal(SIGTERM);
   EXPECT_EQ(hub.process().wait(), 0);
+}
+
+// The connection string's key opens the door, and nothing else does; after a restart it still does.
+TEST(Serve, AsksForTokens) {
+  const Folder folder;
+  std::string key;
+  for (const std::string life : {"first", "second"}) {
+    Served hub{folder / ("hub-" + life),
+               doors_and({Served::verifying, "--devices", "dev1,dev2", "--store", folder / "store"})};
+    ASSERT_TRUE(hub.ready());
+    const std::string out = hub.process().out();
+    const std::string before = ";DeviceId=dev1;SharedAccessKey=";
+    const std::size_t at = out.find(before) + before.size();
+    ASSERT_LT(at, out.size()) << out;
+    const std::string shown = out.substr(at, out.find('\n', at) - at);
+    EXPECT_TRUE(key.empty() || key == shown) << "it is kept in the store";
+    key = shown;
+    EXPECT_NE(out.find(";SharedAccessKeyName=iothubowner;SharedAccessKey="), std::string::npos) << out;
+
+    const auto expiry = [](std::chrono::seconds after) {
+      return model::Date{std::chrono::duration_cast<model::Duration>(
+          std::chrono::system_clock::now().time_since_epoch() + after)};
+    };
+    const auto publishes = [&](const std::string& id, const std::string& password) {
+      std::vector<std::string> more{"-t", "devices/" + id + "/messages/events/", "-m", "x"};
+      if (!password.empty()) more.insert(more.end(), {"-P", password});
+      Process pub{mosquitto("mosquitto_pub", id, hub.mqtt(), more), folder / "pub"};
+      return pub.wait() == 0;
+    };
+    const auto token = [&](const std::string& id, const std::string& with, std::chrono::seconds life_of) {
+      return model::make_token("localhost/devices/" + id, with, model::KeyForm::decoded, expiry(life_of));
+    };
+    using namespace std::chrono_literals;
+    EXPECT_TRUE(publishes("dev1", token("dev1", key, 1h)));
+    EXPECT_FALSE(publishes("dev1", {}));
+    EXPECT_FALSE(publishes("dev1", token("dev1", key, -1h)));
+    EXPECT_FALSE(publishes("dev2", token("dev1", key, 1h)));
+    EXPECT_FALSE(publishes("dev1", token("dev1", "bm90LWxvb2tlZC1hdA==", 1h)));
+    hub.process().signal(SIGTERM);
+    EXPECT_EQ(hub.process().wait(), 0);
+  }
 }
 
 TEST(Serve, TelemetryArrivesWithItsProperties) {

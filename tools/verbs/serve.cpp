@@ -16,6 +16,7 @@ int serve_verb(const ServeArguments& arguments) {
   options.rules = arguments.profile.empty() ? model::Rules{} : *model::profile(arguments.profile);
   options.mutant = arguments.mutant;
   if (!arguments.mutant.empty()) model::find_mutant(arguments.mutant)->apply(options.rules);
+  options.rules.hub.access = arguments.open ? model::Access::open : model::Access::verified;
   options.devices = arguments.devices;
   options.control = arguments.control;
   options.history = arguments.history;

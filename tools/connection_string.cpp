@@ -1,0 +1,33 @@
+#include "tools/connection_string.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+constexpr std::string_view any_key = "bm90LWxvb2tlZC1hdA==";
+
+// The name of the hub is the first label of its host's.
+std::string_view hub_name(std::string_view host) {
+  return host.substr(0, host.find_first_of(".:"));
+}
+
+}  // namespace
+
+std::string device_connection_string(std::string_view host, std::string_view device,
+                                     const model::Credentials* credentials) {
+  std::string text = "HostName=" + std::string{host} + ";DeviceId=" + std::string{device};
+  if (credentials == nullptr) return text + ";SharedAccessKey=" + std::string{any_key};
+  if (credentials->type != model::CredentialType::sas) return text + ";x509=true";
+  return text + ";SharedAccessKey=" + credentials->primary;
+}
+
+std::string service_connection_string(std::string_view host, const model::Policy& policy) {
+  return "HostName=" + std::string{host} + ";SharedAccessKeyName=" + policy.name +
+         ";SharedAccessKey=" + policy.primary;
+}
+
+std::string event_hubs_connection_string(std::string_view host, const model::Policy& policy) {
+  return "Endpoint=sb://" + std::string{host} + "/;SharedAccessKeyName=" + policy.name +
+         ";SharedAccessKey=" + policy.primary + ";EntityPath=" + std::string{hub_name(host)};
+}
+
+}  // namespace hubproof::tools

@@ -1,0 +1,20 @@
+// What users paste into their programs: connection strings as the vendor's portal shows them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "model/identity.hpp"
+
+namespace hubproof::tools {
+
+// `host`: as clients reach the door, with the port where it is not the protocol's own. A device without
+// keys (X.509) has x509=true instead; one without credentials, of a hub that asks for none, gets any key,
+// as the tools that read these strings insist on one.
+std::string device_connection_string(std::string_view host, std::string_view device,
+                                     const model::Credentials* credentials);
+std::string service_connection_string(std::string_view host, const model::Policy& policy);
+// The Event Hubs-compatible endpoint, for readers of telemetry.
+std::string event_hubs_connection_string(std::string_view host, const model::Policy& policy);
+
+}  // namespace hubproof::tools
