@@ -125,6 +125,7 @@ void Facts::take(const Event& event, Who who, std::uint64_t index, Telemetry* te
     case What::delete_device:
     case What::enable_device:
     case What::disable_device: take_registry(event); break;
+    case What::update_device: take_keys(event); break;
     case What::purge: take_purge(event); break;
     case What::clock: take_clock(event); break;
     case What::started:
@@ -137,8 +138,7 @@ void Facts::take(const Event& event, Who who, std::uint64_t index, Telemetry* te
       break;
     case What::feedback_abandon:
     case What::fault_ends:
-    case What::finished:
-    case What::update_device: break;
+    case What::finished: break;
   }
   if (!ended_commands_.empty()) retire_ended();
 }
@@ -616,6 +616,11 @@ void Facts::take_packet_at_device(const Event& event) {
       }
       case model::Packet::subscribe:
         if ((event.flags & model::flag_c2d_filter) != 0) end.subscribed = Subscribed::yes;
+        break;
+      case model::Packet::connect:
+        if (event.expiry != model::no_date)
+          tokens[number(event.observer)] = {event.connection, event.at, event.expiry, event.token,
+                                           event.sequence};
         break;
       case model::Packet::disconnect:
         end.asleep = true;

@@ -205,6 +205,24 @@ struct alignas(64) DeviceEnd {
   std::vector<Received> received;      // on this connection, in order
 };
 
+// A token that a device showed to be let in [SEC-01].
+struct Shown {
+  std::uint32_t connection = 0;
+  std::int64_t at = long_ago;          // when CONNECT left
+  std::int64_t expiry = model::no_date;
+  std::uint64_t key = 0;               // as `token` of the event names it; 0: unknown
+  std::uint64_t scope = 0;
+};
+
+// A key that a device id has, or had [SEC-09].
+struct KnownKey {
+  std::uint64_t digest = 0;
+  bool primary = true;
+  std::int64_t asked_at = long_ago;    // when somebody began to give it
+  std::int64_t known_at = never;       // when it surely had it
+  std::int64_t dead_at = never;        // when it surely had it no more
+};
+
 struct Handed {                        // a PUBLISH of a command that the device has not acknowledged
   model::MessageKey message;
   std::uint32_t number;                // which hand-over of that command
@@ -445,6 +463,8 @@ class Facts {
   std::vector<Queue> queues;                  // by device
   std::deque<Command> commands;               // places; those with no key are free
   std::vector<DeadGeneration> dead_generations;
+  std::map<std::uint32_t, Shown> tokens;                   // shown, newest, by the device that showed it
+  std::map<std::uint32_t, std::vector<KnownKey>> keys;     // by the device whose they are
   std::int64_t batch_created = model::no_date;  // of the feedback message that records arrive in
   std::int64_t feedback_at = long_ago;        // when the last feedback message was received
   std::uint32_t feedback_reader = ~std::uint32_t{0};  // and by whom
@@ -502,6 +522,7 @@ class Facts {
   void take_settling(const model::Event& event, Command* command);
   void take_record(const model::Event& event, Command* command);
   void take_registry(const model::Event& event);
+  void take_keys(const model::Event& event);
   void take_purge(const model::Event& event);
   void take_clock(const model::Event& event);
   void take_life(const model::Event& event);

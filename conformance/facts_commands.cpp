@@ -335,6 +335,33 @@ void Facts::take_record(const Event& event, Command* command) {
   ended(*command, End::reported, event.at);
 }
 
+// A key counts from when somebody began to give it. It is dead once another has surely taken its place,
+// given by somebody who began after it was surely there: of two who change it at once, nobody knows who
+// was the last.
+void Facts::take_keys(const Event& event) {
+  if (!valid(event.device) || event.phase == Phase::fail) return;
+  for (const bool primary : {true, false}) {
+    const std::uint64_t digest = primary ? event.token : event.sequence;
+    if (digest == 0) continue;
+    std::vector<KnownKey>& all = keys[number(event.device)];
+    if (event.phase == Phase::invoke) {
+      constexpr std::size_t most = 256;
+      if (all.size() == most) all.erase(all.begin());
+      all.push_back({digest, primary, event.at, never, never});
+      continue;
+    }
+    if (event.phase != Phase::ok) continue;
+    auto given = std::ranges::find_if(all, [&](const KnownKey& key) {
+      return key.digest == digest && key.primary == primary && key.known_at == never;
+    });
+    if (given == all.end()) given = all.insert(all.end(), {digest, primary, event.at, never, never});
+    given->known_at = event.at;
+    const std::int64_t asked_at = given->asked_at;
+    for (KnownKey& key : all)
+      if (key.primary == primary && key.known_at < asked_at) key.dead_at = std::min(key.dead_at, event.at);
+  }
+}
+
 void Facts::take_registry(const Event& event) {
   if (!valid(event.device)) return;
   const std::uint32_t device = number(event.device);
@@ -348,6 +375,7 @@ void Facts::take_registry(const Event& event) {
     }
     return;
   }
+  if (event.what == What::create_device) take_keys(event);
   queue.registry_at = event.at;
   if (event.phase == Phase::invoke) {
     ++queue.registry_open;
@@ -364,6 +392,9 @@ void Facts::take_registry(const Event& event) {
   if (event.phase == Phase::info) queue.registry_murky = true;
   if (event.phase != Phase::ok) return;
   if (deletes) {
+    if (const auto found = keys.find(device); found != keys.end() && asked_at != never)
+      for (KnownKey& key : found->second)
+        if (key.known_at <= asked_at) key.dead_at = std::min(key.dead_at, event.at);
     for (std::uint32_t at = queue.first; at != Command::none;) {
       Command& command = commands[at];
       at = command.after;

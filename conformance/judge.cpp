@@ -10,6 +10,7 @@
 #include "conformance/checks/mqtt.hpp"
 #include "conformance/checks/mqtt311.hpp"
 #include "conformance/checks/registry.hpp"
+#include "conformance/checks/security.hpp"
 #include "conformance/facts.hpp"
 
 namespace hubproof::conformance {
@@ -25,9 +26,9 @@ using Checks =
     std::tuple<AckedIsRead, OriginIsTrue, OrderOfAcks, ReplayKeepsOrder, OnePartition, SequencesIncrease,
                QueueIsLimited, OneLiveToken, OneFinalState, NoDeliveryAfterEnd, RedeliveryHasCause,
                DeadTokenDoesNothing, DeliveryCount, OneTrueRecord, BatchesAreSmallAndSoon, OneConnection,
-               WillExactlyOnce, SubscribedFirst, SilenceEnds, GenerationsApart, QueuesEmpty, SendersEnd,
+               WillExactlyOnce, SubscribedFirst, SilenceEnds, TokenIsInTime, GenerationsApart, QueuesEmpty, SendersEnd,
                ContentIsKept, FullIsAnswered, FreshPacketId, SpeaksInTime, ResendSaysSo, ResendsInOrder,
-               AcksInOrder>;
+               AcksInOrder, SignedByItsKey, ReplacedKeyIsDead, InScope, EndsWithItsToken>;
 
 using Who = Facts::Who;
 
@@ -58,6 +59,7 @@ Kind kind_of(const Event& event, Who who) {
     case What::feedback_batch: return Kind::feedback_batch;
     case What::feedback_record: return Kind::feedback_record;
     case What::create_device:
+    case What::update_device:
     case What::delete_device: return Kind::registry;
     case What::purge: return Kind::purge;
     case What::opened:

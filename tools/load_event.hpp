@@ -11,7 +11,7 @@
 namespace hubproof::tools {
 
 struct LoadEvent {
-  enum class Kind : std::uint8_t { telemetry, command, purge, recreate, disable };
+  enum class Kind : std::uint8_t { telemetry, command, purge, recreate, disable, rotate };
   Kind kind = Kind::telemetry;
   sim::Instant at{};
   sim::NodeId node{};                   // the device that sends, or the service
@@ -19,7 +19,7 @@ struct LoadEvent {
   std::string device;                   // command and registry: to whom
   std::optional<sim::Duration> ttl;     // command: what was asked for
   std::uint64_t body = 0;               // command: bytes
-  sim::Duration disabled_for{};         // disable
+  sim::Duration disabled_for{};         // disable; rotate: until the device knows its new key
 };
 
 }  // namespace hubproof::tools

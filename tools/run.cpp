@@ -6,6 +6,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "model/hub/token.hpp"
 #include "model/mutants/mutant.hpp"
 #include "sim/world.hpp"
 #include "tools/describe_fault.hpp"
@@ -35,7 +36,7 @@ class Play {
                            // A boot may set a clock wrong.
                            if (changes_.contains(node)) clock_bounds(node);
                          },
-                         options_.keep_loads ? &loads_ : nullptr});
+                         nullptr, options_.keep_loads ? &loads_ : nullptr});
     if (options_.on_header) options_.on_header(header_);
     if (options_.trace != nullptr) world_.trace().sink(options_.trace);
     add_nodes();
@@ -87,6 +88,12 @@ class Play {
   }
 
   void add_nodes() {
+    groups_ = scenario_.devices;
+    const bool verifies = scenario_.rules.hub.access == model::Access::verified;
+    const bool shown = std::ranges::any_of(groups_, [](const DeviceGroup& group) {
+      return group.shows != Shows::what_is_asked && group.shows != Shows::nothing;
+    });
+    if (verifies || shown) stage_->keys = &keys_.emplace(0);
     const auto index_of = [this](std::string_view id) { return node_of(id); };
     hub_ = std::make_unique<SimHub>(*stage_, rules_, scenario_.hub_restart, index_of);
     place(*hub_);
@@ -117,7 +124,8 @@ class Play {
       place(*services_.back());
       if (settings.path) path(services_.back()->node(), *settings.path);
     }
-    for (const DeviceGroup& group : scenario_.devices) {
+    for (DeviceGroup& group : groups_) {
+      give_signer(group);
       for (std::uint32_t i = 0; i < group.count; ++i) {
         const std::string& id = id_of[world_.nodes()];
         devices_.push_back(std::make_unique<SimDevice>(*stage_, group, rules_.device, id,
@@ -128,6 +136,37 @@ class Play {
         if (group.settings.durable_outbox)
           world_.disk(devices_.back()->node()).settings(scenario_.device_disk);
       }
+    }
+  }
+
+  // What the devices of a group show the hub.
+  void give_signer(DeviceGroup& group) {
+    using Signer = model::DeviceSettings::Signer;
+    if (!keys_) return;
+    switch (group.shows) {
+      case Shows::nothing: return;
+      case Shows::what_is_asked:
+        if (scenario_.rules.hub.access == model::Access::open) return;
+        [[fallthrough]];
+      case Shows::token:
+        group.settings.signer = [this](std::string_view id) {
+          return Signer{std::string{id}, keys_->known(id)};
+        };
+        return;
+      case Shows::forged:
+        group.settings.signer = [this](std::string_view id) {
+          return Signer{std::string{id}, keys_->nobodys()};
+        };
+        return;
+      case Shows::stolen:
+        group.settings.signer = [this](std::string_view id) {
+          std::string_view victim;
+          for (const std::string& other : ids_)
+            if (other != id && id.starts_with(other) && other.size() > victim.size()) victim = other;
+          if (victim.empty()) victim = ids_[ids_[0] == id ? ids_.size() - 1 : 0];
+          return Signer{std::string{victim}, keys_->known(victim)};
+        };
+        return;
     }
   }
 
@@ -167,13 +206,23 @@ class Play {
 
   // The hub starts, and knows its devices for good before anything else happens.
   void set_up() {
+    if (keys_) {
+      const auto half = [this] {
+        return std::uint64_t{world_.choices().below(site(DriverSite::keys), hub_node, 0xffff'ffff)};
+      };
+      const std::uint64_t high = half();
+      *keys_ = KeyBook{high << 32 | half()};
+    }
     world_.start(hub_node);
     std::size_t waiting = ids_.size();
     for (const std::string& id : ids_) {
-      hub_->request(model::CreateDevice{id}, [this, &id, &waiting](const model::Response& response) {
+      model::CreateDevice create{id};
+      if (keys_) create.credentials = keys_->of(id);
+      hub_->request(create, [this, &id, &waiting](const model::Response& response) {
         --waiting;
         model::Event created = event(model::What::create_device);
         created.device = node_of(id);
+        if (keys_) model::name_keys(created, keys_->of(id));
         if (const auto* done = std::get_if<model::Done>(&response))
           created.generation = done->generation;
         recorder_->record(hub_node, created);
@@ -283,6 +332,8 @@ class Play {
   std::unordered_map<std::string_view, std::size_t> by_id_;   // places in ids_; views of names_
   std::size_t next_id_ = 0;                   // place of the id after the last that was asked for
   std::map<sim::NodeId, std::vector<sim::Instant>> changes_;  // of clocks, by faults
+  std::optional<KeyBook> keys_;               // if anybody shows tokens
+  std::vector<DeviceGroup> groups_;           // the scenario's, with what they show
   std::unique_ptr<SimHub> hub_;
   std::vector<std::unique_ptr<SimService>> services_;
   std::vector<std::unique_ptr<SimDevice>> devices_;

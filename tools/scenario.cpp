@@ -81,6 +81,10 @@ void hub(Fields& f, model::HubRules& hub) {
            Names2{"close", "0x80"});
   f.choice("over_size", "the answer to a message that is too large [H-19]", hub.over_size,
            Names2{"close", "ack_and_drop"});
+  f.choice("access", "does the hub ask devices for credentials?", hub.access, Names2{"open", "verified"});
+  f.flag("device_sas", "devices may use tokens of their keys [SEC-23]", hub.device_sas);
+  f.flag("cuts_expired", "a live connection ends with its token [SEC-17, SEC-18]", hub.cuts_expired);
+  f.flag("cuts_rotated", "and when the key that signed it is changed", hub.cuts_rotated);
   f.flag("feedback_pascal_case", "feedback bodies as in 2017 [FBK-12]", hub.feedback_pascal_case);
   f.flag("resend_while_connected", "resend on a living connection when a lock runs out [H-23]",
          hub.resend_while_connected);
@@ -113,6 +117,8 @@ void hub(Fields& f, model::HubRules& hub) {
              positive);
   f.duration("connect_deadline", "a connection must say CONNECT within it [H-30]", hub.connect_deadline,
              positive);
+  f.duration("sas_grace", "how long after its end a token opens a connection [SEC-15]", hub.sas_grace, {});
+  f.duration("sas_grace_live", "and keeps one [SEC-16]", hub.sas_grace_live, {});
   f.duration("sync_patience", "a sync that takes longer: the storage is dead", hub.sync_patience,
              positive);
   f.number("journal_copies", "files that hold each record; of two, each heals the other",
@@ -176,6 +182,12 @@ void device_settings(Fields& f, DeviceGroup& group) {
   f.duration("connect_patience", "without a CONNACK", settings.connect_patience, positive);
   f.duration("ack_patience", "without a PUBACK or PINGRESP: cut and connect again",
              settings.ack_patience, positive);
+  f.choice("shows", "when it connects: a token if the hub verifies, nothing, always a token; or, as an "
+                    "impostor, a token that nobody's key signed, or another device's", group.shows,
+           std::array<std::string_view, 5>{"what_is_asked", "nothing", "token", "forged", "stolen"});
+  f.duration("token_life", "from the making of a token to its expiry", settings.token_life, positive);
+  f.duration("token_renewal", "from the making of a token to a new connection with the next one; 0s: never",
+             settings.token_renewal, {});
   f.distribution("handling", "from the receipt of a command to its settling", group.handling, Unit::time);
   f.share("rejects", "of commands (HTTP only)", settings.reject_per_mille, 1000);
   f.share("abandons", "of commands (HTTP only)", settings.abandon_per_mille, 1000);
@@ -207,6 +219,9 @@ void device_group(Fields& f, DeviceGroup& group) {
   });
   optional_path(f, "to and from the hub, where it differs from the scenario's network", group.path);
   f.distribution("start", "when a device starts first", group.start, Unit::time);
+  const bool impostor = group.shows == Shows::forged || group.shows == Shows::stolen;
+  if (f.reading() && impostor && (group.telemetry.every || !group.telemetry.at.empty()))
+    f.problem("telemetry", "an impostor is never let in, so nothing that it sends can be owed: leave it out");
   f.distribution("memory_loss", "every so often the device restarts and forgets its memory; 0s: never",
                  group.memory_loss, Unit::time);
 }
@@ -230,7 +245,7 @@ void command_load(Fields& f, CommandLoad& load) {
 }
 
 void registry_event(Fields& f, RegistryEvent& event) {
-  constexpr std::array<std::string_view, 3> names{"purge", "recreate", "disable"};
+  constexpr std::array<std::string_view, 4> names{"purge", "recreate", "disable", "rotate"};
   auto which = static_cast<std::size_t>(event.what);
   f.variant("one thing done to one device", names, which, [&](Fields& inner, std::size_t kind) {
     event.what = static_cast<RegistryWork>(kind);
@@ -239,6 +254,8 @@ void registry_event(Fields& f, RegistryEvent& event) {
     inner.need("at");
     if (event.what == RegistryWork::disable)
       inner.duration("for", "it is enabled after it", event.disabled_for, {});
+    if (event.what == RegistryWork::rotate)
+      inner.duration("told_after", "the device knows its new key after it", event.disabled_for, {});
   });
 }
 
@@ -247,6 +264,9 @@ void registry_load(Fields& f, RegistryLoad& load) {
   distribution(f, "recreate", "every so often a device is deleted and created again", load.recreate);
   distribution(f, "disable", "every so often a device is disabled", load.disable);
   f.distribution("disabled_for", "and enabled after it", load.disabled_for, Unit::time);
+  distribution(f, "rotate", "every so often a device gets a new primary key", load.rotate);
+  f.distribution("told_after", "and knows it after it, as does one that was created again", load.told_after,
+                 Unit::time);
   f.text("to", "devices; one is drawn each time", load.to);
   f.list("events", "besides, at known times", load.at, 10'000, registry_event);
 }

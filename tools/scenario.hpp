@@ -36,6 +36,10 @@ struct SleepCycle {                         // by intent: DISCONNECT, later conn
   sim::Distribution asleep;
 };
 
+// What devices show when they connect. Impostors try what must fail: a token of their own that nobody's
+// key signed, or the token of another device (one whose name begins theirs, if there is one).
+enum class Shows : std::uint8_t { what_is_asked, nothing, token, forged, stolen };
+
 struct DeviceGroup {
   std::string name;                         // of one device, or with "{}" for the number: "d{}"
   std::uint32_t count = 1;
@@ -47,6 +51,7 @@ struct DeviceGroup {
   std::optional<sim::PathSettings> path;    // to and from the hub; default: the scenario's
   sim::Distribution handling;               // from the receipt of a command to its settling
   sim::Distribution start;                  // spread of the first start
+  Shows shows = Shows::what_is_asked;       // a token, if the hub verifies
   sim::Distribution memory_loss;            // 0: never; else every so often: a crash that forgets memory
 };
 
@@ -63,13 +68,13 @@ struct CommandLoad {                        // what a service sends to devices
   std::optional<sim::Duration> until;
 };
 
-enum class RegistryWork : std::uint8_t { purge, recreate, disable };
+enum class RegistryWork : std::uint8_t { purge, recreate, disable, rotate };
 
 struct RegistryEvent {                      // one thing done to one device
   RegistryWork what = RegistryWork::purge;
   std::string device;
   sim::Duration at{};                       // of the run
-  sim::Duration disabled_for{};             // disable
+  sim::Duration disabled_for{};             // disable; rotate: until the device knows its new key
 };
 
 struct RegistryLoad {                       // what a service does to devices
@@ -77,6 +82,8 @@ struct RegistryLoad {                       // what a service does to devices
   std::optional<sim::Distribution> recreate;// delete and create again
   std::optional<sim::Distribution> disable; // and enable again after `disabled_for`
   sim::Distribution disabled_for;
+  std::optional<sim::Distribution> rotate;  // a new primary key, which the device knows after `told_after`
+  sim::Distribution told_after;             // also of one that was created again
   std::string to = "*";
   std::vector<RegistryEvent> at;            // besides, at known times
 };

@@ -122,7 +122,8 @@ void SimDevice::record(std::vector<model::Event>& events) {
   SimNode::record(events, [this](model::Event& event) {
     if (event.device == static_cast<model::NodeIndex>(node_)) event.device = about_;
     if (event.connection != 0) event.connection += connection_base_;
-    if (event.token != 0 && (event.flags & model::flag_link) == 0)
+    if (event.token != 0 && (event.flags & model::flag_link) == 0 &&
+        event.packet != model::Packet::connect)  // whose token names a key
       event.token += static_cast<std::uint64_t>(connection_base_) << 16;
   });
 }

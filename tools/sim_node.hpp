@@ -10,6 +10,7 @@
 #include "model/time.hpp"
 #include "sim/world.hpp"
 #include "tools/endpoint.hpp"
+#include "tools/key_book.hpp"
 #include "tools/load_event.hpp"
 #include "tools/recorder.hpp"
 
@@ -29,6 +30,7 @@ enum class DriverSite : std::uint32_t {
   registry_when = 9,
   registry_which = 10,
   handling = 11,
+  keys = 12,
   model0 = 32  // a machine's ChanceSite n is site program0 + 32 + n
 };
 inline sim::Site site(DriverSite which) {
@@ -46,6 +48,7 @@ struct Stage {                  // one run's
   model::Effects& effects;      // calls do not nest, so one serves all machines
   model::Bytes& scratch;        // for the making of one message
   std::function<void(sim::NodeId)> on_started;
+  KeyBook* keys = nullptr;      // of the devices of a hub that verifies; null: nobody has any
   std::vector<LoadEvent>* loads = nullptr;  // what applications did, when somebody wants to know
 };
 

@@ -30,6 +30,7 @@ void SimService::begin() {
   plan(Work::purge, 0);
   plan(Work::recreate, 0);
   plan(Work::disable, 0);
+  plan(Work::rotate, 0);
   for (std::size_t i = 0; i < settings_.registry.at.size(); ++i)
     world().at(sim::Instant{} + settings_.registry.at[i].at,
                {[](void* self, std::uint64_t which, std::uint64_t) {
@@ -49,7 +50,11 @@ void SimService::begin() {
 }
 
 void SimService::mend() {
-  for (const std::uint32_t device : recreated_) submit(model::CreateDevice{devices_[device]});
+  for (const std::uint32_t device : recreated_) submit(create_again(device));
+  for (const std::uint32_t device : rotated_) {
+    submit(model::UpdateDevice{devices_[device], {}, stage_.keys->of(devices_[device])});
+    stage_.keys->tell(devices_[device]);
+  }
   for (const std::uint32_t device : disabled_) submit(model::EnableDevice{devices_[device], true});
 }
 
@@ -165,7 +170,9 @@ void SimService::plan(Work what, std::uint64_t which) {
     case Work::purge: every = &registry.purge; break;
     case Work::recreate: every = &registry.recreate; break;
     case Work::disable: every = &registry.disable; break;
-    case Work::enable: return;
+    case Work::rotate: every = &registry.rotate; break;
+    case Work::enable:
+    case Work::tell: return;
   }
   if (every != nullptr && !*every) return;
   const sim::Instant due = every == nullptr ? base : base + draw(**every, where);
@@ -187,22 +194,29 @@ void SimService::work(Work what, std::uint64_t which) {
     submit(model::EnableDevice{devices_[which], true});
     return;
   }
+  if (what == Work::tell) return stage_.keys->tell(devices_[which]);
+  if (what == Work::rotate && stage_.keys == nullptr) return;
   if (registry_targets_.of.empty()) return;
   const std::uint32_t device = registry_targets_.of[world().choices().below(
       site(DriverSite::registry_which), node_,
       static_cast<std::uint32_t>(registry_targets_.of.size()))];
   act(what == Work::purge      ? RegistryWork::purge
       : what == Work::recreate ? RegistryWork::recreate
+      : what == Work::rotate   ? RegistryWork::rotate
                                : RegistryWork::disable,
       device, std::nullopt);
 }
 
 void SimService::act(RegistryWork what, std::uint32_t device,
                      std::optional<sim::Duration> disabled_for) {
+  if (what == RegistryWork::rotate && stage_.keys == nullptr) return;
+  if (what == RegistryWork::rotate && !disabled_for)
+    disabled_for = draw(settings_.registry.told_after, DriverSite::registry_when);
   if (what == RegistryWork::disable && !disabled_for)
     disabled_for = draw(settings_.registry.disabled_for, DriverSite::registry_when);
   if (stage_.loads != nullptr) {
-    constexpr std::array kinds{LoadEvent::Kind::purge, LoadEvent::Kind::recreate, LoadEvent::Kind::disable};
+    constexpr std::array kinds{LoadEvent::Kind::purge, LoadEvent::Kind::recreate, LoadEvent::Kind::disable,
+                               LoadEvent::Kind::rotate};
     stage_.loads->push_back({kinds[static_cast<std::size_t>(what)], world().now(), node_, 0,
                              devices_[device], std::nullopt, 0, disabled_for.value_or(sim::Duration{})});
   }
@@ -210,17 +224,36 @@ void SimService::act(RegistryWork what, std::uint32_t device,
     submit(model::Purge{devices_[device]});
   } else if (what == RegistryWork::recreate) {
     recreated_.insert(device);
+    if (stage_.keys != nullptr) {
+      stage_.keys->renew(devices_[device]);
+      rotated_.insert(device);
+      later(draw(settings_.registry.told_after, DriverSite::registry_when), Work::tell, device);
+    }
     submit(model::DeleteDevice{devices_[device]});
-    submit(model::CreateDevice{devices_[device]});
+    submit(create_again(device));
+  } else if (what == RegistryWork::rotate) {
+    rotated_.insert(device);
+    submit(model::UpdateDevice{devices_[device], {}, stage_.keys->rotate(devices_[device])});
+    later(*disabled_for, Work::tell, device);
   } else {
     disabled_.insert(device);
     submit(model::EnableDevice{devices_[device], false});
-    world().at(world().now() + *disabled_for,
-               {[](void* self, std::uint64_t enable, std::uint64_t which_one) {
-                  static_cast<SimService*>(self)->work(static_cast<Work>(enable), which_one);
-                },
-                this, static_cast<std::uint64_t>(Work::enable), device});
+    later(*disabled_for, Work::enable, device);
   }
+}
+
+void SimService::later(sim::Duration after, Work work, std::uint32_t device) {
+  world().at(world().now() + after,
+             {[](void* self, std::uint64_t what, std::uint64_t which) {
+                static_cast<SimService*>(self)->work(static_cast<Work>(what), which);
+              },
+              this, static_cast<std::uint64_t>(work), device});
+}
+
+model::CreateDevice SimService::create_again(std::uint32_t device) const {
+  model::CreateDevice create{devices_[device]};
+  if (stage_.keys != nullptr) create.credentials = stage_.keys->of(devices_[device]);
+  return create;
 }
 
 void SimService::send_commands(std::size_t at) {

@@ -49,7 +49,7 @@ class SimService final : public SimNode {
 
  private:
   // Work goes on while the process is down: what falls due then is not done.
-  enum class Work : std::uint64_t { commands, purge, recreate, disable, enable };
+  enum class Work : std::uint64_t { commands, purge, recreate, disable, enable, rotate, tell };
   struct Targets {
     std::vector<std::uint32_t> of;  // indices into devices_
   };
@@ -62,6 +62,8 @@ class SimService final : public SimNode {
   const std::string& target(const Targets& targets, DriverSite where);
   void submit(model::Request request);
   void mend();
+  void later(sim::Duration after, Work work, std::uint32_t device);
+  model::CreateDevice create_again(std::uint32_t device) const;
 
   const ServiceNode& settings_;
   const model::ServiceRules& rules_;
@@ -78,7 +80,7 @@ class SimService final : public SimNode {
   std::uint32_t connections_ = 0;
   std::vector<std::size_t> told_times_;  // by load: how many of `at` are over
   std::uint32_t number_ = 0;
-  std::set<std::uint32_t> recreated_, disabled_;  // devices that were ever so, by number
+  std::set<std::uint32_t> recreated_, disabled_, rotated_;  // devices that were ever so, by number
 };
 
 }  // namespace hubproof::tools

@@ -43,6 +43,7 @@ class Narrator {
       case What::delete_device: return operation(event, "deletes " + device(event));
       case What::enable_device: return operation(event, "enables " + device(event));
       case What::disable_device: return operation(event, "disables " + device(event));
+      case What::update_device: return operation(event, "changes the keys of " + device(event));
       case What::purge: return operation(event, "purges the queue of " + device(event));
       case What::accepted:
         return (event.flags & model::flag_sent) != 0 ? "the hub accepts a connection of " + device(event)

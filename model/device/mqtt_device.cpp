@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/hub/token.hpp"
 #include "model/mqtt/bag.hpp"
 
 namespace hubproof::model {
@@ -135,19 +136,23 @@ void MqttDevice::stored(Now, Ticket ticket, bool ok, Effects& effects) {
 
 void MqttDevice::sleep(Now now, Effects& effects) {
   if (std::holds_alternative<Greeting>(state_) || online() != nullptr) {
-    const ConnectionId connection{connections_};
-    mqtt::write(effects.sending(connection), mqtt::Disconnect{});
-    effects.sent();
-    saw_packet(effects, Packet::disconnect, true);
-    effects.close(connection);  // [mqtt311:3.14.4-1]
-    Event& event = saw(effects, What::ended);
-    event.by = EndedBy::local;
-    event.why = Why::disconnect;
-    connection_ended(now);
+    leave(now, effects);
   } else if (std::holds_alternative<Dialling>(state_)) {
     effects.abort(ConnectionId{connections_});
   }
   state_ = Asleep{};
+}
+
+void MqttDevice::leave(Now now, Effects& effects) {
+  const ConnectionId connection{connections_};
+  mqtt::write(effects.sending(connection), mqtt::Disconnect{});
+  effects.sent();
+  saw_packet(effects, Packet::disconnect, true);
+  effects.close(connection);  // [mqtt311:3.14.4-1]
+  Event& event = saw(effects, What::ended);
+  event.by = EndedBy::local;
+  event.why = Why::disconnect;
+  connection_ended(now);
 }
 
 void MqttDevice::resume(Now now, Effects& effects) {
@@ -232,7 +237,7 @@ std::optional<Instant> MqttDevice::deadline() const {
     if (const auto* greeting = std::get_if<Greeting>(&state_)) return greeting->patience;
     return std::nullopt;
   }
-  Instant first = Instant::max();
+  Instant first = here->renew;
   if (ping_after_ > Duration{0}) first = here->said + ping_after_;
   if (here->pinged) first = std::min(first, *here->pinged + settings_->ack_patience);
   if (here->asked) first = std::min(first, *here->asked + settings_->ack_patience);
@@ -255,6 +260,10 @@ void MqttDevice::woken(Now now, Effects& effects) {
         (here->asked && now.mono >= *here->asked + patience) ||
         (outbox_.in_flight() && now.mono >= here->progress + patience))
       return give_up(now, Why::no_answer, effects);
+    if (now.mono >= here->renew) {  // over MQTT a new token needs a new connection [SEC-19]
+      leave(now, effects);
+      return connect(now, effects);
+    }
     acknowledge(now, *here, effects);
     if (ping_after_ > Duration{0} && now.mono >= here->said + ping_after_)  // [mqtt311:3.1.2-23]
       say_ping(now, *here, effects);
@@ -268,7 +277,7 @@ MessageKey MqttDevice::will_key() const {
                  first_will_number | ((first_will_ + connections_) & (first_will_number - 1)));
 }
 
-void MqttDevice::say_connect(Now, Effects& effects) {
+void MqttDevice::say_connect(Now now, Effects& effects) {
   mqtt::Connect packet;
   packet.clean_session = settings_->clean_session;
   packet.keep_alive = keep_alive_seconds(settings_->keep_alive);
@@ -279,6 +288,18 @@ void MqttDevice::say_connect(Now, Effects& effects) {
   Event& event = saw_packet(effects, Packet::connect, true);
   event.keep_alive = packet.keep_alive;
   if (packet.clean_session) event.flags |= flag_clean_session;
+  std::string password;
+  if (settings_->signer) {  // [MQTT-07]
+    const auto [whose, key] = settings_->signer(id_);
+    const Date expiry = std::chrono::floor<std::chrono::seconds>(now.wall + settings_->token_life);
+    password = make_token(settings_->host + "/devices/" + whose, key, KeyForm::decoded, expiry);
+    packet.password = view(password);
+    event.expiry = std::max(expiry, Date{}).time_since_epoch().count();
+    event.token = key_digest(key);
+    event.sequence = scope_digest(whose);
+    if (settings_->token_renewal > Duration{0})
+      std::get<Greeting>(state_).renew = now.mono + settings_->token_renewal;
+  }
   Bytes topic;
   if (settings_->has_will) {  // [MQTT-41]: a will is telemetry, and has a message-id as all has
     Bytes flat;
@@ -463,7 +484,9 @@ bool MqttDevice::on(Now now, const mqtt::Connack& packet, Effects& effects) {
     event.flags |= flag_has_will;
     event.message = will_key();
   }
+  const Instant renew = std::get<Greeting>(state_).renew;
   Online& here = state_.emplace<Online>();
+  here.renew = renew;
   here.since = here.said = here.progress = now.mono;
 
   // A session that is present may be older than our SUBSCRIBE, so that alone is no reason to be

@@ -53,10 +53,12 @@ class MqttDevice {
   };
   struct Greeting {
     Instant patience;
+    Instant renew = Instant::max();  // when a new connection must be made, with a new token
   };
   struct Online {
     Instant since;
     Instant said;                   // when the last packet was sent
+    Instant renew;                  // as in Greeting
     Instant progress;               // when the hub last acknowledged something, or first owed it
     std::optional<Instant> pinged;  // no PINGRESP yet
     std::optional<Instant> asked;   // SUBSCRIBE sent, no SUBACK yet
@@ -71,6 +73,7 @@ class MqttDevice {
   void connection_ended(Now now);
 
   void say_connect(Now now, Effects& effects);
+  void leave(Now now, Effects& effects);  // by DISCONNECT
   void say_subscribe(Now now, Online& online, Effects& effects);
   void say_ping(Now now, Online& online, Effects& effects);
   void send_more(Now now, Online& online, Effects& effects);

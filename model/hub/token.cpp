@@ -157,6 +157,16 @@ std::uint64_t key_digest(std::string_view key) {
   return signature ? load_big<8>(signature->data()) : 0;
 }
 
+void name_keys(Event& event, const Credentials& credentials) {
+  if (credentials.type != CredentialType::sas) return;
+  event.token = credentials.primary.empty() ? 0 : key_digest(credentials.primary);
+  event.sequence = credentials.secondary.empty() ? 0 : key_digest(credentials.secondary);
+}
+
+std::uint64_t scope_digest(std::string_view device) {
+  return hash(view("devices/" + std::string{device}));
+}
+
 bool is_key(std::string_view text) {
   const auto bytes = from_base64(text);
   return bytes && bytes->size() >= 16 && bytes->size() <= 64;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "model/bytes.hpp"
+#include "model/history.hpp"
 #include "model/identity.hpp"
 #include "model/time.hpp"
 
@@ -38,6 +39,11 @@ std::string make_token(std::string_view resource, std::string_view key, KeyForm 
 
 // A key's name in grants and histories; it tells nothing of the key. 0: it cannot be a key.
 std::uint64_t key_digest(std::string_view key);
+
+// The keys that an operation gives a device, as its events name them; those that are not given: 0.
+void name_keys(Event& event, const Credentials& credentials);
+// A scope, as the event of a connection names it.
+std::uint64_t scope_digest(std::string_view device);
 
 // May this text be a shared key: base64 of 16 to 64 bytes?
 bool is_key(std::string_view text);

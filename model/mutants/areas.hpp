@@ -13,5 +13,6 @@ std::span<const Mutant> device_mutants();
 std::span<const Mutant> journal_mutants();
 std::span<const Mutant> service_mutants();
 std::span<const Mutant> http_mutants();
+std::span<const Mutant> security_mutants();
 
 }  // namespace hubproof::model

@@ -484,6 +484,8 @@ void MqttDoor::keep(Now now, const Promise& promise, Effects& effects) {
     event.connection = static_cast<std::uint32_t>(session.id);
     event.device = session.node;
     event.generation = hub_->device(session.device).generation;
+    if (session.admission && session.admission->grant.until < Grant::forever)
+      event.expiry = session.admission->grant.until.time_since_epoch().count();
     hub_->connection(now, session.device, true);
     event.keep_alive = session.keep_alive;
     event.flags =

@@ -1,5 +1,7 @@
 #include "model/service/administration.hpp"
 
+#include "model/hub/token.hpp"
+
 namespace hubproof::model {
 namespace {
 
@@ -14,6 +16,7 @@ What what(const Request& request) {
                              [](const EnableDevice& it) {
                                return it.enabled ? What::enable_device : What::disable_device;
                              },
+                             [](const UpdateDevice&) { return What::update_device; },
                              [](const auto&) { return What::purge; }},
                     request);
 }
@@ -23,6 +26,7 @@ std::string_view device(const Request& request) {
                              [](const DeleteDevice& it) { return std::string_view{it.device}; },
                              [](const EnableDevice& it) { return std::string_view{it.device}; },
                              [](const Purge& it) { return std::string_view{it.device}; },
+                             [](const UpdateDevice& it) { return std::string_view{it.device}; },
                              [](const auto&) { return std::string_view{}; }},
                     request);
 }
@@ -30,6 +34,10 @@ std::string_view device(const Request& request) {
 Event& saw(Line& line, const Request& request, Phase phase) {
   Event& event = line.saw(what(request), phase);
   event.device = line.index_of(device(request));
+  if (const auto* create = std::get_if<CreateDevice>(&request); create && create->credentials)
+    name_keys(event, *create->credentials);
+  if (const auto* update = std::get_if<UpdateDevice>(&request); update && update->credentials)
+    name_keys(event, *update->credentials);
   return event;
 }
 
@@ -58,7 +66,8 @@ Took Administration::answered(Line& line, const link::ResponseFrame& frame) {
   if (!asking_.is(frame)) return Took::not_mine;
   const auto* refusal = std::get_if<Failed>(&frame.response);
   const auto* done = std::get_if<Done>(&frame.response);
-  if (refusal == nullptr && done == nullptr) return Took::misfit;
+  const auto* updated = std::get_if<DeviceIdentity>(&frame.response);
+  if (refusal == nullptr && done == nullptr && updated == nullptr) return Took::misfit;
   asking_ = {};
   Operation& operation = waiting_.front();
   if (refusal != nullptr && undecided(refusal->error)) {
@@ -70,10 +79,10 @@ Took Administration::answered(Line& line, const link::ResponseFrame& frame) {
     failed(line, operation, refusal->error);
   } else {
     Event& event = saw(line, operation.request, Phase::ok);
-    event.generation = done->generation;
+    event.generation = done != nullptr ? done->generation : updated->generation;
     // An earlier try of a purge may have removed more.
     const bool counts = std::holds_alternative<Purge>(operation.request) && !operation.tried_before;
-    if (counts) event.count = done->count;
+    if (counts && done != nullptr) event.count = done->count;
   }
   waiting_.pop_front();
   return Took::fine;

@@ -102,7 +102,7 @@ std::string unfit_for_exhaustion(const Scenario& scenario) {
   }
   for (const ServiceNode& service : scenario.services) {
     const RegistryLoad& registry = service.registry;
-    if (registry.purge || registry.recreate || registry.disable || !registry.at.empty())
+    if (registry.purge || registry.recreate || registry.disable || registry.rotate || !registry.at.empty())
       return "what a service does to the registry is not played";
     std::size_t commands = 0;
     for (const CommandLoad& load : service.commands) commands += exhaustive::messages_of(load);

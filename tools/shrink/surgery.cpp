@@ -36,6 +36,7 @@ void drop_loads_without_target(Scenario& scenario) {
     registry.purge.reset();
     registry.recreate.reset();
     registry.disable.reset();
+    registry.rotate.reset();
   }
 }
 
@@ -94,7 +95,9 @@ Scenario with_told_loads(const Scenario& scenario, const std::vector<LoadEvent>&
   }
   for (ServiceNode& service : told.services) {
     service.commands.clear();
+    const sim::Distribution told_after = service.registry.told_after;
     service.registry = RegistryLoad{};
+    service.registry.told_after = told_after;
   }
   for (const LoadEvent& event : loads) {
     const auto node = static_cast<std::size_t>(event.node);
@@ -118,6 +121,7 @@ Scenario with_told_loads(const Scenario& scenario, const std::vector<LoadEvent>&
     RegistryEvent& one = service.registry.at.emplace_back();
     one.what = event.kind == LoadEvent::Kind::purge      ? RegistryWork::purge
                : event.kind == LoadEvent::Kind::recreate ? RegistryWork::recreate
+               : event.kind == LoadEvent::Kind::rotate   ? RegistryWork::rotate
                                                          : RegistryWork::disable;
     one.device = event.device;
     one.at = at;
@@ -304,7 +308,7 @@ Size size_of(const Scenario& scenario) {
       size.messages += load.burst * (load.at.empty() ? endless : load.at.size());
     const RegistryLoad& registry = service.registry;
     size.messages += registry.at.size();
-    for (const auto* drawn : {&registry.purge, &registry.recreate, &registry.disable})
+    for (const auto* drawn : {&registry.purge, &registry.recreate, &registry.disable, &registry.rotate})
       if (*drawn) size.messages += endless;
   }
   return size;
