@@ -1,12 +1,14 @@
 #include "model/device.hpp"
 
+#include "model/device/amqp_device.hpp"
 #include "model/device/http_device.hpp"
 
 namespace hubproof::model {
 
 template <class F>
 decltype(auto) Device::ask(F&& f) {
-  if (!http_) return f(*mqtt_);
+  if (mqtt_) return f(*mqtt_);
+  if (amqp_) return f(*amqp_);
   return f(*http_);
 }
 
@@ -14,6 +16,8 @@ Device::Device(const DeviceSettings& settings, const DeviceRules& rules, std::st
                std::uint32_t number, Chance chance) {
   if (settings.protocol == DeviceSettings::Protocol::http)
     http_ = std::make_unique<HttpDevice>(settings, rules, std::move(id), number, chance);
+  else if (settings.protocol == DeviceSettings::Protocol::amqp)
+    amqp_ = std::make_unique<AmqpDevice>(settings, rules, std::move(id), number, chance);
   else
     mqtt_.emplace(settings, rules, std::move(id), number, chance);
 }
@@ -57,7 +61,8 @@ void Device::woken(Now now, Effects& effects) {
 }
 
 std::optional<Instant> Device::deadline() const {
-  return http_ ? http_->deadline() : mqtt_->deadline();
+  if (mqtt_) return mqtt_->deadline();
+  return amqp_ ? amqp_->deadline() : http_->deadline();
 }
 
 void Device::sleep(Now now, Effects& effects) {
@@ -69,11 +74,12 @@ void Device::resume(Now now, Effects& effects) {
 }
 
 void Device::soon(bool message) const {
-  if (!http_) mqtt_->soon(message);
+  if (mqtt_) mqtt_->soon(message);
 }
 
 std::size_t Device::unacknowledged() const {
-  return http_ ? http_->unacknowledged() : mqtt_->unacknowledged();
+  if (mqtt_) return mqtt_->unacknowledged();
+  return amqp_ ? amqp_->unacknowledged() : http_->unacknowledged();
 }
 
 }  // namespace hubproof::model

@@ -1,5 +1,5 @@
-// The reference device: it keeps what it was given until the hub has acknowledged it, over MQTT 3.1.1
-// or HTTP. One connection at a time.
+// The reference device: it keeps what it was given until the hub has acknowledged it, over MQTT 3.1.1,
+// AMQP 1.0 or HTTP. One connection at a time.
 #pragma once
 
 #include <memory>
@@ -14,10 +14,11 @@
 
 namespace hubproof::model {
 
+class AmqpDevice;
 class HttpDevice;
 
-// A machine for either protocol. MQTT's lies in the device itself and not behind a pointer, as that
-// would be one more wait for memory in each call; HTTP's is the rarer.
+// A machine for each protocol. MQTT's lies in the device itself and not behind a pointer, as that
+// would be one more wait for memory in each call; the others are the rarer.
 class alignas(64) Device {
  public:
   static constexpr std::size_t hot = 256;  // where it keeps what every message touches
@@ -55,8 +56,9 @@ class alignas(64) Device {
   template <class F>
   decltype(auto) ask(F&& f);
 
+  std::unique_ptr<AmqpDevice> amqp_;
   std::unique_ptr<HttpDevice> http_;
-  std::optional<MqttDevice> mqtt_;  // when it is not HTTP's
+  std::optional<MqttDevice> mqtt_;  // when it is neither's
 };
 
 }  // namespace hubproof::model

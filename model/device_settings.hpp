@@ -13,7 +13,7 @@ namespace hubproof::model {
 
 // Shared by all devices of one group; must outlive them.
 struct DeviceSettings {
-  enum class Protocol : std::uint8_t { mqtt, http };
+  enum class Protocol : std::uint8_t { mqtt, http, amqp };
   Protocol protocol = Protocol::mqtt;
   std::string host = "hub";
   Duration keep_alive = 60s;

@@ -161,7 +161,7 @@ void device_settings(Fields& f, DeviceGroup& group) {
   model::DeviceSettings& settings = group.settings;
   constexpr Fields::Span positive{1ns};
   f.choice("protocol", "of the devices' connections", settings.protocol,
-           std::array<std::string_view, 2>{"mqtt", "http"});
+           std::array<std::string_view, 3>{"mqtt", "http", "amqp"});
   f.duration("keep_alive", "of MQTT, in whole seconds; 0s: none", settings.keep_alive, {0s, 65'535s});
   if (settings.keep_alive % 1s != 0s) f.problem("keep_alive", "expected whole seconds");
   f.flag("clean_session", "CleanSession 1", settings.clean_session);
@@ -189,19 +189,21 @@ void device_settings(Fields& f, DeviceGroup& group) {
   f.duration("token_renewal", "from the making of a token to a new connection with the next one; 0s: never",
              settings.token_renewal, {});
   f.distribution("handling", "from the receipt of a command to its settling", group.handling, Unit::time);
-  f.share("rejects", "of commands (HTTP only)", settings.reject_per_mille, 1000);
-  f.share("abandons", "of commands (HTTP only)", settings.abandon_per_mille, 1000);
+  f.share("rejects", "of commands (not over MQTT)", settings.reject_per_mille, 1000);
+  f.share("abandons", "of commands (not over MQTT)", settings.abandon_per_mille, 1000);
   f.share("ignores", "of commands: they are never settled", settings.ignore_per_mille, 1000);
   f.duration("poll", "HTTP: between receives when there was nothing", settings.poll, positive);
   if (settings.reject_per_mille + settings.abandon_per_mille + settings.ignore_per_mille > 1000)
     f.problem("", "\"rejects\", \"abandons\" and \"ignores\" together are more than 1");
   if (settings.protocol == model::DeviceSettings::Protocol::mqtt &&
       settings.reject_per_mille + settings.abandon_per_mille > 0)
-    f.problem("", "MQTT can neither reject nor abandon; \"protocol\": \"http\" can");
-  if (settings.protocol == model::DeviceSettings::Protocol::mqtt && settings.batch > 1)
-    f.problem("batch", "MQTT has no batches; \"protocol\": \"http\" has");
-  if (settings.protocol == model::DeviceSettings::Protocol::http && settings.durable_outbox)
-    f.problem("durable_outbox", "devices that speak HTTP keep their messages in memory");
+    f.problem("", "MQTT can neither reject nor abandon; \"protocol\": \"http\" and \"amqp\" can");
+  if (settings.protocol != model::DeviceSettings::Protocol::http && settings.batch > 1)
+    f.problem("batch", "only \"protocol\": \"http\" has batches");
+  if (settings.protocol != model::DeviceSettings::Protocol::mqtt && settings.durable_outbox)
+    f.problem("durable_outbox", "devices that speak HTTP or AMQP keep their messages in memory");
+  if (settings.protocol == model::DeviceSettings::Protocol::amqp && settings.has_will)
+    f.problem("will", "AMQP knows no wills");
 }
 
 void device_group(Fields& f, DeviceGroup& group) {

@@ -143,8 +143,12 @@ void SimDevice::abort(model::ConnectionId connection) {
 void SimDevice::connect(model::ConnectionId connection) {
   connection_ = connection;
   connections_ = std::max(connections_, static_cast<std::uint32_t>(connection));
-  const bool http = group_.settings.protocol == model::DeviceSettings::Protocol::http;
-  socket_ = world().network().connect(node_, hub_, http ? http_port : mqtt_port);
+  using Protocol = model::DeviceSettings::Protocol;
+  const Protocol protocol = group_.settings.protocol;
+  const std::uint16_t port = protocol == Protocol::http   ? http_port
+                             : protocol == Protocol::amqp ? amqp_port
+                                                          : mqtt_port;
+  socket_ = world().network().connect(node_, hub_, port);
 }
 
 void SimDevice::done() {

@@ -42,6 +42,7 @@ void SimHub::started() {
   server_->recover(now(), files, effects());
   world().network().listen(node_, mqtt_port);
   world().network().listen(node_, http_port);
+  world().network().listen(node_, amqp_port);
   world().network().listen(node_, link_port);
   done();
 }
@@ -74,6 +75,7 @@ void SimHub::accepted(sim::Socket socket) {
   const std::uint16_t port = world().network().port(socket);
   const auto door = port == link_port   ? model::Door::link
                     : port == http_port ? model::Door::http
+                    : port == amqp_port ? model::Door::amqp
                                         : model::Door::mqtt;
   server_->opened(now(), connection, door, effects());
   done();

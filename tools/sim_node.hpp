@@ -40,6 +40,7 @@ inline sim::Site site(DriverSite which) {
 
 inline constexpr std::uint16_t mqtt_port = 1883;
 inline constexpr std::uint16_t http_port = 443;
+inline constexpr std::uint16_t amqp_port = 5672;
 inline constexpr std::uint16_t link_port = 5671;
 
 struct Stage {                  // one run's

@@ -146,6 +146,25 @@ struct Engine::Parts {
     }
   }
 
+  // Feeds the next whole frame; false: there is none.
+  bool take_frame() {
+    if (pending.empty()) return false;
+    View bytes = View{pending}.subspan(taken);
+    const View frame = pn_connection_driver_read_closed(&driver) ? View{} : frames.next(bytes);
+    taken = pending.size() - bytes.size();
+    if (const auto& problem = frames.problem()) fail(problem->condition, problem->description);
+    if (!frame.empty()) {
+      told_of_settling = false;
+      feed(frame);
+      return true;
+    }
+    pending.clear();  // what is left of a frame that has begun is with frames
+    if (pending.capacity() > Frames::max_frame) Bytes{}.swap(pending);
+    taken = 0;
+    tick(heard);
+    return false;
+  }
+
   void fail(const char* condition, const std::string& description) {
     if (pn_transport_closed(driver.transport) || failed) return;
     failed = true;
@@ -256,7 +275,12 @@ struct Engine::Parts {
   void arrived(LinkId id, Link& known, pn_delivery_t* delivery) {
     const auto number = id_of<DeliveryId>(pn_delivery_get_context(delivery));
     if (number != DeliveryId::none) {  // a word on one that is here
-      if (pn_delivery_settled(delivery)) pn_delivery_clear(delivery);
+      if (!pn_delivery_settled(delivery) || !known.deliveries.contains(number)) return;
+      pn_delivery_clear(delivery);
+      Settled said{id, number, outcome_of(pn_delivery_remote_state(delivery)), true, true, {}};
+      if (said.outcome == Outcome::rejected)
+        said.error = error_of(pn_disposition_condition(pn_delivery_remote(delivery)));
+      events.emplace_back(std::move(said));
       return;
     }
     if (delivery != pn_link_current(known.link)) return;
@@ -387,6 +411,9 @@ struct Engine::Parts {
   std::map<LinkId, Link> links;
   std::deque<Event> events;
   pn_session_t* own_session = nullptr;
+  Bytes pending;            // bytes of the stream that were not looked at
+  std::size_t taken = 0;    // of them, from the front
+  Instant heard{};          // when they came
   std::optional<Instant> deadline;
   std::size_t partial = 0;  // bytes
   std::uint32_t last_link = 0;
@@ -411,17 +438,8 @@ void Engine::received(Instant now, View bytes) {
     ++p.header_size;
     bytes = bytes.subspan(1);
   }
-  while (!bytes.empty() && !pn_connection_driver_read_closed(&p.driver)) {
-    const View frame = p.frames.next(bytes);
-    if (const auto& problem = p.frames.problem()) {
-      p.fail(problem->condition, problem->description);
-      break;
-    }
-    if (frame.empty()) break;
-    p.told_of_settling = false;
-    p.feed(frame);
-    p.collect();
-  }
+  p.pending.insert(p.pending.end(), bytes.begin(), bytes.end());
+  p.heard = now;
   p.tick(now);
 }
 
@@ -440,6 +458,9 @@ std::optional<Instant> Engine::deadline() const { return parts_->deadline; }
 std::optional<Event> Engine::next() {
   Parts& p = *parts_;
   p.collect();
+  // The next frame only when all is done that the one before it brings about: so any split of the
+  // stream, and any haste of the peer, comes to the same.
+  while (p.events.empty() && p.take_frame()) p.collect();
   if (p.events.empty()) return std::nullopt;
   Event event = std::move(p.events.front());
   p.events.pop_front();
@@ -539,6 +560,13 @@ void Engine::settle(LinkId id, DeliveryId which, Outcome outcome, const Error& e
   if (outcome != Outcome::none) pn_delivery_update(delivery, state_of(outcome));
   pn_delivery_settle(delivery);
   parts_->refill(*known);
+}
+
+void Engine::propose(LinkId id, DeliveryId which, Outcome outcome) {
+  Parts::Link* known = parts_->open_link(id);
+  if (known == nullptr) return;
+  const auto found = known->deliveries.find(which);
+  if (found != known->deliveries.end()) pn_delivery_update(found->second, state_of(outcome));
 }
 
 std::uint32_t Engine::credit(LinkId id) const {

@@ -53,7 +53,7 @@ struct Arrived {
   std::uint32_t format = 0;   // message-format
   Bytes message;
 };
-struct Settled {  // the peer says what became of what we sent
+struct Settled {  // the peer says what became of what we sent, or settles what it sent
   LinkId link{};
   DeliveryId delivery{};
   Outcome outcome{};
@@ -81,7 +81,8 @@ class Engine {
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
 
-  void received(Instant now, View bytes);  // from the AMQP header on: a SASL exchange came before
+  // From the AMQP header on: a SASL exchange came before. What the bytes mean next() tells.
+  void received(Instant now, View bytes);
   void lost();                             // the stream has ended
   void woken(Instant now);
   std::optional<Instant> deadline() const;
@@ -99,6 +100,8 @@ class Engine {
   // Of links on which the peer sends.
   void grant(LinkId link, std::uint32_t credit);      // so many deliveries may be under way
   void settle(LinkId link, DeliveryId delivery, Outcome outcome, const Error& error = {});
+  // Says an outcome and waits for the sender to settle it, which comes as Settled [AMQP-17].
+  void propose(LinkId link, DeliveryId delivery, Outcome outcome);
 
   // Of links on which this end sends.
   std::uint32_t credit(LinkId link) const;            // 0, too, while too much waits to leave

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 #include "model/time.hpp"
@@ -35,10 +36,17 @@ struct AmqpRules {
     }
     return AmqpSettling::give_back;
   };
-  // A disposition settles all deliveries from its first to its last. Also one that is not the first?
+  // A disposition settles all deliveries from its first to its last. Also the message of one that is
+  // not the first?
   bool (*settles)(bool first_of_range) = [](bool) { return true; };
+  // Is the word on a delivery whose lock is lost refused? [C2D-14]
+  bool refuses_lost_locks = true;
   // Do the locks of a link end with it? [C2D-15]
   bool locks_end_with_link = true;
+  // And are its messages deliverable again, as nobody completed them?
+  bool flights_return = true;
+  // How much of a body of this size is stored? [INV-25]
+  std::size_t (*kept_of_body)(std::size_t size) = [](std::size_t size) { return size; };
   // Is a token good only for the audience that it was made for? [AMQP-05, INV-20]
   bool tokens_are_for_their_audience = true;
   // Does a reader's start let an event with this value pass? [D2C-36]

@@ -14,5 +14,6 @@ std::span<const Mutant> journal_mutants();
 std::span<const Mutant> service_mutants();
 std::span<const Mutant> http_mutants();
 std::span<const Mutant> security_mutants();
+std::span<const Mutant> amqp_mutants();
 
 }  // namespace hubproof::model

@@ -11,8 +11,8 @@ std::span<const Mutant> mutants() {
     std::vector<Mutant> zoo;
     for (const std::span<const Mutant> area :
          {telemetry_mutants(), command_mutants(), feedback_mutants(), session_mutants(),
-          journal_mutants(), device_mutants(), service_mutants(), http_mutants(),
-          security_mutants()})
+          journal_mutants(), device_mutants(), service_mutants(), http_mutants(), security_mutants(),
+          amqp_mutants()})
       zoo.insert(zoo.end(), area.begin(), area.end());
     return zoo;
   }();

@@ -231,6 +231,10 @@ void AmqpDoor::take_telemetry(Now now, Connection& c, const amqp::Arrived& event
     const auto sections = amqp::read_sections(encoded);
     if (!sections || !amqp::read_flat(*sections, flat)) error = Error::bad_request;
     else if (MessageView{flat}.counted_size() > rules_->d2c_size_limit) error = Error::too_large;
+    if (error == Error::none) {  // the body comes last
+      const std::size_t size = MessageView{flat}.body().size();
+      flat.resize(flat.size() - size + rules_->amqp.kept_of_body(size));
+    }
     messages.push_back(std::move(flat));
   };
   if (event.too_large) {
@@ -419,10 +423,12 @@ void AmqpDoor::on(Now now, Connection& c, const amqp::Settled& event, Effects& e
   const auto flight = std::ranges::find(link.flights, event.delivery, &Flight::delivery);
   if (flight == link.flights.end()) {  // an event or an answer, or told twice
     c.engine->forget(event.link, event.delivery);
-  } else if (rules_->amqp.settles(event.first_of_range)) {
+  } else {
     const Flight what = *flight;
     link.flights.erase(flight);
-    if (link.use == Use::commands) settle_command(now, c, link, what, event, effects);
+    if (!rules_->amqp.settles(event.first_of_range))
+      c.engine->forget(event.link, event.delivery, event.outcome);
+    else if (link.use == Use::commands) settle_command(now, c, link, what, event, effects);
     else settle_feedback(now, c, what, event, effects);
   }
   push(now, c, event.link, link, effects);
@@ -446,6 +452,7 @@ void AmqpDoor::settle_command(Now now, Connection& c, Link& link, const Flight& 
       break;
   }
   if (said.settled) return c.engine->forget(said.link, said.delivery);
+  if (!rules_->amqp.refuses_lost_locks) outcome.error = Error::none;
   const bool ok = outcome.error == Error::none;  // receivers that settle second get an answer [AMQP-17]
   promise({outcome.ticket, c.id, said.link, said.delivery, Promise::Kind::forget,
            ok ? said.outcome : amqp::Outcome::rejected, outcome.error, {}});

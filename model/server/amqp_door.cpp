@@ -422,6 +422,9 @@ void AmqpDoor::gone(Now now, Connection& c, amqp::LinkId id, EndedBy by, Why why
     for (const Flight& flight : link.flights)
       hub_->give_back_feedback(now, static_cast<std::uint64_t>(flight.token), effects);
   if (link.device == DeviceIndex::none) return;
+  if (!rules_->amqp.flights_return)
+    for (const Flight& flight : link.flights)
+      hub_->settle(now, link.device, flight.token, Settle::complete, effects);
   if (link.use == Use::commands && rules_->amqp.locks_end_with_link)
     hub_->released(now, link.device, holder(c.id), effects);
   const auto count = c.devices.find(link.device);

@@ -31,7 +31,7 @@ class Hub {
     const ConnectionId id{1u + which % 4};
     switch (kind % 8) {
       case 0: open(id, Door::mqtt); break;
-      case 1: open(id, which & 4 ? Door::http : Door::link); break;
+      case 1: open(id, which & 8 ? Door::amqp : which & 4 ? Door::http : Door::link); break;
       case 2: log_in(id, which); break;
       case 3:
         if (open_.contains(id)) server_->ended(now(), id, EndedBy::reset, effects_);

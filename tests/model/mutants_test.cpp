@@ -11,7 +11,7 @@
 #include "model/hub/token.hpp"
 #include "model/mutants/areas.hpp"
 #include "model/mutants/mutant.hpp"
-#include "tests/model/server_driver.hpp"
+#include "tests/model/amqp_client.hpp"
 
 namespace hubproof::server_tests {
 
@@ -128,6 +128,17 @@ int shows(Driver& d, const std::string& device, const std::string& scope, const 
 }
 
 using Story = std::function<void(Driver&, Tale&)>;
+
+// What an outcome does to a command that waits on a link.
+template <amqp::Outcome outcome>
+void settles_as(Driver& d, Tale& t) {
+  command(d, 1);
+  AmqpClient client{d};
+  const LinkId link = client.receive_from(commands_of("d1"), 5);
+  client.settle(link, client.on(link)[0]->delivery, outcome);
+  t << client.on(link).size();
+}
+
 const std::map<std::string, Story>& stories() {
   static const std::map<std::string, Story> all = {
       {"ack-before-durable",
@@ -206,6 +217,53 @@ const std::map<std::string, Story>& stories() {
          const std::string token = http_token(http_receive(d, id));
          d.pass(d.rules().hub.lock);
          t << http_settle(d, id, token).substr(0, 12);
+       }},
+      {"amqp-accepted-before-durable",
+       [](Driver& d, Tale& t) {
+         AmqpClient client{d};
+         const LinkId link = client.send_to(events_of("d1"));
+         d.hold();
+         t << static_cast<int>(client.outcome(client.telemetry(link, "x")));
+       }},
+      {"amqp-released-completes", settles_as<amqp::Outcome::released>},
+      {"amqp-modified-completes", settles_as<amqp::Outcome::modified>},
+      {"amqp-rejected-returns", settles_as<amqp::Outcome::rejected>},
+      {"amqp-lost-lock-confirmed",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         AmqpClient client{d};
+         const LinkId link = client.receive_from(commands_of("d1"), 5);
+         d.pass(61s);
+         const DeliveryId late = client.on(link)[0]->delivery;
+         client.engine().propose(link, late, amqp::Outcome::accepted);
+         client.run();
+         t << static_cast<int>(client.outcome(late)) << client.condition(late);
+       }},
+      {"amqp-range-settles-first",
+       [](Driver& d, Tale& t) {
+         command(d, 3);
+         AmqpClient client{d};
+         const LinkId link = client.receive_from(commands_of("d1"), 5);
+         for (const Arrived* one : client.on(link))
+           client.engine().settle(link, one->delivery, amqp::Outcome::accepted);
+         client.run();
+         d.pass(61s);
+         client.run();
+         t << client.on(link).size();
+       }},
+      {"amqp-flight-lost-with-link",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         AmqpClient client{d};
+         client.receive_from(commands_of("d1"), 5);
+         d.lose(client.id());
+         t << word(receive(d));
+       }},
+      {"amqp-long-body-cut",
+       [](Driver& d, Tale& t) {
+         AmqpClient client{d};
+         client.telemetry(client.send_to(events_of("d1")), std::string(300, 'x'));
+         t << d.bodies();
        }},
       {"canary",
        [](Driver& d, Tale& t) {

@@ -1,7 +1,6 @@
 // The runner: starts a hubproof serve of its own for each client and transport, lets the client's
 // process meet it, and prints what became of each operation as a Markdown page. tools/peers calls it.
-//   node run.js --program FILE [--core] [--client NAME] [--transport NAME] [--operation TEXT]
-//     [--mutant NAME] [--jobs N]
+//   node run.js --program FILE [--core] [--client NAME] [--transport NAME] [--operation TEXT] [--jobs N]
 // Exit code 0: every operation passed or is not offered; 1: one failed; 64: usage; 70: nothing could run.
 'use strict';
 
@@ -32,7 +31,6 @@ const { values: options } = parseArgs({
     client: { type: 'string' },
     transport: { type: 'string' },
     operation: { type: 'string', default: '' },
-    mutant: { type: 'string' },
     jobs: { type: 'string', default: '2' },
   },
 });
@@ -87,7 +85,7 @@ class Hub {
     const log = fs.openSync(this.log, 'w');
     this.child = start(
       options.program,
-      ['serve', '--listen', 'mqtts=127.0.0.1:0,amqps=127.0.0.1:0,https=127.0.0.1:0', '--control', '127.0.0.1:0', '--store', this.store, '--devices', devices.join(','), ...(options.mutant ? ['--mutant', options.mutant] : [])],
+      ['serve', '--listen', 'mqtts=127.0.0.1:0,amqps=127.0.0.1:0,https=127.0.0.1:0', '--control', '127.0.0.1:0', '--store', this.store, '--devices', devices.join(',')],
       { stdio: ['ignore', 'pipe', log] },
     );
     fs.closeSync(log);
@@ -97,14 +95,14 @@ class Hub {
     const ready = new Promise((done) => {
       lines.on('line', (line) => {
         this.#read(line);
-        if (this.ports.control && Object.keys(this.devices).length === devices.length && this.service) done(true);
+        if (this.ports.control && Object.keys(this.devices).length === devices.length && this.service && this.events) done(true);
       });
     });
     const ended = this.child.ended.then(({ code, signal }) => `it ended with ${signal ?? code}`);
     const how = await Promise.race([ready, ended, after(slowest_start, `not ready after ${slowest_start} s`)]);
     if (how === true) return;
     if (running.has(this.child)) await stop(this.child);
-    const seen = [`doors: ${Object.keys(this.ports)}`, `devices: ${Object.keys(this.devices).length}`, `service: ${Boolean(this.service)}`];
+    const seen = [`doors: ${Object.keys(this.ports)}`, `devices: ${Object.keys(this.devices).length}`, `service: ${Boolean(this.service)}`, `events: ${Boolean(this.events)}`];
     throw new Error(`hubproof serve: ${how}; ${seen.join(', ')}; it said: ${fs.readFileSync(this.log, 'utf8').trim()}`);
   }
   // "listening SCHEME=HOST:PORT" for each door, and a line for each connection string.
@@ -120,11 +118,7 @@ class Hub {
   }
   // What a client's process is told. Names lose their port: the constants of the SDKs are mapped.
   about(transport) {
-    const host = /HostName=([^;:]+)/.exec(this.devices[devices[0]])[1];
-    // A serve that looks at no keys prints a service at its control door, and no place of the events.
-    const service = this.service.replace(/^HostName=[^;]*/, `HostName=${host}`);
-    const events = this.events ?? `Endpoint=sb://${host}:${this.ports.amqps}/;${service.replace(/^[^;]*;/, '')};EntityPath=${host.split('.')[0]}`;
-    const plain = (text) => text.replace(/^(HostName=|Endpoint=sb:\/\/)([^:;/]+):\d+/, '$1$2');
+    const plain = (text) => text.replace(/^(HostName=[^;]*?):\d+;/, '$1;');
     return {
       transport,
       core: options.core,
@@ -133,9 +127,9 @@ class Hub {
       ca: path.join(this.store, 'ca.pem'),
       ports: { 443: this.ports.https, 5671: this.ports.amqps, 8883: this.ports.mqtts },
       devices: Object.fromEntries(Object.entries(this.devices).map(([id, text]) => [id, plain(text)])),
-      service,
-      events: plain(events),
-      printed: { devices: this.devices, events },
+      service: plain(this.service),
+      events: this.events,
+      printed: { devices: this.devices, service: this.service },
     };
   }
 }

@@ -237,7 +237,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{R"("devices": [{"name": "d{}", "count": 2}, {"name": "t", "twin_of": "d{}"}])",
             "/devices/1/twin_of | twins need the same count: 1 here, 2 there\n"},
         Bad{R"("devices": [{"name": "d", "rejects": 0.5}])",
-            "/devices/0 | MQTT can neither reject nor abandon; \"protocol\": \"http\" can\n"},
+            "/devices/0 | MQTT can neither reject nor abandon; \"protocol\": \"http\" and \"amqp\" can\n"},
         Bad{R"("devices": [{"name": "d", "protocol": "http", "rejects": 0.5, "ignores": 0.6}])",
             "/devices/0 | \"rejects\", \"abandons\" and \"ignores\" together are more than 1\n"},
         Bad{R"("devices": [{"name": "d", "ignores": 0.0005}])",

@@ -136,10 +136,14 @@ void World::step(State& state, Action action, std::vector<Fed>& fed) {
       pipe.hub_connection = ++state.opened;
       const std::size_t client = pipe.client;
       const std::uint32_t theirs = pipe.client_connection;
-      const model::Door door = cast_.is_service(client) ? model::Door::link
-                               : cast_.group(client).settings.protocol == model::DeviceSettings::Protocol::http
-                                   ? model::Door::http
-                                   : model::Door::mqtt;
+      using Protocol = model::DeviceSettings::Protocol;
+      model::Door door = model::Door::link;
+      if (!cast_.is_service(client)) {
+        const Protocol protocol = cast_.group(client).settings.protocol;
+        door = protocol == Protocol::http   ? model::Door::http
+               : protocol == Protocol::amqp ? model::Door::amqp
+                                            : model::Door::mqtt;
+      }
       feed(state, 0, {In::opened, static_cast<std::uint8_t>(door), pipe.hub_connection}, fed);
       feed(state, client, {In::connected, 0, theirs}, fed);
       break;
