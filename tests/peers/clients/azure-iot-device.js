@@ -119,11 +119,17 @@ cell('open', { core: true }, async () => {
   assert.deepEqual(problems(client), []);
 });
 
+// The hub's own refusal: over MQTT the SDK calls a connection that fails by the same name.
+async function refused(f) {
+  const error = await suite.throws('UnauthorizedError', f);
+  if (over_mqtt) assert.match(error.message, /Connection refused: /);
+}
+
 cell('wrong key refused', { core: true }, async () => {
   const id = new_device();
   const other = Buffer.alloc(32, 'x').toString('base64');
   const client = client_of(hub.devices[id].replace(/SharedAccessKey=.*/, `SharedAccessKey=${other}`));
-  await suite.throws('UnauthorizedError', async () => {
+  await refused(async () => {
     await client.open();
     await client.sendEvent(message(1)); // over HTTP the first request meets the hub
   });
@@ -133,7 +139,7 @@ cell('wrong key refused', { core: true }, async () => {
 cell('unknown device refused', {}, async () => {
   const id = new_device();
   const client = client_of(hub.devices[id].replace(`DeviceId=${id};`, 'DeviceId=nobody;'));
-  await suite.throws('UnauthorizedError', async () => {
+  await refused(async () => {
     await client.open();
     await client.sendEvent(message(1));
   });
