@@ -2,14 +2,16 @@
 
 #include "model/device/amqp_device.hpp"
 #include "model/device/http_device.hpp"
+#include "model/device/websocket_client.hpp"
 
 namespace hubproof::model {
 
 template <class F>
-decltype(auto) Device::ask(F&& f) {
-  if (mqtt_) return f(*mqtt_);
-  if (amqp_) return f(*amqp_);
-  return f(*http_);
+void Device::ask(Effects& effects, F&& f) {
+  if (mqtt_) f(*mqtt_);
+  else if (amqp_) f(*amqp_);
+  else f(*http_);
+  if (websocket_) websocket_->dress(effects);
 }
 
 Device::Device(const DeviceSettings& settings, const DeviceRules& rules, std::string id,
@@ -20,12 +22,14 @@ Device::Device(const DeviceSettings& settings, const DeviceRules& rules, std::st
     amqp_ = std::make_unique<AmqpDevice>(settings, rules, std::move(id), number, chance);
   else
     mqtt_.emplace(settings, rules, std::move(id), number, chance);
+  if (settings.transport == DeviceSettings::Transport::websocket)
+    websocket_ = std::make_unique<WebSocketClient>(rules, settings.host, websocket::Carries::mqtt, chance);
 }
 Device::~Device() = default;
 Device::Device(Device&&) noexcept = default;
 
 void Device::started(Now now, std::span<const StoredFile> files, Effects& effects) {
-  ask([&](auto& machine) { machine.started(now, files, effects); });
+  ask(effects, [&](auto& machine) { machine.started(now, files, effects); });
 }
 
 void Device::submit(Now now, View message, Effects& effects) {
@@ -33,23 +37,40 @@ void Device::submit(Now now, View message, Effects& effects) {
 }
 
 void Device::submit(Now now, MessageKey key, View message, Effects& effects) {
-  ask([&](auto& machine) { machine.submit(now, key, message, effects); });
+  ask(effects, [&](auto& machine) { machine.submit(now, key, message, effects); });
 }
 
 void Device::connected(Now now, ConnectionId connection, Effects& effects) {
-  ask([&](auto& machine) { machine.connected(now, connection, effects); });
+  if (websocket_) return websocket_->connected(connection, effects);
+  ask(effects, [&](auto& machine) { machine.connected(now, connection, effects); });
 }
 
 void Device::refused(Now now, ConnectionId connection, Effects& effects) {
-  ask([&](auto& machine) { machine.refused(now, connection, effects); });
+  ask(effects, [&](auto& machine) { machine.refused(now, connection, effects); });
 }
 
 void Device::received(Now now, ConnectionId connection, View bytes, Effects& effects) {
-  ask([&](auto& machine) { machine.received(now, connection, bytes, effects); });
+  if (websocket_) return hear_websocket(now, connection, bytes, effects);
+  ask(effects, [&](auto& machine) { machine.received(now, connection, bytes, effects); });
+}
+
+void Device::hear_websocket(Now now, ConnectionId connection, View bytes, Effects& effects) {
+  WebSocketClient& below = *websocket_;
+  const WebSocketClient::Heard& heard = below.received(connection, bytes, effects);
+  if (heard.refused) mqtt_->refused(now, connection, effects);
+  if (heard.opened) mqtt_->connected(now, connection, effects);
+  if (!heard.payload.empty()) mqtt_->received(now, connection, heard.payload, effects);
+  below.dress(effects);
+  if ((!heard.refused && !heard.over) || !below.has(connection)) return;
+  if (heard.over)
+    mqtt_->ended(now, connection, heard.in_good_order ? EndedBy::peer : EndedBy::local, effects);
+  effects.close(connection);
+  below.dress(effects);
 }
 
 void Device::ended(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
-  ask([&](auto& machine) { machine.ended(now, connection, by, effects); });
+  if (websocket_) websocket_->ended();
+  ask(effects, [&](auto& machine) { machine.ended(now, connection, by, effects); });
 }
 
 void Device::stored(Now now, Ticket ticket, bool ok, Effects& effects) {
@@ -57,7 +78,7 @@ void Device::stored(Now now, Ticket ticket, bool ok, Effects& effects) {
 }
 
 void Device::woken(Now now, Effects& effects) {
-  ask([&](auto& machine) { machine.woken(now, effects); });
+  ask(effects, [&](auto& machine) { machine.woken(now, effects); });
 }
 
 std::optional<Instant> Device::deadline() const {
@@ -66,11 +87,11 @@ std::optional<Instant> Device::deadline() const {
 }
 
 void Device::sleep(Now now, Effects& effects) {
-  ask([&](auto& machine) { machine.sleep(now, effects); });
+  ask(effects, [&](auto& machine) { machine.sleep(now, effects); });
 }
 
 void Device::resume(Now now, Effects& effects) {
-  ask([&](auto& machine) { machine.resume(now, effects); });
+  ask(effects, [&](auto& machine) { machine.resume(now, effects); });
 }
 
 void Device::soon(bool message) const {

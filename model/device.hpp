@@ -16,6 +16,7 @@ namespace hubproof::model {
 
 class AmqpDevice;
 class HttpDevice;
+class WebSocketClient;
 
 // A machine for each protocol. MQTT's lies in the device itself and not behind a pointer, as that
 // would be one more wait for memory in each call; the others are the rarer.
@@ -54,10 +55,12 @@ class alignas(64) Device {
 
  private:
   template <class F>
-  decltype(auto) ask(F&& f);
+  void ask(Effects& effects, F&& f);
+  void hear_websocket(Now now, ConnectionId connection, View bytes, Effects& effects);
 
   std::unique_ptr<AmqpDevice> amqp_;
   std::unique_ptr<HttpDevice> http_;
+  std::unique_ptr<WebSocketClient> websocket_;  // below MQTT's, if it goes through one
   std::optional<MqttDevice> mqtt_;  // when it is neither's
 };
 

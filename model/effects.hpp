@@ -106,6 +106,12 @@ class Effects {
 
  private:
   std::uint32_t position() const { return static_cast<std::uint32_t>(arena_.size()); }
+  void place(Effect& send) {  // what is in dressed_
+    send.from = position();
+    send.size = static_cast<std::uint32_t>(dressed_.size());
+    send.file = send.size;
+    arena_.insert(arena_.end(), dressed_.begin(), dressed_.end());
+  }
 
   std::vector<Effect> list_;
   std::vector<Event> events_;
@@ -120,11 +126,16 @@ void Effects::dress(DressOne&& dress_one, Farewell&& farewell) {
       dressed_.clear();
       farewell(list_[i].connection, dressed_);
       if (list_[i].kind == Effect::Kind::abort || dressed_.empty()) continue;
-      const auto size = static_cast<std::uint32_t>(dressed_.size());
-      list_.insert(list_.begin() + static_cast<std::ptrdiff_t>(i),
-                   {Effect::Kind::send, list_[i].connection, size, {}, position(), size});
-      arena_.insert(arena_.end(), dressed_.begin(), dressed_.end());
-      ++i;
+      // Behind what was sent, in one go.
+      if (i > 0 && list_[i - 1].kind == Effect::Kind::send && list_[i - 1].connection == list_[i].connection) {
+        const View all = bytes(list_[i - 1]);
+        dressed_.insert(dressed_.begin(), all.begin(), all.end());
+      } else {
+        list_.insert(list_.begin() + static_cast<std::ptrdiff_t>(i),
+                     {Effect::Kind::send, list_[i].connection, 0, {}, 0, 0});
+        ++i;
+      }
+      place(list_[i - 1]);
       continue;
     }
     Effect& send = list_[i];
@@ -132,10 +143,7 @@ void Effects::dress(DressOne&& dress_one, Farewell&& farewell) {
     const View all = bytes(send);
     dressed_.assign(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(send.file));
     if (!dress_one(send.connection, all.subspan(send.file), dressed_)) continue;
-    send.from = position();
-    send.size = static_cast<std::uint32_t>(dressed_.size());
-    send.file = send.size;
-    arena_.insert(arena_.end(), dressed_.begin(), dressed_.end());
+    place(send);
   }
   // The last effect may be appended to, so its bytes are the last ones.
   if (list_.empty()) return;

@@ -9,6 +9,7 @@
 #include "model/server/http_door.hpp"
 #include "model/server/link_door.hpp"
 #include "model/server/mqtt_door.hpp"
+#include "model/server/websocket_door.hpp"
 
 namespace hubproof::model {
 
@@ -30,10 +31,66 @@ struct Server::Parts {
                mqtt.credentials_changed(now, device, effects);
                amqp.credentials_changed(now, device, effects);
              }},
-        http{rules.hub, hub, gate, desk} {
+        http{rules.hub, hub, gate, desk},
+        websockets{rules.hub} {
     mqtt.tell_of_arrivals([this](Now now, DeviceIndex device, Effects& effects) {
       amqp.device_taken(now, device, effects);
     });
+    http.upgrades_by([this](Now now, ConnectionId id, const http::Request& request, View rest,
+                            const std::optional<ClientCertificate>& certificate, Effects& effects) {
+      return upgraded(now, id, request, rest, certificate, effects);
+    });
+  }
+
+  // ---- WebSockets: the door of what they carry has them under the same name.
+
+  bool upgraded(Now now, ConnectionId id, const http::Request& request, View rest,
+                const std::optional<ClientCertificate>& certificate, Effects& effects) {
+    const WebSocketDoor::Outcome outcome = websockets.asked(id, request, effects);
+    if (outcome == WebSocketDoor::Outcome::refused) {
+      Event& event = effects.saw(What::ended);
+      event.connection = static_cast<std::uint32_t>(id);
+      event.by = EndedBy::local;
+      event.why = Why::protocol;
+    } else if (outcome == WebSocketDoor::Outcome::opened) {
+      constexpr bool told = false;  // it has begun, for the history
+      if (websockets.carried(id) == websocket::Carries::mqtt)
+        mqtt.opened(now, id, certificate, effects, told);
+      else
+        amqp.opened(now, id, certificate, effects, told);
+      if (!rest.empty()) hear_websocket(now, id, rest, effects);
+    }
+    return outcome != WebSocketDoor::Outcome::none;
+  }
+
+  bool hear_websocket(Now now, ConnectionId id, View bytes, Effects& effects) {
+    const WebSocketDoor::Heard* heard = websockets.received(id, bytes, effects);
+    if (heard == nullptr) return false;
+    const EndedBy by = heard->in_good_order ? EndedBy::peer : EndedBy::local;
+    bool ended = false;
+    if (heard->carries == websocket::Carries::amqp) {
+      if (!heard->payload.empty()) amqp.received(now, id, heard->payload, effects);
+      ended = heard->over && amqp.ended(now, id, by, effects);
+    } else {
+      hear_mqtt(now, id, *heard, effects);
+      ended = heard->over && mqtt.ended(now, id, by, effects);
+    }
+    if (ended) effects.close(id);
+    return true;
+  }
+
+  void hear_mqtt(Now now, ConnectionId id, const WebSocketDoor::Heard& heard, Effects& effects) {
+    View payload = heard.payload;
+    if (!websockets.one_stream()) {  // a wrong hub's way
+      std::size_t from = 0;
+      for (const std::size_t end : heard.ends) {
+        mqtt.received(now, id, View{heard.payload}.subspan(from, end - from), effects);
+        mqtt.forget_partial(id);
+        from = end;
+      }
+      payload = payload.subspan(from);
+    }
+    if (!payload.empty()) mqtt.received(now, id, payload, effects);
   }
 
   // The end of every call: what has become durable leaves, what has become deliverable is
@@ -58,6 +115,7 @@ struct Server::Parts {
     wakes_readers = false;
     amqp.flush(now, effects);
     hub.flush(now, effects);
+    if (websockets.any()) websockets.dress(effects);
   }
 
   // After a failure of the storage nothing may leave: what was promised in memory is not there.
@@ -76,6 +134,7 @@ struct Server::Parts {
   LinkDoor link;
   Desk desk;
   HttpDoor http;
+  WebSocketDoor websockets;
   Ticket released{};
   bool wakes_readers = false;
   bool halted = false;
@@ -107,7 +166,8 @@ void Server::opened(Now now, ConnectionId connection, Door door, Effects& effect
 
 void Server::received(Now now, ConnectionId connection, View bytes, Effects& effects) {
   if (parts_->halted) return;
-  if (!parts_->mqtt.received(now, connection, bytes, effects) &&
+  const bool websocket = parts_->websockets.any() && parts_->hear_websocket(now, connection, bytes, effects);
+  if (!websocket && !parts_->mqtt.received(now, connection, bytes, effects) &&
       !parts_->amqp.received(now, connection, bytes, effects) &&
       !parts_->http.received(now, connection, bytes, effects))
     parts_->link.received(now, connection, bytes, parts_->desk, effects);
@@ -116,6 +176,7 @@ void Server::received(Now now, ConnectionId connection, View bytes, Effects& eff
 
 void Server::ended(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
   if (parts_->halted) return;
+  if (parts_->websockets.any()) parts_->websockets.ended(connection);
   if (!parts_->mqtt.ended(now, connection, by, effects) &&
       !parts_->amqp.ended(now, connection, by, effects) &&
       !parts_->http.ended(connection, by, effects))

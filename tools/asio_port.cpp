@@ -238,7 +238,7 @@ void AsioPort<Net>::abort(model::ConnectionId id) {
 }
 
 template <Network Net>
-std::optional<PeerCertificate> AsioPort<Net>::certificate(model::ConnectionId id) const {
+std::optional<model::ClientCertificate> AsioPort<Net>::certificate(model::ConnectionId id) const {
   const auto found = connections_.find(id);
   if (found == connections_.end() || !found->second->tls) return {};
   return found->second->tls->certificate();

@@ -57,7 +57,7 @@ class AsioPort {
   void send(model::ConnectionId connection, model::View bytes);
   void close(model::ConnectionId connection);
   void abort(model::ConnectionId connection);
-  std::optional<PeerCertificate> certificate(model::ConnectionId connection) const;  // that the peer showed
+  std::optional<model::ClientCertificate> certificate(model::ConnectionId connection) const;  // that the peer showed
 
   // An earlier wish that is still to come stands: waking early is harmless.
   void wake_at(std::optional<model::Instant> when);

@@ -56,8 +56,10 @@ model::Door model_door(RealHub::Door door) {
     case RealHub::Door::mqtt: return model::Door::mqtt;
     case RealHub::Door::amqp: return model::Door::amqp;
     case RealHub::Door::http: return model::Door::http;
-    default: return model::Door::link;
+    case RealHub::Door::link:
+    case RealHub::Door::control: break;
   }
+  return model::Door::link;
 }
 
 void allow_many_descriptors() {
@@ -120,7 +122,8 @@ struct RealHub::Parts final : PortUser {
       control.opened(connection);
       return;
     }
-    server.opened(RealNet::now(), connection, model_door(static_cast<Door>(door)), effects);
+    server.opened(RealNet::now(), connection, model_door(static_cast<Door>(door)), effects,
+                  port.certificate(connection));
     done();
   }
   // Why a handshake failed is said to whoever runs the hub, once: clients say little of it.

@@ -162,6 +162,8 @@ void device_settings(Fields& f, DeviceGroup& group) {
   constexpr Fields::Span positive{1ns};
   f.choice("protocol", "of the devices' connections", settings.protocol,
            std::array<std::string_view, 3>{"mqtt", "http", "amqp"});
+  f.choice("transport", "of MQTT: TCP, or a WebSocket of the hub's HTTP door", settings.transport,
+           std::array<std::string_view, 2>{"tcp", "websocket"});
   f.duration("keep_alive", "of MQTT, in whole seconds; 0s: none", settings.keep_alive, {0s, 65'535s});
   if (settings.keep_alive % 1s != 0s) f.problem("keep_alive", "expected whole seconds");
   f.flag("clean_session", "CleanSession 1", settings.clean_session);
@@ -204,6 +206,9 @@ void device_settings(Fields& f, DeviceGroup& group) {
     f.problem("durable_outbox", "devices that speak HTTP or AMQP keep their messages in memory");
   if (settings.protocol == model::DeviceSettings::Protocol::amqp && settings.has_will)
     f.problem("will", "AMQP knows no wills");
+  if (settings.protocol != model::DeviceSettings::Protocol::mqtt &&
+      settings.transport == model::DeviceSettings::Transport::websocket)
+    f.problem("transport", "only MQTT goes over a WebSocket; \"protocol\": \"mqtt\" does");
 }
 
 void device_group(Fields& f, DeviceGroup& group) {

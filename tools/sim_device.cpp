@@ -143,11 +143,10 @@ void SimDevice::abort(model::ConnectionId connection) {
 void SimDevice::connect(model::ConnectionId connection) {
   connection_ = connection;
   connections_ = std::max(connections_, static_cast<std::uint32_t>(connection));
-  using Protocol = model::DeviceSettings::Protocol;
-  const Protocol protocol = group_.settings.protocol;
-  const std::uint16_t port = protocol == Protocol::http   ? http_port
-                             : protocol == Protocol::amqp ? amqp_port
-                                                          : mqtt_port;
+  const model::Door door = door_of(group_.settings);
+  const std::uint16_t port = door == model::Door::http   ? http_port
+                             : door == model::Door::amqp ? amqp_port
+                                                         : mqtt_port;
   socket_ = world().network().connect(node_, hub_, port);
 }
 

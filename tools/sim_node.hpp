@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "model/chance.hpp"
+#include "model/device_settings.hpp"
 #include "model/effects.hpp"
+#include "model/server.hpp"
 #include "model/time.hpp"
 #include "sim/world.hpp"
 #include "tools/endpoint.hpp"
@@ -42,6 +44,14 @@ inline constexpr std::uint16_t mqtt_port = 1883;
 inline constexpr std::uint16_t http_port = 443;
 inline constexpr std::uint16_t amqp_port = 5672;
 inline constexpr std::uint16_t link_port = 5671;
+// Which of the hub's doors such a device calls at.
+inline model::Door door_of(const model::DeviceSettings& settings) {
+  if (settings.protocol == model::DeviceSettings::Protocol::amqp) return model::Door::amqp;
+  return settings.protocol == model::DeviceSettings::Protocol::http ||
+                 settings.transport == model::DeviceSettings::Transport::websocket
+             ? model::Door::http
+             : model::Door::mqtt;
+}
 
 struct Stage {                  // one run's
   sim::World& world;

@@ -241,10 +241,10 @@ void Tls::close() {
   ERR_clear_error();
 }
 
-std::optional<PeerCertificate> Tls::certificate() const {
+std::optional<model::ClientCertificate> Tls::certificate() const {
   const X509* shown = SSL_get0_peer_certificate(ssl_.get());
   if (shown == nullptr) return {};
-  return PeerCertificate{thumbprint(shown, EVP_sha256()), thumbprint(shown, EVP_sha1()), common_name(shown),
+  return model::ClientCertificate{thumbprint(shown, EVP_sha256()), thumbprint(shown, EVP_sha1()), common_name(shown),
                          SSL_get_verify_result(ssl_.get()) == X509_V_OK};
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "model/bytes.hpp"
+#include "model/identity.hpp"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -35,14 +36,6 @@ class TlsContext {
   bool is_server_;
 };
 
-// A client's certificate, as a server sees it.
-struct PeerCertificate {
-  std::string sha256;       // thumbprints, hex, capital letters
-  std::string sha1;
-  std::string common_name;  // of its subject
-  bool authority = false;   // its chain ends at an authority that the server knows
-};
-
 class Tls {
  public:
   enum class State : std::uint8_t {
@@ -66,7 +59,7 @@ class Tls {
 
   State state() const { return state_; }
   const std::string& problem() const { return problem_; }
-  std::optional<PeerCertificate> certificate() const;
+  std::optional<model::ClientCertificate> certificate() const;  // that the peer showed
 
  private:
   friend struct WireCalls;

@@ -15,5 +15,6 @@ std::span<const Mutant> service_mutants();
 std::span<const Mutant> http_mutants();
 std::span<const Mutant> security_mutants();
 std::span<const Mutant> amqp_mutants();
+std::span<const Mutant> websocket_mutants();
 
 }  // namespace hubproof::model

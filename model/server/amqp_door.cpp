@@ -62,12 +62,12 @@ void AmqpDoor::touch(Connection& c) {
 // Connections.
 
 void AmqpDoor::opened(Now now, ConnectionId id, std::optional<ClientCertificate> certificate,
-                      Effects& effects) {
+                      Effects& effects, bool told) {
   Connection& c = *connections_.emplace(id, std::make_unique<Connection>()).first->second;
   c.id = id;
   c.since = now.mono;
   c.certificate = std::move(certificate);
-  effects.saw(What::opened).connection = static_cast<std::uint32_t>(id);
+  if (told) effects.saw(What::opened).connection = static_cast<std::uint32_t>(id);
   arm(now, c);
 }
 

@@ -41,8 +41,9 @@ class AmqpDoor {
   // Where the Event Hubs-compatible endpoint is, for redirects; the hub's own name unless told.
   void redirect_to(std::string host, std::uint16_t port);
 
+  // `told`: its beginning is an event; a connection that another door had before has had it.
   void opened(Now now, ConnectionId id, std::optional<ClientCertificate> certificate,
-              Effects& effects);
+              Effects& effects, bool told = true);
   bool received(Now now, ConnectionId id, View bytes, Effects& effects);  // false: not of this door
   bool ended(Now now, ConnectionId id, EndedBy by, Effects& effects);     // likewise
   void woken(Now now, Effects& effects);

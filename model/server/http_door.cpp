@@ -143,7 +143,7 @@ bool HttpDoor::read_on(Now now, Place place, Effects& effects) {
       connection.partial = false;
       const ConnectionId id = place->first;
       if (request->field("upgrade") && upgrade_ && connection.exchanges.empty() &&
-          upgrade_(now, id, *request, connection.decoder.rest(), effects)) {
+          upgrade_(now, id, *request, connection.decoder.rest(), connection.certificate, effects)) {
         connections_.erase(place);
         return false;
       }

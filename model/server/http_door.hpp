@@ -29,10 +29,10 @@ namespace hubproof::model {
 
 class HttpDoor {
  public:
-  // Takes over a connection whose request asks for an upgrade, with the bytes behind that request;
-  // answers it, too. False: it does not want it.
-  using Upgrade = std::function<bool(Now now, ConnectionId id, const http::Request& request,
-                                     View rest, Effects& effects)>;
+  // Takes over a connection whose request asks for an upgrade, with the bytes behind that request, and
+  // with its certificate; answers it, too. False: it does not want it.
+  using Upgrade = std::function<bool(Now now, ConnectionId id, const http::Request& request, View rest,
+                                     const std::optional<ClientCertificate>& certificate, Effects& effects)>;
 
   HttpDoor(const HubRules& rules, Hub& hub, const Gate& gate, Desk& desk);
 

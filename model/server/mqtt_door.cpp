@@ -56,7 +56,7 @@ MqttDoor::MqttDoor(const HubRules& rules, Hub& hub, const Gate& gate)
 // Connections.
 
 void MqttDoor::opened(Now now, ConnectionId id, std::optional<ClientCertificate> certificate,
-                      Effects& effects) {
+                      Effects& effects, bool told) {
   if (certificate) certificates_[id] = std::move(*certificate);
   std::uint32_t slot = static_cast<std::uint32_t>(sessions_.size());
   if (free_.empty()) {
@@ -71,7 +71,7 @@ void MqttDoor::opened(Now now, ConnectionId id, std::optional<ClientCertificate>
   session.limit = rules_->connect_deadline;  // [H-30]
   index_.insert(id, slot);
   arm(session);
-  effects.saw(What::opened).connection = static_cast<std::uint32_t>(id);
+  if (told) effects.saw(What::opened).connection = static_cast<std::uint32_t>(id);
 }
 
 bool MqttDoor::received(Now now, ConnectionId id, View bytes, Effects& effects) {
@@ -123,6 +123,13 @@ void MqttDoor::take_rest(Now now, std::uint32_t slot, View bytes, Effects& effec
     session.partial = std::move(own);
   else if (spare_.size() < most_spares)
     spare_.push_back(std::move(own));
+}
+
+void MqttDoor::forget_partial(ConnectionId id) {
+  const std::uint32_t slot = index_.find(id);
+  if (slot == no_slot) return;
+  sessions_[slot].begun = false;
+  sessions_[slot].partial.reset();
 }
 
 bool MqttDoor::ended(Now now, ConnectionId id, EndedBy by, Effects& effects) {

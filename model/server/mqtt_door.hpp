@@ -30,9 +30,11 @@ class MqttDoor {
  public:
   MqttDoor(const HubRules& rules, Hub& hub, const Gate& gate);
 
+  // `told`: its beginning is an event; a connection that another door had before has had it.
   void opened(Now now, ConnectionId id, std::optional<ClientCertificate> certificate,
-              Effects& effects);
+              Effects& effects, bool told = true);
   bool received(Now now, ConnectionId id, View bytes, Effects& effects);  // false: not of this door
+  void forget_partial(ConnectionId id);  // a wrong hub's way: a packet that has begun never was
   bool ended(Now now, ConnectionId id, EndedBy by, Effects& effects);     // likewise
   void woken(Now now, Effects& effects);
   std::optional<Instant> deadline() const {

@@ -62,9 +62,9 @@ Stream::~Stream() = default;
 Stream::Stream(Stream&&) noexcept = default;
 
 void Stream::received(View bytes, Bytes& payload, Bytes& answers, Heard* heard) {
-  const std::size_t before = payload.size();
+  first_end_.reset();
   ports_->in = bytes;
-  while (open()) {
+  while (!heard_close_ && !broken_) {
     wslay_frame_iocb io{};
     const ssize_t got = wslay_frame_recv(frames_.get(), &io);
     if (got == WSLAY_ERR_WANT_READ) break;
@@ -78,9 +78,10 @@ void Stream::received(View bytes, Bytes& payload, Bytes& answers, Heard* heard) 
     Bytes& to = frame.is_control() ? control_ : payload;
     to.insert(to.end(), io.data, io.data + io.data_length);
     frame_left_ -= io.data_length;
-    if (frame_left_ == 0 && !ends(frame, payload, answers, before, heard)) break;
+    if (frame_left_ == 0 && !ends(frame, payload, answers, heard)) break;
   }
   ports_->in = {};
+  if (!rules_->hears_whole_read && first_end_) payload.resize(*first_end_);
 }
 
 // The rules of what may come; false: it may not.
@@ -97,9 +98,7 @@ bool Stream::begins(const Frame& frame, Bytes& answers) {
       if (!in_message_) return refuse(Code::protocol, answers);
       break;
     case WSLAY_TEXT_FRAME:
-      if (in_message_) return refuse(Code::protocol, answers);
-      if (rules_->refuses_text) return refuse(Code::unsupported, answers);  // [mqtt311:6.0.0-1]
-      break;
+      return refuse(in_message_ ? Code::protocol : Code::unsupported, answers);  // [mqtt311:6.0.0-1]
     case WSLAY_BINARY_FRAME:
       if (in_message_) return refuse(Code::protocol, answers);
       break;
@@ -113,18 +112,19 @@ bool Stream::begins(const Frame& frame, Bytes& answers) {
 }
 
 // A frame is whole; false: nothing more is to be read.
-bool Stream::ends(const Frame& frame, Bytes& payload, Bytes& answers, std::size_t before, Heard* heard) {
+bool Stream::ends(const Frame& frame, Bytes& payload, Bytes& answers, Heard* heard) {
   in_frame_ = false;
   const wslay_frame_iocb& io = frame.io;
   if (!frame.is_control()) {
     if (io.fin != 0) {
       in_message_ = false;
+      if (!first_end_) first_end_ = payload.size();
       if (heard != nullptr) heard->ends.push_back(payload.size());
     }
     return true;
   }
   if (!rules_->survives_control_frames) in_message_ = false;
-  if (io.opcode == WSLAY_PING) write(WSLAY_PONG, true, control_, answers);
+  if (io.opcode == WSLAY_PING && !said_close_) write(WSLAY_PONG, true, control_, answers);
   if (io.opcode != WSLAY_CONNECTION_CLOSE) return true;
 
   std::uint16_t code = 0;
@@ -135,7 +135,6 @@ bool Stream::ends(const Frame& frame, Bytes& payload, Bytes& answers, std::size_
       return refuse(Code::protocol, answers);
   }
   heard_close_ = true;
-  if (!rules_->hears_before_close) payload.resize(before);
   close(static_cast<Code>(code), answers);  // the same code goes back [RFC 6455, 5.5.1]
   return false;
 }

@@ -39,7 +39,7 @@ class Stream {
   Stream(Stream&&) noexcept;
 
   // What bytes hold. `payload` and `answers` (pongs, a Close: to be sent) are appended to. Nothing is
-  // read any more once the stream is not open.
+  // read behind the peer's Close, or behind what it may not do.
   struct Heard {
     std::vector<std::size_t> ends;  // sizes of `payload` at which messages ended
   };
@@ -58,7 +58,7 @@ class Stream {
  private:
   struct Frame;  // as wslay tells of it
   bool begins(const Frame& frame, Bytes& answers);
-  bool ends(const Frame& frame, Bytes& payload, Bytes& answers, std::size_t before, Heard* heard);
+  bool ends(const Frame& frame, Bytes& payload, Bytes& answers, Heard* heard);
   void write(std::uint8_t opcode, bool last, View payload, Bytes& out, std::size_t before = 0);
   bool refuse(Code code, Bytes& answers);  // always false
 
@@ -78,6 +78,7 @@ class Stream {
   std::uint64_t frame_left_ = 0;     // bytes of payload to come
   bool in_frame_ = false;
   std::uint64_t message_size_ = 0;   // so far
+  std::optional<std::size_t> first_end_;  // of a message in this read: the size of the payload then
   Bytes control_;                    // payload of a control frame
   Bytes masked_;                     // scratch
 };

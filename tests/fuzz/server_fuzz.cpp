@@ -1,5 +1,6 @@
 // The hub's doors: several connections that send what they like, with time, lost connections and
-// restarts between. Whatever comes, the hub lives, and what it sends over MQTT and HTTP is well formed.
+// restarts between. Whatever comes, the hub lives, and what it sends over MQTT, also within a WebSocket,
+// and over HTTP is well formed.
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -11,6 +12,8 @@
 #include "model/http/codec.hpp"
 #include "model/mqtt/codec.hpp"
 #include "model/server.hpp"
+#include "model/websocket/handshake.hpp"
+#include "model/websocket/stream.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace {
@@ -32,10 +35,18 @@ class Hub {
     switch (kind % 8) {
       case 0: open(id, Door::mqtt); break;
       case 1: open(id, which & 8 ? Door::amqp : which & 4 ? Door::http : Door::link); break;
+      case 6:
+        if (which & 4) upgrade(id);
+        if (const auto client = clients_.find(id); client != clients_.end()) {
+          Bytes frames;
+          client->second.send(bytes, frames, 1 + (which >> 3) % 4, (which & 128) != 0);
+          if (!frames.empty()) server_->received(now(), id, frames, effects_);
+        }
+        break;
       case 2: log_in(id, which); break;
       case 3:
         if (open_.contains(id)) server_->ended(now(), id, EndedBy::reset, effects_);
-        open_.erase(id);
+        forget(id);
         break;
       case 4: wait(Duration{bytes.size() + 1} * 1'000'000'000); break;
       case 5: restart(); break;
@@ -63,6 +74,7 @@ class Hub {
     server_.reset();
     effects_.clear();
     open_.clear();
+    clients_.clear();
     start();
   }
 
@@ -70,6 +82,20 @@ class Hub {
     if (open_.contains(id)) return;
     open_.emplace(id, door);
     server_->opened(now(), id, door, effects_);
+  }
+
+  void upgrade(ConnectionId id) {
+    if (open_.contains(id)) return;
+    open(id, Door::http);
+    Bytes request;
+    websocket::write_request(request, "hub", websocket::device_path, key, websocket::Carries::mqtt);
+    server_->received(now(), id, request, effects_);
+    perform();
+  }
+
+  void forget(ConnectionId id) {
+    open_.erase(id);
+    clients_.erase(id);
   }
 
   void log_in(ConnectionId id, std::uint8_t which) {
@@ -110,7 +136,7 @@ class Hub {
     switch (effect.kind) {
       case Effect::Kind::send: sent(effect.connection, bytes); break;
       case Effect::Kind::close:
-      case Effect::Kind::abort: open_.erase(effect.connection); break;
+      case Effect::Kind::abort: forget(effect.connection); break;
       case Effect::Kind::append: {
         Bytes& file = files_[effect.file];
         file.insert(file.end(), bytes.begin(), bytes.end());
@@ -126,24 +152,39 @@ class Hub {
   void sent(ConnectionId id, View bytes) {
     const auto door = open_.find(id);
     hold(door != open_.end());
-    if (door->second == Door::http) {
+    const auto client = clients_.find(id);
+    Bytes payload, answers;
+    if (client != clients_.end()) {
+      client->second.received(bytes, payload, answers);
+      hold(!client->second.broken());
+      bytes = payload;
+    } else if (const auto answer = websocket::read_answer(bytes, key, websocket::Carries::mqtt);
+               door->second == Door::http && answer && answer->upgraded) {
+      hold(answer->size == bytes.size());
+      clients_.emplace(id, websocket::Stream{websocket::End::client, rules_.hub.websocket, zero});
+      return;
+    } else if (door->second == Door::http) {
       http::ResponseDecoder responses;
       responses.feed(bytes);
       while (responses.next()) {}
       return hold(!responses.refused());
+    } else if (door->second != Door::mqtt) {
+      return;
     }
-    if (door->second != Door::mqtt) return;
     mqtt::Decoder decoder{mqtt::End::client};
     decoder.feed(bytes);
     while (decoder.next()) {}
     hold(!decoder.malformed());
   }
 
+  static constexpr std::string_view key = "dGhlIHNhbXBsZSBub25jZQ==";
   const Rules rules_{};
+  const Chance zero{[](void*, ChanceSite, std::uint32_t) { return 0u; }, nullptr};
   std::optional<Server> server_;
   Effects effects_;
   Duration time_{};
   std::map<ConnectionId, Door> open_;
+  std::map<ConnectionId, websocket::Stream> clients_;  // those that were upgraded
   std::map<std::uint64_t, Bytes> files_;
 };
 

@@ -12,6 +12,8 @@
 #include "model/mutants/areas.hpp"
 #include "model/mutants/mutant.hpp"
 #include "tests/model/amqp_client.hpp"
+#include "model/websocket/handshake.hpp"
+#include "model/websocket/stream.hpp"
 
 namespace hubproof::server_tests {
 
@@ -126,6 +128,38 @@ int shows(Driver& d, const std::string& device, const std::string& scope, const 
   const auto got = d.take(id);
   return got.empty() ? -1 : got[0].code;
 }
+
+// A device behind a WebSocket: what it says leaves in these frames, and what it hears is counted.
+class Framed {
+ public:
+  explicit Framed(Driver& driver) : driver_{&driver}, id_{driver.open(Door::http)} {
+    Bytes request;
+    websocket::write_request(request, "hub", websocket::device_path, "dGhlIHNhbXBsZSBub25jZQ==", websocket::Carries::mqtt);
+    driver.feed(id_, request);
+    driver.take_bytes(id_);
+  }
+  template <class P>
+  void say(const P& packet, std::size_t messages, std::size_t fragments = 1, bool ping = false) {
+    Bytes bytes, frames;
+    mqtt::write(bytes, packet);
+    for (std::size_t n = 0; n < messages; ++n) {
+      const std::size_t from = bytes.size() * n / messages, to = bytes.size() * (n + 1) / messages;
+      stream_.send(View{bytes}.subspan(from, to - from), frames, fragments, ping);
+    }
+    driver_->feed(id_, frames);
+  }
+  std::size_t hear() {
+    Bytes payload, answers;
+    stream_.received(driver_->take_bytes(id_), payload, answers);
+    return decode(payload).size();
+  }
+
+ private:
+  Driver* driver_;
+  ConnectionId id_;
+  const WebSocketRules rules_{};
+  websocket::Stream stream_{websocket::End::client, rules_, Chance{[](void*, ChanceSite, std::uint32_t) { return 7u; }, nullptr}};
+};
 
 using Story = std::function<void(Driver&, Tale&)>;
 
@@ -264,6 +298,24 @@ const std::map<std::string, Story>& stories() {
          AmqpClient client{d};
          client.telemetry(client.send_to(events_of("d1")), std::string(300, 'x'));
          t << d.bodies();
+       }},
+      {"message-taken-for-packets",
+       [](Driver& d, Tale& t) {
+         Framed peer{d};
+         peer.say(connect_as("d1", user("d1")), 2);
+         t << peer.hear();
+       }},
+      {"ping-ends-a-message",
+       [](Driver& d, Tale& t) {
+         Framed peer{d};
+         peer.say(connect_as("d1", user("d1")), 1, 2, true);
+         t << peer.hear();
+       }},
+      {"first-message-of-a-read",
+       [](Driver& d, Tale& t) {
+         Framed peer{d};
+         peer.say(connect_as("d1", user("d1")), 3);
+         t << peer.hear();
        }},
       {"canary",
        [](Driver& d, Tale& t) {

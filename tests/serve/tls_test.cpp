@@ -19,7 +19,6 @@ namespace {
 using boost::asio::ip::tcp;
 using model::ConnectionId;
 using tools::Certificates;
-using tools::PeerCertificate;
 using tools::Tls;
 using tools::TlsContext;
 

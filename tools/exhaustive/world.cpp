@@ -4,6 +4,7 @@
 
 #include "sim/ensure.hpp"
 #include "tools/quantity.hpp"
+#include "tools/sim_node.hpp"
 
 namespace hubproof::tools::exhaustive {
 
@@ -136,14 +137,8 @@ void World::step(State& state, Action action, std::vector<Fed>& fed) {
       pipe.hub_connection = ++state.opened;
       const std::size_t client = pipe.client;
       const std::uint32_t theirs = pipe.client_connection;
-      using Protocol = model::DeviceSettings::Protocol;
-      model::Door door = model::Door::link;
-      if (!cast_.is_service(client)) {
-        const Protocol protocol = cast_.group(client).settings.protocol;
-        door = protocol == Protocol::http   ? model::Door::http
-               : protocol == Protocol::amqp ? model::Door::amqp
-                                            : model::Door::mqtt;
-      }
+      const model::Door door =
+          cast_.is_service(client) ? model::Door::link : door_of(cast_.group(client).settings);
       feed(state, 0, {In::opened, static_cast<std::uint8_t>(door), pipe.hub_connection}, fed);
       feed(state, client, {In::connected, 0, theirs}, fed);
       break;
@@ -292,8 +287,8 @@ void World::act(State& state, std::size_t node, const Deed& deed) {
 
 // The packets of a write on an MQTT connection, by their names; all other writes are the next ones.
 std::string World::what_comes(const Pipe& pipe, std::uint32_t write) const {
-  const bool mqtt = cast_.is_device(pipe.client) && cast_.group(pipe.client).settings.protocol ==
-                                                        model::DeviceSettings::Protocol::mqtt;
+  const bool mqtt =
+      cast_.is_device(pipe.client) && door_of(cast_.group(pipe.client).settings) == model::Door::mqtt;
   if (!mqtt) return "what comes next";
   constexpr std::array<const char*, 16> names{"?",         "CONNECT",  "CONNACK",     "PUBLISH",
                                               "PUBACK",    "PUBREC",   "PUBREL",      "PUBCOMP",
