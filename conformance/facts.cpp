@@ -63,6 +63,7 @@ void PartitionLog::drop(std::size_t count) {
 Facts::Facts(const model::Terms& the_terms, const std::vector<model::Participant>& the_participants)
     : terms{the_terms},
       nodes(the_participants.size()),
+      routed{!the_terms.endpoints.empty()},
       streams(the_participants.size()),
       device_ends(the_participants.size()),
       holders(the_participants.size()),
@@ -75,6 +76,7 @@ Facts::Facts(const model::Terms& the_terms, const std::vector<model::Participant
     anyone_reads_ = anyone_reads_ || one.role == Role::service;
     names_.push_back(one.name);
   }
+  if (routed) further_streams_.resize((terms.endpoints.size() - 1) * nodes.size());
   hub_marks_.fill(long_ago);
 }
 
@@ -271,16 +273,18 @@ bool Facts::may_have_left(std::int64_t since) const {
          hub_clock.maybe_was_past(since + hub_clock.floor + kept, now);
 }
 
-bool Facts::must_have_been_read(std::uint32_t device, std::int64_t after, std::int64_t before) const {
+bool Facts::must_have_been_read(std::uint32_t device, std::int64_t after, std::int64_t before,
+                                std::uint32_t endpoint) const {
   if (may_have_left(after)) return false;
-  const Stream& stream = streams[device];
+  const Stream& stream = stream_at(device, endpoint);
+  const auto stride = routed ? static_cast<std::uint32_t>(terms.endpoints.size()) : 1;
   // Dates order the log as long as nobody touches the hub's clock.
   const bool dated = hub_clock.known && hub_clock_changed_at < after;
   const std::int64_t stored_by = before + hub_clock.high;
   for (const ReaderFacts& reader : readers) {
-    bool covers = !reader.cursors.empty();
+    bool covers = reader.cursors.size() > endpoint;
     bool passed = dated;
-    for (std::uint32_t partition = 0; partition < reader.cursors.size(); ++partition) {
+    for (std::uint32_t partition = endpoint; partition < reader.cursors.size(); partition += stride) {
       if (stream.partition < reader.cursors.size() && partition != stream.partition) continue;
       const Cursor& cursor = reader.cursors[partition];
       covers = covers && cursor.started && after > cursor.owed_from && before > cursor.jumped_at;
@@ -318,6 +322,10 @@ void Facts::take_telemetry(const Event& event, Who who, std::uint64_t index, Tel
     sent.device = number(event.device);
     sent.sender = number(event.observer);
     sent.life = lives_[sent.sender];
+    if (routed) {
+      sent.owed = event.endpoints;
+      sent.unmatched = (event.flags & model::flag_unmatched) != 0;
+    }
     return;
   }
   if (message == nullptr) return;
@@ -338,17 +346,18 @@ void Facts::take_telemetry(const Event& event, Who who, std::uint64_t index, Tel
 }
 
 void Facts::forget(Telemetry* message) {
-  if (!hashed(message->key)) {
+  if (!hashed(message->key) && !routed) {
     messages.erase(message);
     return;
   }
-  // A hashed key cannot be kept as a run, so it stays for a while: a copy may still come.
+  // A hashed key cannot be kept as a run, so it stays for a while: a copy may still come. With routes one may
+  // come where it must not.
   constexpr std::size_t most = 1 << 16;
   done_hashed_.push_back(message->key);
   if (done_hashed_.size() <= most) return;
   if (Telemetry* oldest = messages.find(done_hashed_.front())) messages.erase(oldest);
+  forgot_hashed = forgot_hashed || hashed(done_hashed_.front());
   done_hashed_.pop_front();
-  forgot_hashed = true;
 }
 
 // Before the table grows: what nobody will ask for any more.
@@ -361,7 +370,7 @@ void Facts::sweep_telemetry() {
       return of_a_past_life && now - message.invoked_at > hour;
     }
     const bool unreadable = readers.empty() || may_have_left(message.invoked_at);
-    if (unreadable) ++dropped_unread;
+    if (unreadable && !(routed && message.everywhere())) ++dropped_unread;
     return unreadable;
   });
 }
@@ -382,7 +391,62 @@ Reading Facts::reading_of(const Event& event) const {
   const ReaderFacts* from = reader(event.observer);
   if (from != nullptr && event.partition < from->cursors.size() && from->cursors[event.partition].started)
     reading.cursor = &from->cursors[event.partition];
+  if (routed && reading.place == reading.log->end() && event.partition < routed_logs_.size()) {
+    reading.routed = &routed_logs_[event.partition];
+    const bool any = reading.log->begin() != reading.log->end();
+    reading.follows = reading.cursor != nullptr && any &&
+                      reading.cursor->last == reading.log->at(reading.log->end() - 1).sequence;
+    reading.original = reading.routed->find(event.message, event.date);
+  }
   return reading;
+}
+
+// Endpoints.
+
+std::uint32_t Facts::endpoint_of(const Event& event) const {
+  return static_cast<std::uint32_t>(std::countr_zero(event.endpoints));
+}
+
+bool Facts::of_endpoint(const Event& event) const {
+  return std::has_single_bit(event.endpoints) && endpoint_of(event) < terms.endpoints.size();
+}
+
+std::uint32_t Facts::partition_in_here(const Event& event) const {
+  const auto endpoints = static_cast<std::uint32_t>(terms.endpoints.size());
+  if (event.partition >= most_partitions / endpoints) return most_partitions;
+  return event.partition * endpoints + endpoint_of(event);
+}
+
+std::string Facts::partition_text(std::uint32_t partition) const {
+  if (!routed) return std::to_string(partition);
+  const std::size_t endpoints = terms.endpoints.size();
+  return std::to_string(partition / endpoints) + " of " + terms.endpoints[partition % endpoints];
+}
+
+void Facts::look_at(Telemetry* message, const Event& event) const {
+  if (message == nullptr) return;
+  message->read = event.what == What::read ? (message->seen & event.endpoints) != 0 : message->everywhere();
+}
+
+// An event that is the newest of its partition. After a restart a part of the stream may come again.
+void Facts::take_routed(const Event& event, const Telemetry* message) {
+  if (event.message == MessageKey::none || event.date == model::no_date) return;
+  if (event.partition >= routed_logs_.size()) routed_logs_.resize(event.partition + 1);
+  RoutedLog& log = routed_logs_[event.partition];
+  const std::uint64_t original = log.find(event.message, event.date);
+  if (original == RoutedLog::none) {
+    log.append({event.message, event.date, message != nullptr ? message->invoked_at : long_ago});
+    log.next = log.end();
+  } else if (original >= log.next || may_repeat(message)) {
+    if (original < log.next) ++log.repetitions;
+    log.next = original + 1;
+  }
+}
+
+void Facts::seen_at_endpoint(const Event& event, Telemetry& message) {
+  const bool before = message.everywhere();
+  message.seen = static_cast<std::uint16_t>(message.seen | event.endpoints);
+  if (!before && message.everywhere() && (message.acked_at != never || message.given_up)) forget(&message);
 }
 
 ReaderFacts& Facts::reader_at(NodeIndex node) {
@@ -455,6 +519,7 @@ void Facts::take_read(const Event& event, Telemetry* message) {
                 message != nullptr ? message->invoked_at : long_ago, any && cursor.last != back});
     cursor.next = log.end();
     reader.new_at = event.at;
+    if (routed) take_routed(event, message);
   } else {
     const std::uint64_t place = log.lower_bound(event.sequence);
     const bool known = place != log.end() && log.at(place).sequence == event.sequence;
@@ -465,7 +530,7 @@ void Facts::take_read(const Event& event, Telemetry* message) {
   if (event.date != model::no_date) cursor.last_date = event.date;
 
   if (valid(event.device)) {
-    Stream& stream = streams[number(event.device)];
+    Stream& stream = stream_here(event);
     if ((event.flags & model::flag_will) != 0) take_will_read(event);
     if (stream.partition == Stream::no_partition) stream.partition = event.partition & Stream::no_partition;
     if (message != nullptr && !message->read && message->device == number(event.device) &&
@@ -475,6 +540,7 @@ void Facts::take_read(const Event& event, Telemetry* message) {
     }
   }
   if (message == nullptr || message->read) return;
+  if (routed) return seen_at_endpoint(event, *message);
   message->read = true;
   if (message->acked_at != never || message->given_up) forget(message);
 }

@@ -15,6 +15,7 @@
 
 #include "conformance/few.hpp"
 #include "conformance/flat_table.hpp"
+#include "conformance/routed_log.hpp"
 #include "model/history.hpp"
 
 namespace hubproof::conformance {
@@ -61,7 +62,12 @@ struct alignas(64) Telemetry {
   std::uint32_t sender = 0;       // the node that sent it
   std::uint16_t life = 0;         // of the sender
   bool given_up = false;          // ended without an acknowledgement
-  bool read = false;
+  bool read = false;              // of a hub with routes: at the endpoint that is looked at
+  // Of a hub with routes; sets of endpoints as in Event.
+  bool unmatched = false;         // it matches no route
+  std::uint16_t owed = 0;         // where it must appear
+  std::uint16_t seen = 0;         // where it was read
+  bool everywhere() const { return (owed & ~seen) == 0; }
 };
 
 // A set of keys as runs of neighbours: keys of one sender are, in the main, consecutive.
@@ -169,6 +175,10 @@ struct Reading {
   const PartitionLog* log = nullptr;
   std::uint64_t place = 0;             // lower bound of its sequence number
   bool known = false;                  // it was read before
+  // Of a hub with routes, for the newest event of a partition:
+  const RoutedLog* routed = nullptr;
+  bool follows = false;                // the one before it was read just now
+  std::uint64_t original = RoutedLog::none;  // where it was written first
 };
 
 struct InFlight {                      // a PUBLISH with QoS > 0 of a device, not acknowledged
@@ -434,9 +444,29 @@ class Facts {
   bool hub_was_awake(std::int64_t after, std::int64_t before) const;
   std::int64_t hub_last_awake(std::int64_t before) const;  // the last time that shows so
 
+  // Endpoints, of a hub with routes. Each has partitions of its own: in here, partition p of endpoint e of n is
+  // number p * n + e.
+  const bool routed;
+  std::uint32_t endpoint_of(const model::Event& event) const;      // of a read event
+  bool of_endpoint(const model::Event& event) const;               // it names one, and only one
+  std::uint32_t partition_in_here(const model::Event& event) const;
+  std::string partition_text(std::uint32_t partition) const;       // "3", "3 of alerts"
+  void look_at(Telemetry* message, const model::Event& event) const;  // sets its `read`
+  // Whether the hub started again since the message was sent (where it is known), so may repeat it.
+  bool may_repeat(const Telemetry* message) const {
+    return message == nullptr || hub_started_at > message->invoked_at;
+  }
+
   // Telemetry.
   FlatTable<Telemetry> messages;
   std::vector<Stream> streams;                // by node
+  // At an endpoint; of all but the first one, only what is said of the endpoint is there.
+  const Stream& stream_at(std::uint32_t device, std::uint32_t endpoint) const {
+    return endpoint == 0 ? streams[device] : further_streams_[(endpoint - 1) * nodes.size() + device];
+  }
+  const Stream& stream_read(const model::Event& read) const {
+    return stream_at(static_cast<std::uint32_t>(read.device), routed ? endpoint_of(read) : 0);
+  }
   std::vector<PartitionLog> logs;             // by partition
   std::vector<ReaderFacts> readers;
   bool forgot_hashed = false;
@@ -446,7 +476,8 @@ class Facts {
   // Whether retention may have taken an event that was stored at this true time or later.
   bool may_have_left(std::int64_t since) const;
   // Whether readers must have seen an event of the device that was stored between these times.
-  bool must_have_been_read(std::uint32_t device, std::int64_t after, std::int64_t before) const;
+  bool must_have_been_read(std::uint32_t device, std::int64_t after, std::int64_t before,
+                           std::uint32_t endpoint = 0) const;
 
   // Connections.
   std::vector<DeviceEnd> device_ends;         // by observing node
@@ -499,7 +530,14 @@ class Facts {
   static constexpr std::size_t most_ended = 1 << 14;
   bool valid(model::NodeIndex node) const { return static_cast<std::size_t>(node) < nodes.size(); }
 
+  Stream& stream_here(const model::Event& read) {
+    const auto device = static_cast<std::size_t>(read.device);
+    if (!routed || endpoint_of(read) == 0) return streams[device];
+    return further_streams_[(endpoint_of(read) - 1) * nodes.size() + device];
+  }
   void take_read(const model::Event& event, Telemetry* message);
+  void take_routed(const model::Event& event, const Telemetry* message);
+  void seen_at_endpoint(const model::Event& event, Telemetry& message);
   void take_read_from(const model::Event& event);
   void take_checkpoint(const model::Event& event);
   [[gnu::noinline]] void forget(Telemetry* message);
@@ -540,6 +578,8 @@ class Facts {
   std::vector<std::string> names_;
   std::vector<model::Role> roles_;
   bool anyone_reads_ = false;           // there is a service, so what was acknowledged is owed to it
+  std::vector<Stream> further_streams_;
+  std::vector<RoutedLog> routed_logs_;  // by partition
   std::vector<char> observed_;
   std::vector<std::uint16_t> lives_;
   std::string nobody_ = "nobody";

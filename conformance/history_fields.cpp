@@ -31,9 +31,10 @@ constexpr std::array<std::string_view, 11> whys{"unknown",  "disconnect",  "take
                                                 "credentials"};
 static_assert(static_cast<std::size_t>(model::Why::credentials) == whys.size() - 1);
 constexpr std::array<std::string_view, 3> roles{"hub", "device", "service"};
-constexpr std::array<std::string_view, 10> flags{"sent",     "dup",  "retain",     "clean_session", "session_present",
-                                                 "has_will", "will", "c2d_filter", "c2d",           "link"};
-static_assert(model::flag_link == 1 << (flags.size() - 1));
+constexpr std::array<std::string_view, 11> flags{"sent",     "dup",  "retain",     "clean_session", "session_present",
+                                                 "has_will", "will", "c2d_filter", "c2d",           "link",
+                                                 "unmatched"};
+static_assert(model::flag_unmatched == 1 << (flags.size() - 1));
 
 }  // namespace
 

@@ -27,6 +27,8 @@ struct Hex { T* value; };
 template <class T>
 struct FlagSet { T* bits; };
 template <class T>
+struct EndpointSet { T* bits; };  // of those in the terms
+template <class T>
 struct Note { T* index; };
 template <class T>
 struct TrueNs { T* value; };  // since the start of the run
@@ -51,6 +53,7 @@ void each_event_field(E& event, E& absent, F&& field) {
   field("packet_id", &event.packet_id, &absent.packet_id);
   field("token", &event.token, &absent.token);
   field("generation", &event.generation, &absent.generation);
+  field("endpoints", EndpointSet{&event.endpoints}, EndpointSet{&absent.endpoints});
   field("partition", &event.partition, &absent.partition);
   field("sequence", &event.sequence, &absent.sequence);
   field("offset", &event.offset, &absent.offset);
@@ -72,7 +75,7 @@ void each_event_field(E& event, E& absent, F&& field) {
 }
 
 template <class F>
-void each_term(model::Terms& terms, F&& field) {
+void each_term(model::Terms& terms, F&& field, bool reads = false) {
   field("profile", &terms.profile);
   field("count_every_return", &terms.count_every_return);
   field("release_on_disconnect", &terms.release_on_disconnect);
@@ -94,6 +97,10 @@ void each_term(model::Terms& terms, F&& field) {
   field("sas_grace_live_ns", SpanNs{&terms.sas_grace_live_ns});
   field("tick_ns", SpanNs{&terms.tick_ns});
   field("settle_ns", SpanNs{&terms.settle_ns});
+  if (!terms.endpoints.empty() || reads) {
+    field("endpoints", &terms.endpoints);
+    field("fallback", &terms.fallback);
+  }
 }
 
 // Beyond these no arithmetic of a check is safe, and no history means it.
@@ -101,5 +108,6 @@ constexpr std::int64_t latest_true = std::int64_t{1} << 60;   // 36 years
 constexpr std::int64_t earliest_date = -(std::int64_t{1} << 60);
 constexpr std::int64_t latest_date = std::int64_t{1} << 61;   // the year 2043
 constexpr std::int64_t longest_span = std::int64_t{1} << 61;
+constexpr std::size_t most_endpoints = 16;
 
 }  // namespace hubproof::conformance

@@ -190,6 +190,23 @@ struct HistoryReader::Parts {
       else *value.bits = static_cast<std::uint16_t>(*value.bits | 1U << (found - names.begin()));
     }
   }
+  void operator()(const char* name, EndpointSet<std::uint16_t> value, EndpointSet<std::uint16_t>) {
+    if (!has(name)) return;
+    if (!object.at(name).is_array()) {
+      field(name).wrong("a list of endpoints");
+      return;
+    }
+    const std::vector<std::string>& names = reader.header_.terms.endpoints;
+    std::size_t at = 0;
+    for (const json& one : object.at(name)) {
+      Field endpoint{one, std::string{"/"} + name + "/" + std::to_string(at++), reader.line_, reader.problems_};
+      const std::string* text = endpoint.string("the name of an endpoint");
+      if (text == nullptr) continue;
+      const auto found = std::find(names.begin(), names.end(), *text);
+      if (found == names.end()) endpoint.wrong("an endpoint of the terms");
+      else *value.bits = static_cast<std::uint16_t>(*value.bits | 1U << (found - names.begin()));
+    }
+  }
   void operator()(const char* name, Note<std::uint32_t> value, Note<std::uint32_t>) {
     if (!has(name)) return;
     const std::string* text = field(name).string("a text");
@@ -232,6 +249,22 @@ struct HistoryReader::Parts {
   void operator()(const char* name, SpanNs<std::int64_t> value) {
     if (has(name)) term(name).integer(*value.value, 0, latest_true);
   }
+  void operator()(const char* name, std::vector<std::string>* value) {
+    if (!has(name)) return;
+    if (!object.at(name).is_array() || object.at(name).size() > most_endpoints) {
+      term(name).wrong("a list of at most " + std::to_string(most_endpoints) + " names");
+      return;
+    }
+    value->clear();
+    std::size_t at = 0;
+    for (const json& one : object.at(name)) {
+      Field here{one, std::string{"/terms/"} + name + "/" + std::to_string(at++), reader.line_, reader.problems_};
+      const std::string* text = here.string("a name");
+      if (text == nullptr) continue;
+      if (std::find(value->begin(), value->end(), *text) != value->end()) here.wrong("another name");
+      else value->push_back(*text);
+    }
+  }
   Field term(const char* name) {
     return {object.at(name), std::string{"/terms/"} + name, reader.line_, reader.problems_};
   }
@@ -245,7 +278,7 @@ struct HistoryReader::Parts {
     if (others.size() == 0 && where.empty())
       each_event_field(event, absent, [&](const char* name, auto, auto) { names.push_back(name); });
     else if (others.size() == 0)
-      each_term(terms, [&](const char* name, auto) { names.push_back(name); });
+      each_term(terms, [&](const char* name, auto) { names.push_back(name); }, true);
     for (const auto& member : object.items())
       if (std::find(names.begin(), names.end(), member.key()) == names.end() &&
           reader.warnings_.size() < most_problems)
@@ -263,7 +296,7 @@ struct HistoryReader::Parts {
         field("terms").wrong("an object");
       } else {
         Parts terms{reader, object.at("terms")};
-        each_term(reader.header_.terms, terms);
+        each_term(reader.header_.terms, terms, true);
         terms.unknown("/terms");
       }
     }

@@ -44,6 +44,14 @@ class Line {
     if (!list.empty()) member(name, list + "]");
   }
   template <class T>
+  void operator()(std::string_view name, EndpointSet<T> value, EndpointSet<T>) {
+    std::string list;
+    const std::vector<std::string>& names = header_.terms.endpoints;
+    for (std::size_t bit = 0; bit < names.size(); ++bit)
+      if ((*value.bits >> bit & 1) != 0) list += (list.empty() ? "[" : ",") + json_text(names[bit]);
+    if (!list.empty()) member(name, list + "]");
+  }
+  template <class T>
   void operator()(std::string_view name, Note<T> value, Note<T>) {
     if (*value.index != 0 && *value.index < header_.notes.size())
       member(name, json_text(header_.notes[*value.index]));
@@ -98,6 +106,12 @@ std::string write_header(const model::History& history) {
                            },
                            [&](std::string_view name, std::string* value) { put(name, json_text(*value)); },
                            [&](std::string_view name, bool* value) { put(name, *value ? "true" : "false"); },
+                           [&](std::string_view name, std::vector<std::string>* value) {
+                             std::string list;
+                             for (const std::string& one : *value)
+                               list += (list.empty() ? "" : ",") + json_text(one);
+                             put(name, "[" + list + "]");
+                           },
                            [&](std::string_view name, std::uint32_t* value) {
                              put(name, std::to_string(*value));
                            }});

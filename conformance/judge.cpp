@@ -10,6 +10,7 @@
 #include "conformance/checks/mqtt.hpp"
 #include "conformance/checks/mqtt311.hpp"
 #include "conformance/checks/registry.hpp"
+#include "conformance/checks/routes.hpp"
 #include "conformance/checks/security.hpp"
 #include "conformance/facts.hpp"
 
@@ -28,7 +29,8 @@ using Checks =
                DeadTokenDoesNothing, DeliveryCount, OneTrueRecord, BatchesAreSmallAndSoon, OneConnection,
                WillExactlyOnce, SubscribedFirst, SilenceEnds, TokenIsInTime, GenerationsApart, QueuesEmpty, SendersEnd,
                ContentIsKept, FullIsAnswered, FreshPacketId, SpeaksInTime, ResendSaysSo, ResendsInOrder,
-               AcksInOrder, SignedByItsKey, ReplacedKeyIsDead, InScope, EndsWithItsToken>;
+               AcksInOrder, SignedByItsKey, ReplacedKeyIsDead, InScope, EndsWithItsToken,
+               RoutesLeadThere, OncePerEndpoint, FallbackTakesTheRest, UnmatchedIsDropped, BuiltinGetsTheRest>;
 
 using Who = Facts::Who;
 
@@ -95,6 +97,13 @@ struct Judge::Parts {
   void count(const Seen& seen);
   template <Kind kind>
   void saw(const Event& event, Who who);
+  // Partitions of a hub with routes are those of an endpoint; of an event that names none nothing is known.
+  template <Kind kind>
+  void saw_at_endpoint(Event event, Who who) {
+    if (!facts.of_endpoint(event)) return saw<Kind::other>(event, who);
+    event.partition = facts.partition_in_here(event);
+    saw<kind>(event, who);
+  }
 
   model::Terms terms;
   Facts facts;
@@ -146,12 +155,14 @@ void Judge::Parts::saw(const Event& event, Who who) {
   Command* command = nullptr;
   if constexpr (kind == Kind::read) {
     telemetry = facts.telemetry_of(event);
+    if (facts.routed) facts.look_at(telemetry, event);
     reading = facts.reading_of(event);
   } else if constexpr (kind == Kind::telemetry) {
     if (event.phase == Phase::invoke)
       ++counts.d2c_sent;
     else
       telemetry = facts.telemetry_of(event);
+    if (facts.routed) facts.look_at(telemetry, event);
     if (event.phase == Phase::ok) ++counts.d2c_acked;
   } else if constexpr (of_commands.has(kind)) {
     command = facts.command_of(event);
@@ -172,9 +183,15 @@ void Judge::saw(const Event& event) {
   const Who who = parts.facts.who(event.observer);
   switch (kind_of(event, who)) {
     case Kind::telemetry: return parts.saw<Kind::telemetry>(event, who);
-    case Kind::read: return parts.saw<Kind::read>(event, who);
-    case Kind::read_from: return parts.saw<Kind::read_from>(event, who);
-    case Kind::checkpoint: return parts.saw<Kind::checkpoint>(event, who);
+    case Kind::read:
+      if (parts.facts.routed) return parts.saw_at_endpoint<Kind::read>(event, who);
+      return parts.saw<Kind::read>(event, who);
+    case Kind::read_from:
+      if (parts.facts.routed) return parts.saw_at_endpoint<Kind::read_from>(event, who);
+      return parts.saw<Kind::read_from>(event, who);
+    case Kind::checkpoint:
+      if (parts.facts.routed) return parts.saw_at_endpoint<Kind::checkpoint>(event, who);
+      return parts.saw<Kind::checkpoint>(event, who);
     case Kind::command: return parts.saw<Kind::command>(event, who);
     case Kind::delivery: return parts.saw<Kind::delivery>(event, who);
     case Kind::settling: return parts.saw<Kind::settling>(event, who);

@@ -127,7 +127,8 @@ enum Flags : std::uint16_t {
   flag_will = 64,            // read: the event is a Will [MQTT-41]; telemetry: not used
   flag_c2d_filter = 128,     // subscribe, suback, unsubscribe: it names the cloud-to-device filter
   flag_c2d = 256,            // publish: on the device's cloud-to-device topic
-  flag_link = 512            // the operation went over the link, not MQTT
+  flag_link = 512,           // the operation went over the link, not MQTT
+  flag_unmatched = 1024      // telemetry, invoke: no route of the hub matches the message
 };
 
 constexpr std::int64_t no_date = std::numeric_limits<std::int64_t>::min();
@@ -167,6 +168,8 @@ struct Event {
   Status status = Status::success;
   EndedBy by = EndedBy::unknown;
   Why why = Why::unknown;
+  std::uint16_t endpoints = 0;             // a set, as bits in the order of Terms::endpoints. read, read_from,
+                                           // checkpoint: the one; telemetry, invoke: where routes lead it
 };
 
 // What the hub under test promised: the figures of its profile, fixed before the run. A mutant
@@ -193,6 +196,8 @@ struct Terms {
   std::int64_t sas_grace_live_ns = 600'000'000'000;      // sas_grace, on a live connection [SEC-16]
   std::int64_t tick_ns = 1'000'000;            // the hub's clock resolution for expiry and time-outs
   std::int64_t settle_ns = 0;                  // liveness: the time after `healed` within which progress is owed
+  std::vector<std::string> endpoints;          // of a hub with routes, the built-in one first; empty: no routes
+  bool fallback = true;                        // what matches no route goes to the built-in endpoint [D2C-21]
 };
 
 struct Participant {

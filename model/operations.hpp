@@ -33,8 +33,14 @@ struct ReadTelemetry {  // -> Telemetry. Waits up to `wait` while there is nothi
   std::uint64_t from = 0;       // first sequence number wanted; 0: after the group's checkpoint
   std::uint32_t limit = 100;    // events
   Duration wait{};
+  std::string endpoint{};       // empty: the built-in one
 };
-struct StoreCheckpoint { std::string group = "$Default"; std::uint32_t partition = 0; std::uint64_t sequence = 0; };
+struct StoreCheckpoint {
+  std::string group = "$Default";
+  std::uint32_t partition = 0;
+  std::uint64_t sequence = 0;
+  std::string endpoint{};       // of the partition; empty: the built-in one
+};
 struct ReceiveFeedback { Duration wait{}; };                     // -> Feedback (token 0: none) [FBK-10]
 struct SettleFeedback { std::uint64_t token = 0; bool complete = true; };  // else abandon [FBK-18, FBK-21]
 

@@ -58,6 +58,11 @@ Terms terms(const Rules& rules) {
   terms.sas_grace_ns = hub.sas_grace.count();
   terms.sas_grace_live_ns = hub.sas_grace_live.count();
   terms.tick_ns = hub.tick.count();
+  if (!hub.routing.routes.empty()) {
+    terms.endpoints.assign(1, std::string{builtin_endpoint});
+    terms.endpoints.insert(terms.endpoints.end(), hub.routing.endpoints.begin(), hub.routing.endpoints.end());
+    terms.fallback = hub.routing.fallback;
+  }
   return terms;
 }
 

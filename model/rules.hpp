@@ -11,6 +11,7 @@
 #include "model/amqp/rules.hpp"
 #include "model/history.hpp"
 #include "model/http_rules.hpp"
+#include "model/routing.hpp"
 #include "model/time.hpp"
 #include "model/websocket/rules.hpp"
 
@@ -93,6 +94,8 @@ struct HubRules {
   Duration sync_patience = 30s;                    // a sync that takes longer: the storage is dead
   std::uint32_t journal_copies = 1;                // 2: each record in two files, each heals the other
   std::uint64_t journal_segment = 1 << 20;         // bytes after which a new segment starts, at least
+  Duration routing_checkpoint = 1s;                // how far the journal may know routing to be behind [D2C-10]
+  Routing routing;                                 // [D2C-19..D2C-23]
 
   // Decisions that queues and doors share.
 
@@ -209,6 +212,24 @@ struct HubRules {
   // What is kept of a checkpoint; `newest` is the partition's last readable event. [D2C-36]
   std::uint64_t (*kept_checkpoint)(std::uint64_t asked, std::uint64_t newest) =
       [](std::uint64_t asked, std::uint64_t newest) { return asked < newest ? asked : newest; };
+
+  // Decisions of routing.
+
+  // Is the endpoint of the n-th route that matches (from 1) taken? [D2C-19]
+  bool (*takes_match)(std::uint32_t nth) = [](std::uint32_t) { return true; };
+  // Is a message written once to an endpoint that several routes lead to? [D2C-20]
+  bool writes_once = true;
+  // Does the fallback route take only what matches no route? [D2C-21, D2C-23]
+  bool fallback_is_last = true;
+  // Is what matches no route dropped when the fallback route is off? [D2C-22]
+  bool drops_unmatched = true;
+  // Does a condition that is neither true nor false count as false? [D2C-24]
+  bool undefined_is_false = true;
+  // Is what is written again after a restart written in its order? [D2C-10, INV-04]
+  bool replays_in_order = true;
+  // After which event does a routing stage that starts again go on? `newest` is the last durable one. [D2C-10]
+  std::uint64_t (*routes_on_after)(std::uint64_t checkpoint, std::uint64_t newest) =
+      [](std::uint64_t checkpoint, std::uint64_t) { return checkpoint; };
 
   // Decisions of the journal and of recovery.
 

@@ -16,6 +16,8 @@ struct ServiceSettings {
   bool reads_telemetry = true;
   std::string group = "$Default";
   std::uint32_t partitions = 4;
+  std::string endpoint;                  // whose events it reads; empty: the built-in one
+  std::uint16_t endpoints = 0;           // the same for the history: Event::endpoints
   std::uint32_t read_limit = 100;
   Duration read_wait = 20s;              // long poll
   Duration read_pause{};                 // a slow consumer: between reads

@@ -284,6 +284,8 @@ Command read_command_line(int argc, const char* const* argv) {
   serve_verb->add_flag("--open", serve.open, "ask nobody for credentials (else: tokens and certificates)");
   serve_verb->add_option("--control", serve.control, "HTTP and JSON: what a back end does")
       ->type_name("HOST:PORT");
+  serve_verb->add_option("--routes", serve.routes, "endpoints and routes of telemetry, as a scenario's \"routing\"")
+      ->type_name("FILE");
   serve_verb->add_option("--history", serve.history, "write what the hub saw, as JSON lines")
       ->type_name("FILE");
   refuse(*serve_verb, "--faults", "FILE");

@@ -88,6 +88,7 @@ struct ServeArguments {
   std::vector<std::string> devices;
   std::string control;
   std::string history;
+  std::string routes;
 };
 
 struct ZooArguments {                        // hidden: the kill matrix

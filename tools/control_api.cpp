@@ -394,11 +394,12 @@ model::Request telemetry_request(Query& query) {
   read.from = query.number("from", 0, any_64);
   read.limit = static_cast<std::uint32_t>(query.number("limit", 100, most_events));
   if (const auto group = query.take("group")) read.group = *group;
+  if (const auto endpoint = query.take("endpoint")) read.endpoint = *endpoint;
   read.wait = query.wait();
   return read;
 }
 
-model::Request checkpoint_request(const Path& path, std::string_view body, Refusal& refusal) {
+model::Request checkpoint_request(const Path& path, Query& query, std::string_view body, Refusal& refusal) {
   constexpr const char* expected = "expected {\"sequence\": 17}";
   const Json sequence = only_value(body, "sequence", expected, refusal);
   if (!sequence.is_number_unsigned()) {
@@ -407,7 +408,7 @@ model::Request checkpoint_request(const Path& path, std::string_view body, Refus
   }
   return model::StoreCheckpoint{
       path[1], static_cast<std::uint32_t>(number("partition", path[2], any_32, refusal)),
-      sequence.get<std::uint64_t>()};
+      sequence.get<std::uint64_t>(), query.take("endpoint").value_or("")};
 }
 
 model::Request read_request(model::Now now, std::string_view method, const Path& path,
@@ -426,7 +427,7 @@ model::Request read_request(model::Now now, std::string_view method, const Path&
     return command_request(now, method, path, body, refusal);
   if (path == Path{"telemetry"} && method == "GET") return telemetry_request(query);
   if (path.size() == 3 && path[0] == "checkpoints" && method == "PUT")
-    return checkpoint_request(path, body, refusal);
+    return checkpoint_request(path, query, body, refusal);
   if (path == Path{"feedback"} && method == "GET") return model::ReceiveFeedback{query.wait()};
   if (path.size() == 2 && path[0] == "feedback" && method == "DELETE")
     return model::SettleFeedback{number("token", path[1], any_64, refusal), true};

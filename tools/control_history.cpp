@@ -1,6 +1,9 @@
 #include "tools/control_history.hpp"
 
+#include <string>
 #include <variant>
+
+#include "model/routing.hpp"
 
 namespace hubproof::tools {
 namespace {
@@ -101,6 +104,21 @@ void add(std::vector<Event>& events, const model::Feedback& feedback, const Inde
 }
 
 }  // namespace
+
+void name_endpoint(const model::Terms& terms, const model::Request& request, std::vector<Event>& events) {
+  std::string endpoint;
+  if (const auto* read = std::get_if<model::ReadTelemetry>(&request)) {
+    endpoint = read->endpoint;
+  } else if (const auto* checkpoint = std::get_if<model::StoreCheckpoint>(&request)) {
+    endpoint = checkpoint->endpoint;
+  } else {
+    return;
+  }
+  if (endpoint.empty()) endpoint = model::builtin_endpoint;
+  for (std::size_t at = 0; at < terms.endpoints.size(); ++at)
+    if (terms.endpoints[at] == endpoint)
+      for (Event& each : events) each.endpoints = static_cast<std::uint16_t>(1U << at);
+}
 
 std::vector<Event> events_of(const model::Request& request, const IndexOf& index_of) {
   std::vector<Event> events = operation(request, Phase::invoke, index_of);

@@ -12,6 +12,8 @@ namespace hubproof::tools {
 
 using IndexOf = std::function<model::NodeIndex(std::string_view device)>;
 
+// `terms` name the endpoints that events of reading are about.
+void name_endpoint(const model::Terms& terms, const model::Request& request, std::vector<model::Event>& events);
 std::vector<model::Event> events_of(const model::Request& request, const IndexOf& index_of);
 std::vector<model::Event> events_of(const model::Request& request, const model::Response& response,
                                     const IndexOf& index_of);

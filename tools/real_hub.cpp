@@ -169,9 +169,13 @@ struct RealHub::Parts final : PortUser {
   void ask_as_service(const model::Request& request, Control::Answer answer) {
     if (!settings.on_event) return ask(request, std::move(answer));
     const auto name = [this](std::string_view id) { return index_of(id); };
-    record(service_node, events_of(request, name));
-    ask(request, [this, name, request, answer = std::move(answer)](const model::Response& response) {
-      record(service_node, events_of(request, response, name));
+    const auto tell = [this, request](std::vector<model::Event> events) {
+      name_endpoint(history.terms, request, events);
+      record(service_node, std::move(events));
+    };
+    tell(events_of(request, name));
+    ask(request, [tell, name, request, answer = std::move(answer)](const model::Response& response) {
+      tell(events_of(request, response, name));
       answer(response);
     });
   }

@@ -26,6 +26,7 @@ class Play {
       : scenario_{scenario},
         options_{options},
         rules_{scenario.rules},
+        router_{scenario.rules.hub, scenario.rules.hub.routing},
         world_{options.seed},
         end_{sim::Instant{} + scenario.duration + scenario.settle} {
     if (options_.mutant != nullptr) options_.mutant->apply(rules_);
@@ -36,7 +37,8 @@ class Play {
                            // A boot may set a clock wrong.
                            if (changes_.contains(node)) clock_bounds(node);
                          },
-                         nullptr, options_.keep_loads ? &loads_ : nullptr});
+                         nullptr, options_.keep_loads ? &loads_ : nullptr,
+                         router_.on() ? &router_ : nullptr});
     if (options_.on_header) options_.on_header(header_);
     if (options_.trace != nullptr) world_.trace().sink(options_.trace);
     add_nodes();
@@ -317,6 +319,7 @@ class Play {
   const Scenario& scenario_;
   const RunOptions& options_;
   model::Rules rules_;
+  model::Router router_;
   sim::World world_;
   sim::Instant end_;
   model::History header_;

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "model/hub/router.hpp"
 #include "tools/field.hpp"
 #include "tools/quantity.hpp"
 #include "tools/scenario_fields.hpp"
@@ -123,8 +124,52 @@ void hub(Fields& f, model::HubRules& hub) {
              positive);
   f.number("journal_copies", "files that hold each record; of two, each heals the other",
            hub.journal_copies, {1, 2});
+  f.duration("routing_checkpoint", "so far the journal may be behind routing: a crash repeats it [D2C-10]",
+             hub.routing_checkpoint, {});
   f.number("journal_segment", "bytes after which a new file of the journal begins, at least",
            hub.journal_segment, {1});
+}
+
+void route(Fields& f, model::Route& route) {
+  f.text("name", "of the route", route.name);
+  f.need("name");
+  f.text("condition", "on the properties of a message; absent: true", route.condition);
+  f.text("endpoint", "where matching messages go; absent: the built-in one, events", route.endpoint);
+}
+
+void hub_with_routes(Fields& f, model::HubRules& rules) {
+  hub(f, rules);
+  f.object("routing", "where telemetry goes; absent: to the built-in endpoint [D2C-19..23]", rules.routing,
+           model::Routing{}, routing_fields);
+}
+
+// The judge reckons where a message must go when it is sent: it cannot wait for the hub's clock.
+void check_conditions(Fields& f, const model::Routing& routing) {
+  for (std::size_t at = 0; at < routing.routes.size(); ++at) {
+    const auto parsed = model::Condition::parse(routing.routes[at].condition);
+    const auto* condition = std::get_if<model::Condition>(&parsed);
+    if (condition != nullptr && condition->asks_for("enqueuedTime"))
+      f.problem("hub/routing/routes/" + std::to_string(at) + "/condition",
+                "a scenario's conditions cannot ask for $enqueuedTime");
+  }
+}
+
+// A back end reads one endpoint, in all of its partitions.
+void check_endpoint(Fields& f, const model::HubRules& hub, std::size_t service,
+                    model::ServiceSettings& settings) {
+  settings.partitions = hub.partitions;
+  const model::Terms terms = [&] {
+    model::Rules rules;
+    rules.hub.routing = hub.routing;
+    return model::terms(rules);
+  }();
+  const std::string_view wanted = settings.endpoint.empty() ? model::builtin_endpoint : settings.endpoint;
+  const auto found = std::ranges::find(terms.endpoints, wanted);
+  if (found != terms.endpoints.end())
+    settings.endpoints = static_cast<std::uint16_t>(1U << (found - terms.endpoints.begin()));
+  else if (wanted != model::builtin_endpoint)
+    f.problem("services/" + std::to_string(service) + "/endpoint",
+              "no endpoint with routes is called \"" + settings.endpoint + "\"; see \"routing\" of \"hub\"");
 }
 
 // --- Devices ---
@@ -284,6 +329,7 @@ void service(Fields& f, ServiceNode& node) {
   f.text("name", "of the node", node.name);
   f.flag("reads_telemetry", "reads all partitions, with checkpoints", settings.reads_telemetry);
   f.text("group", "its consumer group", settings.group);
+  f.text("endpoint", "whose events it reads; absent: the built-in one, events", settings.endpoint);
   f.number("read_limit", "events of one read", settings.read_limit, {1, 10'000});
   f.duration("read_wait", "how long a read waits for events", settings.read_wait, {});
   f.duration("read_pause", "between reads: a slow consumer", settings.read_pause, {});
@@ -598,6 +644,16 @@ void exhaustive(Fields& f, ExhaustivePlan& plan) {
 
 }  // namespace
 
+void routing_fields(Fields& f, model::Routing& routing) {
+  f.texts("endpoints", "besides the built-in one, each with a log of its own [D2C-28]", routing.endpoints);
+  f.list("routes", "a message goes to the endpoint of each whose condition is true", routing.routes,
+         model::most_routes, route);
+  f.flag("fallback", "what matches no route goes to the built-in endpoint, or is dropped [D2C-21, D2C-22]",
+         routing.fallback);
+  if (!f.reading()) return;
+  for (const model::RoutingProblem& problem : model::problems(routing)) f.problem(problem.where, problem.what);
+}
+
 // Faults name nodes, so the cast is known before them.
 void scenario_fields(Fields& f, Scenario& scenario, Cast& cast, std::string_view profile) {
   if (f.purpose() == Fields::Purpose::schema || (f.reading() && f.given("$schema"))) {
@@ -611,7 +667,8 @@ void scenario_fields(Fields& f, Scenario& scenario, Cast& cast, std::string_view
   f.choice("profile", "what the hub promises", at, profile_names);
   if (f.reading()) scenario.rules = *model::profile(profile.empty() ? profile_names[at] : profile);
   f.object("hub", "switches and figures that differ from the profile's", scenario.rules.hub,
-           model::profile(scenario.rules.profile)->hub, hub);
+           model::profile(scenario.rules.profile)->hub, hub_with_routes);
+  if (f.reading()) check_conditions(f, scenario.rules.hub.routing);
   constexpr Fields::Span ten_years{1ns, 24h * 3650};
   f.duration("duration", "how long faults last; then all is healed", scenario.duration, ten_years);
   f.duration("settle", "liveness is owed within it after that; the run lasts until it is over",
@@ -626,8 +683,8 @@ void scenario_fields(Fields& f, Scenario& scenario, Cast& cast, std::string_view
   f.list("devices", "groups of devices", scenario.devices, 1000, device_group);
   f.list("services", "back ends", scenario.services, 100, service);
   if (f.reading()) {
-    for (ServiceNode& node : scenario.services)  // a back end reads them all
-      node.settings.partitions = scenario.rules.hub.partitions;
+    for (std::size_t i = 0; i < scenario.services.size(); ++i)
+      check_endpoint(f, scenario.rules.hub, i, scenario.services[i].settings);
     cast = checked_cast(scenario, [&](const std::string& where, std::string what) {
       f.problem(where, std::move(what));
     });

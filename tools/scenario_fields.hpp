@@ -15,6 +15,9 @@ namespace hubproof::tools {
 void scenario_fields(Fields& fields, Scenario& scenario, Cast& cast, std::string_view profile = {});
 Cast cast_of(const Scenario& scenario);
 
+// The shape of "routing", which is also the file that `serve --routes` reads.
+void routing_fields(Fields& fields, model::Routing& routing);
+
 // The object that a file is to hold. None: it holds no such thing, and `problems` has one more.
 std::optional<Document> object_of(std::string_view json, std::vector<Problem>& problems);
 

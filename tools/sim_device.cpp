@@ -212,9 +212,21 @@ void SimDevice::send_telemetry() {
     message.clear();
     write_message(message, key, shape);
     device_->submit(now(), key, message, effects());
+    if (stage_.router != nullptr) tell_routes(message);
     done();
   }
   plan_telemetry();
+}
+
+// Where the hub must bring a message, for the history.
+void SimDevice::tell_routes(model::View message) {
+  model::Selection selection;
+  stage_.router->select(model::MessageView{message}, {id_, std::nullopt}, selection);
+  for (model::Event& event : effects().events()) {
+    if (event.what != model::What::telemetry || event.phase != model::Phase::invoke) continue;
+    event.endpoints = selection.set();
+    if (!selection.matched) event.flags |= model::flag_unmatched;
+  }
 }
 
 }  // namespace hubproof::tools

@@ -60,6 +60,7 @@ class alignas(64) SimDevice final : public SimNode {
   void plan_sleep();
   void plan_memory_loss();
   void send_telemetry();
+  void tell_routes(model::View message);
 
   const DeviceGroup& group_;
   sim::Instant quiet_from_;

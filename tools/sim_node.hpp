@@ -8,6 +8,7 @@
 #include "model/chance.hpp"
 #include "model/device_settings.hpp"
 #include "model/effects.hpp"
+#include "model/hub/router.hpp"
 #include "model/server.hpp"
 #include "model/time.hpp"
 #include "sim/world.hpp"
@@ -61,6 +62,7 @@ struct Stage {                  // one run's
   std::function<void(sim::NodeId)> on_started;
   KeyBook* keys = nullptr;      // of the devices of a hub that verifies; null: nobody has any
   std::vector<LoadEvent>* loads = nullptr;  // what applications did, when somebody wants to know
+  const model::Router* router = nullptr;    // of the hub as it should be; null: no routes
 };
 
 class SimNode : public sim::Program {

@@ -50,6 +50,7 @@ class ReplayKeepsOrder : public Check {  // INV-04
   void saw(const Seen& seen);
 
  private:
+  void look_at_routing(const Seen& seen);
   bool skipped(const Seen& seen, const PartitionLog& log, std::uint64_t from, std::uint64_t to);
 };
 

@@ -92,6 +92,7 @@ const About WillExactlyOnce::about{
 void WillExactlyOnce::look(const Seen& seen) {
   const Event& event = seen.event;
   const Facts& facts = seen.facts;
+  if (facts.routed) return;  // it may go to several endpoints or to none, and be repeated
   if (event.what == What::read) {
     const HubEnd* end = hub_end(seen);
     if ((event.flags & model::flag_will) == 0 || end == nullptr || end->read_before(event)) return;

@@ -42,6 +42,7 @@ void Hub::stored(Now now, Ticket ticket, bool ok, Effects& effects) {
     case Journal::Stored::durable: break;
   }
   parts_->log.synced();
+  if (parts_->routes) parts_->route(now);
   if (parts_->journal.may_remove_segments()) parts_->journal.remove_old_segments(now, effects);
   flush(now, effects);
 }
@@ -80,6 +81,7 @@ void Hub::woken(Now now, Effects& effects) {
     p.housekeeping.reset();
     if (!p.log.empty() || p.journal.holds_telemetry())
       p.housekeeping = now.mono + p.rules.retention / 16;
+    p.tell_routed(now);
   }
   flush(now, effects);
 }
@@ -193,7 +195,7 @@ Ticket Hub::store_session(Now now, DeviceIndex index, std::optional<StoredSessio
 
 std::uint32_t Hub::partition(DeviceIndex index) const {
   const Registration& device = parts_->registry.at(index);
-  return parts_->rules.partition_of(device.id_hash, parts_->log.partitions(), device.sent);
+  return parts_->rules.partition_of(device.id_hash, parts_->rules.partitions, device.sent);
 }
 
 Ticket Hub::append_telemetry(Now now, DeviceIndex index, View flat, bool will, Effects&) {
@@ -201,7 +203,7 @@ Ticket Hub::append_telemetry(Now now, DeviceIndex index, View flat, bool will, E
   p.see(now);
   Registration& device = p.registry.at(index);
   ++device.sent;
-  const std::uint32_t partition = this->partition(index);
+  const std::uint32_t partition = this->partition(index) + p.comes_in_at;
   if (p.rules.alters_telemetry_every > 0 &&
       ++p.telemetry_messages % p.rules.alters_telemetry_every == 0 && !flat.empty()) {
     p.altered.assign(flat.begin(), flat.end());
@@ -215,16 +217,17 @@ Ticket Hub::append_telemetry(Now now, DeviceIndex index, View flat, bool will, E
 
 bool Hub::read(Now, const ReadTelemetry& what, Telemetry& out) const {
   const Parts& p = *parts_;
-  if (what.partition >= p.log.partitions()) return false;
+  const auto place = p.place(what.endpoint, what.partition);
+  if (!place) return false;
   std::uint64_t from = what.from;
   if (from == 0) {
-    const auto checkpoint = p.checkpoints.find({what.group, what.partition});
+    const auto checkpoint = p.checkpoints.find({what.group, *place});
     from = checkpoint == p.checkpoints.end() ? 1 : checkpoint->second + 1;
   }
   out.partition = what.partition;
   const std::size_t before = out.events.size();
   std::size_t bytes = 0;
-  p.log.read(what.partition, from, [&](const TelemetryLog::Entry& entry, View flat) {
+  p.log.read(*place, from, [&](const TelemetryLog::Entry& entry, View flat) {
     if (out.events.size() - before >= what.limit || bytes >= read_bytes) return false;
     if (!p.rules.shows_event(entry.sequence)) return true;
     const DeviceInfo& device = p.registry.at(entry.device).info;
@@ -236,8 +239,12 @@ bool Hub::read(Now, const ReadTelemetry& what, Telemetry& out) const {
   return out.events.size() > before;
 }
 
-std::uint64_t Hub::newest(std::uint32_t partition) const {
-  return partition < parts_->log.partitions() ? parts_->log.newest(partition) : 0;
+std::optional<std::uint32_t> Hub::place(std::string_view endpoint, std::uint32_t partition) const {
+  return parts_->place(endpoint, partition);
+}
+
+std::uint64_t Hub::newest(std::uint32_t place) const {
+  return place < parts_->log.partitions() ? parts_->log.newest(place) : 0;
 }
 
 PartitionEnds Hub::ends(std::uint32_t partition) const {
@@ -270,16 +277,16 @@ std::uint64_t Hub::first_of(std::uint32_t partition, bool latest,
 Outcome Hub::store_checkpoint(Now now, const StoreCheckpoint& what, Effects&) {
   Parts& p = *parts_;
   p.see(now);
-  if (what.partition >= p.log.partitions() || what.group.size() > id_limit)
-    return p.refused(Error::bad_request);
-  const auto key = std::pair{what.group, what.partition};
+  const auto place = p.place(what.endpoint, what.partition);
+  if (!place || what.group.size() > id_limit) return p.refused(Error::bad_request);
+  const auto key = std::pair{what.group, *place};
   if (!p.checkpoints.contains(key) && p.checkpoints.size() >= std::size_t{p.rules.consumer_groups} *
                                                                   p.log.partitions())
     return p.refused(Error::bad_request);  // [D2C-34]
-  const std::uint64_t kept = p.rules.kept_checkpoint(what.sequence, p.log.newest(what.partition));
+  const std::uint64_t kept = p.rules.kept_checkpoint(what.sequence, p.log.newest(*place));
   p.checkpoints[key] = kept;
   return p.accepted(Promised::checkpoint,
-                    p.journal.append(CheckpointRecord{what.group, what.partition, kept}));
+                    p.journal.append(CheckpointRecord{what.group, *place, kept}));
 }
 
 Outcome Hub::enqueue(Now now, std::string_view device, View flat, Effects&) {

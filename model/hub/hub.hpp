@@ -118,13 +118,16 @@ class Hub {
   const StoredSession* session(DeviceIndex index) const;       // null: none stored
   Ticket store_session(Now now, DeviceIndex index, std::optional<StoredSession> session, Effects& effects);
 
-  // Telemetry: partition by device id, one sequence per partition [D2C-03..D2C-07].
+  // Telemetry: partition by device id, one sequence per partition [D2C-03..D2C-07], routed to endpoints
+  // once it is durable [D2C-19].
   std::uint32_t partition(DeviceIndex index) const;
   Ticket append_telemetry(Now now, DeviceIndex index, View flat, bool will, Effects& effects);
   // Appends to `out` events of the partition with sequence >= from (0: after the group's checkpoint),
   // durable ones only, at most `limit` and about 256 KiB; false when there is none yet.
   bool read(Now now, const ReadTelemetry& what, Telemetry& out) const;
-  std::uint64_t newest(std::uint32_t partition) const;         // last durable sequence, 0: none
+  // Where the log holds a partition of an endpoint (empty: the built-in one); none: there is no such.
+  std::optional<std::uint32_t> place(std::string_view endpoint, std::uint32_t partition) const;
+  std::uint64_t newest(std::uint32_t place) const;             // last durable sequence, 0: none
   PartitionEnds ends(std::uint32_t partition) const;
   // The sequence number of the first readable event that `passes`, or of the next to come [D2C-36].
   std::uint64_t first_of(std::uint32_t partition, bool latest,

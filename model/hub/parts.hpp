@@ -12,6 +12,7 @@
 #include "model/hub/hub.hpp"
 #include "model/hub/journal.hpp"
 #include "model/hub/registry.hpp"
+#include "model/hub/router.hpp"
 #include "model/hub/segments.hpp"
 #include "model/hub/telemetry.hpp"
 #include "model/hub/tick.hpp"
@@ -31,7 +32,8 @@ struct Hub::Parts {
         chance{hub_chance},
         journal{hub_rules},
         log{hub_rules},
-        feedback{hub_rules} {}
+        feedback{hub_rules},
+        router{hub_rules, hub_rules.routing} {}
 
   Date date(Now now) const { return cut(now.wall, rules.tick); }
   bool safe(Ticket ticket) const { return ticket <= journal.durable(); }
@@ -83,6 +85,13 @@ struct Hub::Parts {
   Ticket write_policies();
   void wake_up_identities(Now now);  // what a hub that verifies needs, and an older store does not have
 
+  // routes.cpp: the routing stage.
+  void prepare_routing();      // once, after recovery
+  void route(Now now);         // what has become durable
+  void tell_routed(Now now);   // to the journal, when it is due
+  void write_routing();        // of a snapshot
+  std::optional<std::uint32_t> place(std::string_view endpoint, std::uint32_t partition) const;  // in the log
+
   // recovery.cpp
   void recover(Now now, std::span<const StoredFile> files, Effects& effects);
   class Replay;
@@ -126,6 +135,18 @@ struct Hub::Parts {
   std::uint64_t records = 0;           // of feedback
   Bytes altered;
   bool halted = false;
+
+  Router router;
+  bool routes = false;                 // there is, or was, something to route
+  bool replays = false;                // the stage starts again before its end
+  std::uint32_t comes_in_at = 0;       // the first partition for what comes in
+  std::map<std::string, std::uint32_t, std::less<>> endpoint_numbers;
+  std::vector<std::uint32_t> endpoint_at;  // the number of each, as the router counts them
+  std::vector<std::uint64_t> routed;       // how far the stage is, by partition
+  std::vector<std::uint64_t> told_routed;  // ... and the journal knows
+  std::optional<Instant> routing_due;      // when it is told
+  std::vector<std::pair<TelemetryLog::Entry, View>> unrouted;  // kept to keep its memory
+  Selection selection;
 };
 
 }  // namespace hubproof::model

@@ -41,7 +41,9 @@ enum class RecordKind : std::uint8_t {
   feedback_final = 19,
   tokens = 20,            // lock tokens below this one may have been given out
   identity = 21,          // how a device proves that it is itself; follows its `device`
-  policy = 22             // a shared access policy
+  policy = 22,            // a shared access policy
+  endpoint = 23,          // an endpoint besides the built-in one, and its number in the log
+  routed = 24             // how far the routing stage is in a partition
 };
 
 struct SegmentRecord {
@@ -258,6 +260,20 @@ struct PolicyRecord {
   std::string_view primary;
   std::string_view secondary;
   static void fields(auto& r, auto& f) { f(r.name, r.rights, r.primary, r.secondary); }
+};
+
+struct EndpointRecord {
+  static constexpr RecordKind kind = RecordKind::endpoint;
+  std::uint32_t number = 0;
+  std::string_view name;
+  static void fields(auto& r, auto& f) { f(r.number, r.name); }
+};
+
+struct RoutedRecord {
+  static constexpr RecordKind kind = RecordKind::routed;
+  std::uint32_t partition = 0;
+  std::uint64_t sequence = 0;
+  static void fields(auto& r, auto& f) { f(r.partition, r.sequence); }
 };
 
 // How many bytes the fields take.

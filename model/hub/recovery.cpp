@@ -37,6 +37,8 @@ class Hub::Parts::Replay {
       case RecordKind::tokens: return as<TokensRecord>(record);
       case RecordKind::identity: return as<IdentityRecord>(record);
       case RecordKind::policy: return as<PolicyRecord>(record);
+      case RecordKind::endpoint: return as<EndpointRecord>(record);
+      case RecordKind::routed: return as<RoutedRecord>(record);
       case RecordKind::segment:
       case RecordKind::snapshot_end:
       case RecordKind::telemetry: return;
@@ -161,6 +163,14 @@ class Hub::Parts::Replay {
   void apply(const FeedbackReturned& r) { p_.feedback.restore_returned(r.batch, r.count); }
   void apply(const FeedbackFinal& r) { p_.feedback.drop(r.batch); }
   void apply(const TokensRecord& r) { p_.tokens_below = std::max(p_.tokens_below, r.below); }
+  void apply(const EndpointRecord& r) {
+    if (r.number < TelemetryLog::most_endpoints) p_.endpoint_numbers.try_emplace(std::string{r.name}, r.number);
+  }
+  void apply(const RoutedRecord& r) {
+    if (r.partition >= p_.rules.partitions) return;
+    p_.routed.resize(std::max<std::size_t>(p_.routed.size(), r.partition + 1));
+    p_.routed[r.partition] = r.sequence;
+  }
 
   void apply(const IdentityRecord& r) {
     Registration* device = existing(r.generation);
@@ -285,6 +295,7 @@ bool Hub::Parts::heal(const StoredSegment& stored, Journal::Segment& segment, Ef
 // What a process that just read its journal does once.
 void Hub::Parts::wake_up(Now now) {
   const Ticket stored = journal.next();
+  prepare_routing();
   feedback.recovered(now, stored);
   for (std::uint32_t i = 0; i < registry.size(); ++i) {
     const DeviceIndex index{i};
@@ -311,8 +322,9 @@ void Hub::Parts::begin_segment(std::uint64_t takes_over_from) {
   journal.begin_segment(takes_over_from, log.ends());
   write_state();
   const std::uint32_t partitions = rules.merge_has_telemetry ? log.partitions() : 0;
+  const std::vector<std::uint64_t>& starts = journal.starts();  // endpoints may have come since
   for (std::uint32_t partition = 0; partition < partitions; ++partition)
-    log.each(partition, journal.starts()[partition],
+    log.each(partition, partition < starts.size() ? starts[partition] : 0,
              [&](const TelemetryLog::Entry& entry, View flat, Instant appended) {
                write_telemetry(partition, entry, flat, appended);
              });
@@ -341,6 +353,7 @@ void Hub::Parts::write_state() {
   if (!policies.empty()) write_policies();
   for (const auto& [key, sequence] : checkpoints)
     journal.append(CheckpointRecord{key.first, key.second, sequence});
+  if (routes) write_routing();
   if (rules.snapshot_has_records)
     for (const FeedbackRecord& record : feedback.records()) journal.append(entry_of(record));
   for (const auto& [number, batch] : feedback.batches()) {

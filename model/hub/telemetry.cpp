@@ -87,6 +87,7 @@ bool TelemetryLog::empty() const {
 }
 
 void TelemetryLog::restore(const std::vector<CountersRecord::Partition>& counters) {
+  grow(static_cast<std::uint32_t>(std::min<std::size_t>(counters.size(), most_partitions())));
   for (std::size_t i = 0; i < std::min(counters.size(), partitions_.size()); ++i) {
     Partition& p = partitions_[i];
     p.next_sequence = std::max(p.next_sequence, counters[i].sequence);
@@ -95,7 +96,8 @@ void TelemetryLog::restore(const std::vector<CountersRecord::Partition>& counter
 }
 
 bool TelemetryLog::restore(const TelemetryRecord& record, DeviceIndex device, Instant appended) {
-  if (record.partition >= partitions_.size()) return false;
+  if (record.partition >= most_partitions()) return false;
+  grow(record.partition + 1);
   Partition& p = partitions_[record.partition];
   if (record.sequence <= p.appended) return false;
   if (!p.touched) {

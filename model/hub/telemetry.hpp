@@ -26,7 +26,12 @@ class TelemetryLog {
 
   explicit TelemetryLog(const HubRules& rules) : rules_{rules}, partitions_(rules.partitions) {}
 
+  // Endpoints that a hub once had keep their numbers, which are below it.
+  static constexpr std::uint32_t most_endpoints = 256;
   std::uint32_t partitions() const { return static_cast<std::uint32_t>(partitions_.size()); }
+  void grow(std::uint32_t partitions) {  // to so many; none ever goes
+    if (partitions > partitions_.size()) partitions_.resize(partitions);
+  }
 
   // Appends an event with the numbers that come next.
   const Entry& append(Now now, std::uint32_t partition, Date enqueued, DeviceIndex device,
@@ -60,7 +65,7 @@ class TelemetryLog {
   bool empty() const;
 
   // Recovery: the counters of a snapshot; an event, in order. An event that does not follow the
-  // ones before it is not taken.
+  // ones before it is not taken. Partitions that are not there yet come to be, up to a bound.
   void restore(const std::vector<CountersRecord::Partition>& counters);
   bool restore(const TelemetryRecord& record, DeviceIndex device, Instant appended);
 
@@ -82,6 +87,7 @@ class TelemetryLog {
     std::deque<Chunk> chunks;
   };
 
+  std::uint32_t most_partitions() const { return rules_.partitions * most_endpoints; }
   const Entry& push(Partition& p, Instant appended, const Entry& entry, View flat);
   [[gnu::noinline]] void begin_chunk(Partition& p, Instant appended, Date enqueued);
 

@@ -36,6 +36,9 @@ class Out {
     out_.u8(static_cast<std::uint8_t>(value));
   }
   void flat(const Bytes& message) { out_.bytes32(message); }
+  void last(const std::string& value) {  // what is empty is left out
+    if (!value.empty()) (*this)(value);
+  }
   template <class T>
   void list(const std::vector<T>& values) {
     out_.u32(static_cast<std::uint32_t>(values.size()));
@@ -91,6 +94,12 @@ class In {
     const std::uint8_t byte = in_.u8();
     if (byte > static_cast<std::uint8_t>(last)) bad_ = true;
     value = static_cast<E>(byte);
+  }
+  void last(std::string& value) {
+    value.clear();
+    if (in_.left() == 0) return;
+    (*this)(value);
+    if (value.empty()) bad_ = true;
   }
   void flat(Bytes& message) {  // absent, or a well-formed flat message
     const View bytes = in_.bytes32();
@@ -157,12 +166,14 @@ void fields(Io& io, T& it) {
   io(it.from);
   io(it.limit);
   io(it.wait);
+  io.last(it.endpoint);
 }
 template <class Io, Is<StoreCheckpoint> T>
 void fields(Io& io, T& it) {
   io(it.group);
   io(it.partition);
   io(it.sequence);
+  io.last(it.endpoint);
 }
 template <class Io, Is<ReceiveFeedback> T>
 void fields(Io& io, T& it) {

@@ -153,13 +153,15 @@ void Desk::receive(Now now, const ReceiveCommand& what, Asker asker, Effects& ef
 // Readers.
 
 Error Desk::check(const ReadTelemetry& what) const {
-  return what.partition < rules_->partitions && what.limit > 0 ? Error::none : Error::bad_request;
+  return what.limit > 0 && hub_->place(what.endpoint, what.partition) ? Error::none : Error::bad_request;
 }
 
 std::optional<Ticket> Desk::try_read(Now now, const ReadTelemetry& what, Response& out, Effects&) {
   Telemetry telemetry{what.partition, {}};
   if (!hub_->read(now, what, telemetry)) return std::nullopt;
-  std::uint64_t& newest = shown_[what.partition];
+  const std::uint32_t place = *hub_->place(what.endpoint, what.partition);
+  if (place >= shown_.size()) shown_.resize(place + 1);
+  std::uint64_t& newest = shown_[place];
   std::erase_if(telemetry.events, [&](const TelemetryEvent& event) {
     return event.sequence <= newest && !rules_->repeats_event(event.sequence);
   });

@@ -81,7 +81,7 @@ class Desk {
   ToldOfDevice credentials_changed_;
   std::deque<Owed> owed_;
   std::vector<Waiting> waiting_;      // in the order of asking
-  std::vector<std::uint64_t> shown_;  // the newest event that anybody was shown, by partition
+  std::vector<std::uint64_t> shown_;  // the newest event that anybody was shown, by place in the log
 };
 
 }  // namespace hubproof::model

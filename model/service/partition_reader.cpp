@@ -11,11 +11,12 @@ void PartitionReader::go_on(Line& line) {
 
 void PartitionReader::read(Line& line) {
   if (read_.under_way() || line.now.mono < read_at_) return;
-  if (!begun_) line.saw(What::read_from).partition = partition_;  // sequence 0: at the checkpoint
+  if (!begun_) saw(line, What::read_from);  // sequence 0: at the checkpoint
   begun_ = true;
   const ServiceSettings& settings = line.settings;
   read_ = line.ask(
-      ReadTelemetry{settings.group, partition_, next_, settings.read_limit, settings.read_wait},
+      ReadTelemetry{settings.group, partition_, next_, settings.read_limit, settings.read_wait,
+                    settings.endpoint},
       settings.read_wait);
 }
 
@@ -28,7 +29,7 @@ void PartitionReader::store(Line& line) {
     unstored_ = 0;
     saw_checkpoint(line, Phase::invoke);
   }
-  store_ = line.ask(StoreCheckpoint{line.settings.group, partition_, storing_});
+  store_ = line.ask(StoreCheckpoint{line.settings.group, partition_, storing_, line.settings.endpoint});
 }
 
 Took PartitionReader::answered(Line& line, const link::ResponseFrame& frame) {
@@ -47,8 +48,7 @@ Took PartitionReader::was_read(Line& line, const Response& response) {
   if (telemetry == nullptr) return Took::misfit;
   for (const TelemetryEvent& it : telemetry->events) {
     const MessageView message{it.message};
-    Event& event = line.saw(What::read);
-    event.partition = partition_;
+    Event& event = saw(line, What::read);
     event.sequence = it.sequence;
     event.offset = it.offset;
     event.date = it.enqueued;
@@ -68,9 +68,15 @@ Took PartitionReader::was_read(Line& line, const Response& response) {
   return Took::fine;
 }
 
-Event& PartitionReader::saw_checkpoint(Line& line, Phase phase) const {
-  Event& event = line.saw(What::checkpoint, phase);
+Event& PartitionReader::saw(Line& line, What what, Phase phase) const {
+  Event& event = line.saw(what, phase);
   event.partition = partition_;
+  event.endpoints = line.settings.endpoints;
+  return event;
+}
+
+Event& PartitionReader::saw_checkpoint(Line& line, Phase phase) const {
+  Event& event = saw(line, What::checkpoint, phase);
   event.sequence = storing_;
   return event;
 }

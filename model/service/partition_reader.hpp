@@ -22,6 +22,7 @@ class PartitionReader {
   void store(Line& line);
   Took was_read(Line& line, const Response& response);
   Took was_stored(Line& line, const Response& response);
+  Event& saw(Line& line, What what, Phase phase = Phase::ok) const;
   Event& saw_checkpoint(Line& line, Phase phase) const;
 
   std::uint32_t partition_;

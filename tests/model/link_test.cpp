@@ -42,9 +42,9 @@ Request any_request() {
     case 4:
       return SendCommand{device, generate::message()};
     case 5:
-      return ReadTelemetry{device, u32(), u64(), u32(), Duration{i64()}};
+      return ReadTelemetry{device, u32(), u64(), u32(), Duration{i64()}, coin() ? utf8_text(6) : ""};
     case 6:
-      return StoreCheckpoint{device, u32(), u64()};
+      return StoreCheckpoint{device, u32(), u64(), coin() ? utf8_text(6) : ""};
     case 7:
       return ReceiveFeedback{Duration{i64()}};
     case 8:

@@ -11,6 +11,7 @@ namespace {
 
 std::uint64_t bits(const auto* value) { return static_cast<std::uint64_t>(*value); }
 std::uint64_t bits(conformance::FlagSet<const std::uint16_t> flags) { return *flags.bits; }
+std::uint64_t bits(conformance::EndpointSet<const std::uint16_t> set) { return *set.bits; }
 std::uint64_t bits(conformance::Note<const std::uint32_t> note) { return *note.index; }
 std::uint64_t bits(auto wrapped) { return static_cast<std::uint64_t>(*wrapped.value); }
 
