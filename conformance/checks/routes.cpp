@@ -68,9 +68,10 @@ void FallbackTakesTheRest::look(const Seen& seen) {
                       " matches no route, and never came to the built-in endpoint");
 }
 
+// Acknowledged all the same [OPEN-25].
 const About UnmatchedIsDropped::about{
     "D2C-22", Level::must,
-    "With the fallback route off, what matches no route is acknowledged and appears nowhere.", {"OPEN-25"}};
+    "With the fallback route off, what matches no route is acknowledged and appears nowhere.", {"D2C-21"}};
 
 void UnmatchedIsDropped::look(const Seen& seen) {
   if (!told(seen) || !seen.telemetry->unmatched) return;

@@ -364,7 +364,9 @@ std::variant<Grant, Error> AmqpDoor::permit(Now now, const Connection& c, std::s
       if (*over != Error::unauthorized) best = *over;
       return std::nullopt;
     }
-    const Error error = gate_->use(grant, resource, need);
+    // The address of questions names no hub: a token for any place within the hub's will do.
+    const std::string place{resource == "$management" ? std::string_view{grant.scope} : resource};
+    const Error error = gate_->use(grant, place, need);
     if (error == Error::none) return grant;
     if (error != Error::unauthorized) best = error;
     return std::nullopt;
