@@ -381,9 +381,13 @@ const ReaderFacts* Facts::reader(NodeIndex node) const {
   return nullptr;
 }
 
-Reading Facts::reading_of(const Event& event) const {
-  Reading reading;
-  if (event.partition >= logs.size()) return reading;
+void Facts::read(const Event& event, Reading& reading) const {
+  reading.cursor = nullptr;
+  reading.log = nullptr;
+  reading.place = 0;
+  reading.known = false;
+  reading.routed = nullptr;
+  if (event.partition >= logs.size()) return;
   reading.log = &logs[event.partition];
   reading.place = reading.log->lower_bound(event.sequence);
   reading.known =
@@ -398,7 +402,6 @@ Reading Facts::reading_of(const Event& event) const {
                       reading.cursor->last == reading.log->at(reading.log->end() - 1).sequence;
     reading.original = reading.routed->find(event.message, event.date);
   }
-  return reading;
 }
 
 // Endpoints.

@@ -396,7 +396,7 @@ class Facts {
   // Looks up what the event is about. The places stay where they are until the next take().
   Telemetry* telemetry_of(const model::Event& event);
   Command* command_of(const model::Event& event);
-  Reading reading_of(const model::Event& event) const;
+  void read(const model::Event& event, Reading& reading) const;
   // What an observer is; a stranger's history may name one that is no participant.
   enum class Who : std::uint8_t { hub, device, service, nobody };
   Who who(model::NodeIndex node) const {

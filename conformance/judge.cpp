@@ -29,8 +29,10 @@ using Checks =
                DeadTokenDoesNothing, DeliveryCount, OneTrueRecord, BatchesAreSmallAndSoon, OneConnection,
                WillExactlyOnce, SubscribedFirst, SilenceEnds, TokenIsInTime, GenerationsApart, QueuesEmpty, SendersEnd,
                ContentIsKept, FullIsAnswered, FreshPacketId, SpeaksInTime, ResendSaysSo, ResendsInOrder,
-               AcksInOrder, SignedByItsKey, ReplacedKeyIsDead, InScope, EndsWithItsToken,
-               RoutesLeadThere, OncePerEndpoint, FallbackTakesTheRest, UnmatchedIsDropped, BuiltinGetsTheRest>;
+               AcksInOrder, SignedByItsKey, ReplacedKeyIsDead, InScope, EndsWithItsToken>;
+// Those that look at nothing unless the hub has routes.
+using RouteChecks =
+    std::tuple<RoutesLeadThere, OncePerEndpoint, FallbackTakesTheRest, UnmatchedIsDropped, BuiltinGetsTheRest>;
 
 using Who = Facts::Who;
 
@@ -88,6 +90,16 @@ void tell(std::tuple<C...>& checks, const Seen& seen) {
   std::apply([&](C&... check) { (one(check), ...); }, checks);
 }
 
+template <Kind kind, class... C>
+[[gnu::noinline]] void tell_of_routes(std::tuple<C...>& checks, const Seen& seen) {
+  tell<kind>(checks, seen);
+}
+
+template <Kind kind, class... C>
+constexpr bool any_wants(const std::tuple<C...>*) {
+  return (C::wants.has(kind) || ...);
+}
+
 }  // namespace
 
 struct Judge::Parts {
@@ -97,17 +109,14 @@ struct Judge::Parts {
   void count(const Seen& seen);
   template <Kind kind>
   void saw(const Event& event, Who who);
-  // Partitions of a hub with routes are those of an endpoint; of an event that names none nothing is known.
   template <Kind kind>
-  void saw_at_endpoint(Event event, Who who) {
-    if (!facts.of_endpoint(event)) return saw<Kind::other>(event, who);
-    event.partition = facts.partition_in_here(event);
-    saw<kind>(event, who);
-  }
+  void saw_rare(const Event& event, Who who);
+  void saw_at_endpoint(const Event& event, Who who, Kind kind);
 
   model::Terms terms;
   Facts facts;
   Checks checks;
+  RouteChecks route_checks;
   MessageCounts counts;
   Reading reading;  // of the last read event
   std::uint64_t index = 0;
@@ -145,7 +154,7 @@ Judge::Judge(Judge&&) noexcept = default;
 // Each kind of event has its own way through the judge, with what is nothing to it left out: half of
 // what a message costs here would go into finding out again what it is.
 template <Kind kind>
-void Judge::Parts::saw(const Event& event, Who who) {
+[[gnu::always_inline]] inline void Judge::Parts::saw(const Event& event, Who who) {
   constexpr Kinds of_commands{Kind::command,         Kind::delivery,  Kind::settling,
                               Kind::feedback_record, Kind::hand_over, Kind::c2d_received};
   constexpr Kinds counted{Kind::read, Kind::command, Kind::delivery, Kind::settling,
@@ -156,7 +165,7 @@ void Judge::Parts::saw(const Event& event, Who who) {
   if constexpr (kind == Kind::read) {
     telemetry = facts.telemetry_of(event);
     if (facts.routed) facts.look_at(telemetry, event);
-    reading = facts.reading_of(event);
+    facts.read(event, reading);
   } else if constexpr (kind == Kind::telemetry) {
     if (event.phase == Phase::invoke)
       ++counts.d2c_sent;
@@ -170,6 +179,8 @@ void Judge::Parts::saw(const Event& event, Who who) {
   const Seen seen{event, index++, facts, telemetry, reading, command};
   if constexpr (counted.has(kind)) count(seen);
   tell<kind>(checks, seen);
+  if constexpr (any_wants<kind>(static_cast<RouteChecks*>(nullptr)))
+    if (facts.routed) tell_of_routes<kind>(route_checks, seen);
   if (kind == Kind::telemetry && who != Who::hub)
     facts.take_telemetry(event, who, seen.index, telemetry);
   else if constexpr (kind == Kind::publish_sent || kind == Kind::ack_received)
@@ -178,38 +189,55 @@ void Judge::Parts::saw(const Event& event, Who who) {
     facts.take(event, who, seen.index, telemetry, command);
 }
 
+// What comes seldom has a function of its own, so that the way of the others stays short.
+template <Kind kind>
+[[gnu::noinline]] void Judge::Parts::saw_rare(const Event& event, Who who) {
+  saw<kind>(event, who);
+}
+
+// Partitions of a hub with routes are those of an endpoint; of an event that names none nothing is known.
+[[gnu::noinline]] void Judge::Parts::saw_at_endpoint(const Event& event, Who who, Kind kind) {
+  if (!facts.of_endpoint(event)) return saw_rare<Kind::other>(event, who);
+  Event here = event;
+  here.partition = facts.partition_in_here(event);
+  if (kind == Kind::read) saw_rare<Kind::read>(here, who);
+  if (kind == Kind::read_from) saw_rare<Kind::read_from>(here, who);
+  if (kind == Kind::checkpoint) saw_rare<Kind::checkpoint>(here, who);
+}
+
 void Judge::saw(const Event& event) {
   Parts& parts = *parts_;
   const Who who = parts.facts.who(event.observer);
-  switch (kind_of(event, who)) {
+  const Kind kind = kind_of(event, who);
+  switch (kind) {
     case Kind::telemetry: return parts.saw<Kind::telemetry>(event, who);
     case Kind::read:
-      if (parts.facts.routed) return parts.saw_at_endpoint<Kind::read>(event, who);
+      if (parts.facts.routed) return parts.saw_at_endpoint(event, who, kind);
       return parts.saw<Kind::read>(event, who);
     case Kind::read_from:
-      if (parts.facts.routed) return parts.saw_at_endpoint<Kind::read_from>(event, who);
-      return parts.saw<Kind::read_from>(event, who);
+      if (parts.facts.routed) return parts.saw_at_endpoint(event, who, kind);
+      return parts.saw_rare<Kind::read_from>(event, who);
     case Kind::checkpoint:
-      if (parts.facts.routed) return parts.saw_at_endpoint<Kind::checkpoint>(event, who);
-      return parts.saw<Kind::checkpoint>(event, who);
-    case Kind::command: return parts.saw<Kind::command>(event, who);
-    case Kind::delivery: return parts.saw<Kind::delivery>(event, who);
-    case Kind::settling: return parts.saw<Kind::settling>(event, who);
-    case Kind::feedback_batch: return parts.saw<Kind::feedback_batch>(event, who);
-    case Kind::feedback_record: return parts.saw<Kind::feedback_record>(event, who);
-    case Kind::registry: return parts.saw<Kind::registry>(event, who);
-    case Kind::purge: return parts.saw<Kind::purge>(event, who);
-    case Kind::hub_connection: return parts.saw<Kind::hub_connection>(event, who);
+      if (parts.facts.routed) return parts.saw_at_endpoint(event, who, kind);
+      return parts.saw_rare<Kind::checkpoint>(event, who);
+    case Kind::command: return parts.saw_rare<Kind::command>(event, who);
+    case Kind::delivery: return parts.saw_rare<Kind::delivery>(event, who);
+    case Kind::settling: return parts.saw_rare<Kind::settling>(event, who);
+    case Kind::feedback_batch: return parts.saw_rare<Kind::feedback_batch>(event, who);
+    case Kind::feedback_record: return parts.saw_rare<Kind::feedback_record>(event, who);
+    case Kind::registry: return parts.saw_rare<Kind::registry>(event, who);
+    case Kind::purge: return parts.saw_rare<Kind::purge>(event, who);
+    case Kind::hub_connection: return parts.saw_rare<Kind::hub_connection>(event, who);
     case Kind::hub_received: return parts.saw<Kind::hub_received>(event, who);
-    case Kind::hand_over: return parts.saw<Kind::hand_over>(event, who);
-    case Kind::device_connection: return parts.saw<Kind::device_connection>(event, who);
+    case Kind::hand_over: return parts.saw_rare<Kind::hand_over>(event, who);
+    case Kind::device_connection: return parts.saw_rare<Kind::device_connection>(event, who);
     case Kind::publish_sent: return parts.saw<Kind::publish_sent>(event, who);
     case Kind::device_sent: return parts.saw<Kind::device_sent>(event, who);
     case Kind::ack_received: return parts.saw<Kind::ack_received>(event, who);
-    case Kind::c2d_received: return parts.saw<Kind::c2d_received>(event, who);
-    case Kind::life: return parts.saw<Kind::life>(event, who);
-    case Kind::healed: return parts.saw<Kind::healed>(event, who);
-    case Kind::finished: return parts.saw<Kind::finished>(event, who);
+    case Kind::c2d_received: return parts.saw_rare<Kind::c2d_received>(event, who);
+    case Kind::life: return parts.saw_rare<Kind::life>(event, who);
+    case Kind::healed: return parts.saw_rare<Kind::healed>(event, who);
+    case Kind::finished: return parts.saw_rare<Kind::finished>(event, who);
     case Kind::other: return parts.facts.take(event, who, parts.index++, nullptr, nullptr);
   }
 }
@@ -226,7 +254,9 @@ Report Judge::finish() {
     const bool must = C::about.level == Level::must || C::about.level == Level::limit;
     report.checks.push_back({C::about.id, must, check.finding()});
   };
-  std::apply([&](const auto&... check) { (one(check), ...); }, parts_->checks);
+  const auto all = [&](const auto&... check) { (one(check), ...); };
+  std::apply(all, parts_->checks);
+  std::apply(all, parts_->route_checks);
   return report;
 }
 

@@ -8,6 +8,7 @@ namespace hubproof::model {
 
 template <class F>
 void Device::ask(Effects& effects, F&& f) {
+  if (plain_) return f(*mqtt_);
   if (mqtt_) f(*mqtt_);
   else if (amqp_) f(*amqp_);
   else f(*http_);
@@ -24,6 +25,7 @@ Device::Device(const DeviceSettings& settings, const DeviceRules& rules, std::st
     mqtt_.emplace(settings, rules, std::move(id), number, chance);
   if (settings.transport == DeviceSettings::Transport::websocket)
     websocket_ = std::make_unique<WebSocketClient>(rules, settings.host, websocket::Carries::mqtt, chance);
+  plain_ = mqtt_ && !websocket_;
 }
 Device::~Device() = default;
 Device::Device(Device&&) noexcept = default;
@@ -37,6 +39,11 @@ void Device::submit(Now now, View message, Effects& effects) {
 }
 
 void Device::submit(Now now, MessageKey key, View message, Effects& effects) {
+  if (plain_) return mqtt_->submit(now, key, message, effects);
+  submit_to_any(now, key, message, effects);
+}
+
+[[gnu::noinline]] void Device::submit_to_any(Now now, MessageKey key, View message, Effects& effects) {
   ask(effects, [&](auto& machine) { machine.submit(now, key, message, effects); });
 }
 
@@ -50,6 +57,11 @@ void Device::refused(Now now, ConnectionId connection, Effects& effects) {
 }
 
 void Device::received(Now now, ConnectionId connection, View bytes, Effects& effects) {
+  if (plain_) return mqtt_->received(now, connection, bytes, effects);
+  received_by_any(now, connection, bytes, effects);
+}
+
+[[gnu::noinline]] void Device::received_by_any(Now now, ConnectionId connection, View bytes, Effects& effects) {
   if (websocket_) return hear_websocket(now, connection, bytes, effects);
   ask(effects, [&](auto& machine) { machine.received(now, connection, bytes, effects); });
 }

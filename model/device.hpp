@@ -56,8 +56,11 @@ class alignas(64) Device {
  private:
   template <class F>
   void ask(Effects& effects, F&& f);
+  void submit_to_any(Now now, MessageKey key, View message, Effects& effects);
+  void received_by_any(Now now, ConnectionId connection, View bytes, Effects& effects);
   void hear_websocket(Now now, ConnectionId connection, View bytes, Effects& effects);
 
+  bool plain_ = false;  // MQTT with nothing below it
   std::unique_ptr<AmqpDevice> amqp_;
   std::unique_ptr<HttpDevice> http_;
   std::unique_ptr<WebSocketClient> websocket_;  // below MQTT's, if it goes through one

@@ -1,5 +1,8 @@
 #include "model/message.hpp"
 
+#include <array>
+#include <cstring>
+
 #include "model/utf8.hpp"
 
 namespace hubproof::model {
@@ -27,12 +30,29 @@ inline const char* take_number(const char* at, const char* end, std::uint64_t& v
   return digits == 0 || digits > most_digits || (digits > 1 && *from == '0') ? nullptr : at;
 }
 
+constexpr std::array<char, 200> pairs = [] {  // "00" to "99"
+  std::array<char, 200> digits{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    digits[2 * i] = static_cast<char>('0' + i / 10);
+    digits[2 * i + 1] = static_cast<char>('0' + i % 10);
+  }
+  return digits;
+}();
+
 // Writes a number that ends before `end`; gives where it begins.
-char* put_number(char* end, std::uint32_t value) {
-  do {
-    *--end = static_cast<char>('0' + value % 10);
-    value /= 10;
-  } while (value != 0);
+inline char* put_number(char* end, std::uint32_t value) {
+  while (value >= 100) {
+    const std::uint32_t rest = value / 100;
+    end -= 2;
+    std::memcpy(end, pairs.data() + 2 * (value - 100 * rest), 2);
+    value = rest;
+  }
+  if (value >= 10) {
+    end -= 2;
+    std::memcpy(end, pairs.data() + 2 * value, 2);
+  } else {
+    *--end = static_cast<char>('0' + value);
+  }
   return end;
 }
 

@@ -96,26 +96,33 @@ struct Server::Parts {
   // The end of every call: what has become durable leaves, what has become deliverable is
   // delivered, and what was written is on its way to be durable.
   void settle(Now now, Effects& effects) {
+    if (others) return settle_doors<true>(now, effects);
+    settle_doors<false>(now, effects);
+  }
+
+  template <bool all>
+  void settle_doors(Now now, Effects& effects) {
     if (const Ticket durable = hub.durable(); durable != released) {
       released = durable;
       wakes_readers = true;
     }
     mqtt.release(now, effects);
-    amqp.release(now, effects);
+    if constexpr (all) amqp.release(now, effects);
     desk.release(effects);
-    http.release(now, effects);
+    if constexpr (all) http.release(now, effects);
     for (const DeviceIndex device : hub.ready()) {
       mqtt.deliver(now, device, effects);
-      amqp.deliver(now, device, effects);
+      if constexpr (all) amqp.deliver(now, device, effects);
     }
     if (wakes_readers || hub.feedback_waits()) {
       desk.wake(now, effects);
-      amqp.feed(now, effects);
+      if constexpr (all) amqp.feed(now, effects);
     }
     wakes_readers = false;
-    amqp.flush(now, effects);
+    if constexpr (all) amqp.flush(now, effects);
     hub.flush(now, effects);
-    if (websockets.any()) websockets.dress(effects);
+    if constexpr (all)
+      if (websockets.any()) websockets.dress(effects);
   }
 
   // After a failure of the storage nothing may leave: what was promised in memory is not there.
@@ -136,6 +143,7 @@ struct Server::Parts {
   HttpDoor http;
   WebSocketDoor websockets;
   Ticket released{};
+  bool others = false;  // there was a connection of another door than MQTT's and the link's
   bool wakes_readers = false;
   bool halted = false;
 };
@@ -154,6 +162,7 @@ void Server::recover(Now now, std::span<const StoredFile> files, Effects& effect
 void Server::opened(Now now, ConnectionId connection, Door door, Effects& effects,
                     std::optional<ClientCertificate> certificate) {
   if (parts_->halted) return;
+  parts_->others = parts_->others || door == Door::amqp || door == Door::http;
   switch (door) {
     case Door::mqtt:
       return parts_->mqtt.opened(now, connection, std::move(certificate), effects);
@@ -166,12 +175,21 @@ void Server::opened(Now now, ConnectionId connection, Door door, Effects& effect
 
 void Server::received(Now now, ConnectionId connection, View bytes, Effects& effects) {
   if (parts_->halted) return;
-  const bool websocket = parts_->websockets.any() && parts_->hear_websocket(now, connection, bytes, effects);
-  if (!websocket && !parts_->mqtt.received(now, connection, bytes, effects) &&
-      !parts_->amqp.received(now, connection, bytes, effects) &&
-      !parts_->http.received(now, connection, bytes, effects))
+  if (parts_->others) return received_anywhere(now, connection, bytes, effects);
+  if (!parts_->mqtt.received(now, connection, bytes, effects))
     parts_->link.received(now, connection, bytes, parts_->desk, effects);
-  parts_->settle(now, effects);
+  parts_->settle_doors<false>(now, effects);
+}
+
+void Server::received_anywhere(Now now, ConnectionId connection, View bytes, Effects& effects) {
+  Parts& parts = *parts_;
+  const bool heard =
+      (parts.websockets.any() && parts.hear_websocket(now, connection, bytes, effects)) ||
+      parts.mqtt.received(now, connection, bytes, effects) ||
+      parts.amqp.received(now, connection, bytes, effects) ||
+      parts.http.received(now, connection, bytes, effects);
+  if (!heard) parts.link.received(now, connection, bytes, parts.desk, effects);
+  parts.settle(now, effects);
 }
 
 void Server::ended(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
@@ -206,12 +224,16 @@ void Server::woken(Now now, Effects& effects) {
 
 std::optional<Instant> Server::deadline() const {
   if (parts_->halted) return std::nullopt;
-  Instant first = parts_->hub.deadline().value_or(Instant::max());
-  first = std::min(first, parts_->mqtt.deadline().value_or(Instant::max()));
-  first = std::min(first, parts_->amqp.deadline().value_or(Instant::max()));
-  first = std::min(first, parts_->desk.deadline().value_or(Instant::max()));
-  first = std::min(first, parts_->http.deadline().value_or(Instant::max()));
-  if (first == Instant::max()) return std::nullopt;
+  std::optional<Instant> first = parts_->hub.deadline();
+  const auto sooner = [&](std::optional<Instant> other) {
+    if (other && (!first || *other < *first)) first = other;
+  };
+  sooner(parts_->mqtt.deadline());
+  sooner(parts_->desk.deadline());
+  if (parts_->others) {
+    sooner(parts_->amqp.deadline());
+    sooner(parts_->http.deadline());
+  }
   return first;
 }
 

@@ -53,6 +53,8 @@ class Server {
   void name_devices(std::function<NodeIndex(std::string_view)> index_of);
 
  private:
+  void received_anywhere(Now now, ConnectionId connection, View bytes, Effects& effects);
+
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };

@@ -219,7 +219,7 @@ void SimDevice::send_telemetry() {
 }
 
 // Where the hub must bring a message, for the history.
-void SimDevice::tell_routes(model::View message) {
+[[gnu::noinline]] void SimDevice::tell_routes(model::View message) {
   model::Selection selection;
   stage_.router->select(model::MessageView{message}, {id_, std::nullopt}, selection);
   for (model::Event& event : effects().events()) {

@@ -20,7 +20,8 @@ const Stream* stream_of(const Seen& seen) {
 
 // At the endpoint of a read event.
 const Stream* stream_at_endpoint(const Seen& seen) {
-  return stream_of(seen) == nullptr ? nullptr : &seen.facts.stream_read(seen.event);
+  const Stream* const stream = stream_of(seen);
+  return stream == nullptr || !seen.facts.routed ? stream : &seen.facts.stream_read(seen.event);
 }
 
 }  // namespace

@@ -238,7 +238,7 @@ std::optional<Instant> MqttDevice::deadline() const {
     return std::nullopt;
   }
   Instant first = here->renew;
-  if (ping_after_ > Duration{0}) first = here->said + ping_after_;
+  if (ping_after_ > Duration{0}) first = std::min(first, here->said + ping_after_);
   if (here->pinged) first = std::min(first, *here->pinged + settings_->ack_patience);
   if (here->asked) first = std::min(first, *here->asked + settings_->ack_patience);
   if (outbox_.in_flight()) first = std::min(first, here->progress + settings_->ack_patience);
