@@ -292,9 +292,9 @@ const char* level_text(Level level) {
 }
 
 const std::vector<const About*>& checks() {
-  static const std::vector<const About*> all = []<class... C>(std::tuple<C...>*) {
-    return std::vector<const About*>{&C::about...};
-  }(static_cast<Checks*>(nullptr));
+  static const std::vector<const About*> all = []<class... C, class... R>(std::tuple<C...>*, std::tuple<R...>*) {
+    return std::vector<const About*>{&C::about..., &R::about...};
+  }(static_cast<Checks*>(nullptr), static_cast<RouteChecks*>(nullptr));
   return all;
 }
 
