@@ -113,7 +113,8 @@ ConnectionId with_token(Driver& driver, const char* token) {
   EXPECT_EQ(status(*mine).number(), 200);
   EXPECT_EQ(mine->correlation_id.kind, Kind::string);
   const Bytes question_bytes = golden::frame(token);
-  const auto question = amqp::read_sections(Frame{question_bytes}.payload);
+  const Frame question_frame{question_bytes};  // the sections are views of it
+  const auto question = amqp::read_sections(question_frame.payload);
   EXPECT_EQ(mine->correlation_id.text(), question->message_id.text());
   return id;
 }
