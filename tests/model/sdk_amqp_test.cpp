@@ -273,7 +273,8 @@ TEST(SdkAmqp, TheServiceSendsCommandsAndReceivesFeedback) {
   const Frame* batch = find(answer, transfer, 1);  // the first record of all made a batch at once
   ASSERT_NE(batch, nullptr);
   const Bytes accepted_bytes = golden::frame("service.transfer.feedback");
-  const auto theirs = amqp::read_sections(Frame{accepted_bytes}.payload);
+  const Frame accepted_frame{accepted_bytes};
+  const auto theirs = amqp::read_sections(accepted_frame.payload);
   const auto mine = amqp::read_sections(batch->payload);
   ASSERT_TRUE(mine && theirs && mine->data.size() == 1);
   EXPECT_EQ(mine->content_type.text(), theirs->content_type.text());
@@ -381,7 +382,8 @@ TEST(SdkAmqp, TheEventHubsClientAsksAndReads) {
   ASSERT_NE(event, nullptr);
   const auto mine = amqp::read_sections(event->payload);
   const Bytes accepted_bytes = golden::frame("eh.transfer.event");
-  const auto theirs = amqp::read_sections(Frame{accepted_bytes}.payload);
+  const Frame accepted_frame{accepted_bytes};
+  const auto theirs = amqp::read_sections(accepted_frame.payload);
   ASSERT_TRUE(mine && theirs);
   amqp::each_pair(theirs->annotations, [&](const Value& key, const Value& it) {
     EXPECT_EQ(mine->annotation(key.text()).kind, it.kind) << key.text();
