@@ -197,7 +197,11 @@ template <Kind kind>
 
 // Partitions of a hub with routes are those of an endpoint; of an event that names none nothing is known.
 [[gnu::noinline]] void Judge::Parts::saw_at_endpoint(const Event& event, Who who, Kind kind) {
-  if (!facts.of_endpoint(event)) return saw_rare<Kind::other>(event, who);
+  if (!facts.of_endpoint(event)) {
+    facts.now = event.at;
+    ++index;
+    return;
+  }
   Event here = event;
   here.partition = facts.partition_in_here(event);
   if (kind == Kind::read) saw_rare<Kind::read>(here, who);
