@@ -1,6 +1,7 @@
 // The runner: starts a hubproof serve of its own for each client and transport, lets the client's
 // process meet it, and prints what became of each operation as a Markdown page. tools/peers calls it.
-//   node run.js --program FILE [--core] [--client NAME] [--transport NAME] [--operation TEXT] [--jobs N]
+//   node run.js --program FILE [--core] [--client NAME] [--transport NAME] [--operation TEXT]
+//     [--mutant NAME] [--jobs N]
 // Exit code 0: every operation passed or is not offered; 1: one failed; 64: usage; 70: nothing could run.
 'use strict';
 
@@ -31,6 +32,7 @@ const { values: options } = parseArgs({
     client: { type: 'string' },
     transport: { type: 'string' },
     operation: { type: 'string', default: '' },
+    mutant: { type: 'string' },
     jobs: { type: 'string', default: '2' },
   },
 });
@@ -85,7 +87,7 @@ class Hub {
     const log = fs.openSync(this.log, 'w');
     this.child = start(
       options.program,
-      ['serve', '--listen', 'mqtts=127.0.0.1:0,amqps=127.0.0.1:0,https=127.0.0.1:0', '--control', '127.0.0.1:0', '--store', this.store, '--devices', devices.join(',')],
+      ['serve', '--listen', 'mqtts=127.0.0.1:0,amqps=127.0.0.1:0,https=127.0.0.1:0', '--control', '127.0.0.1:0', '--store', this.store, '--devices', devices.join(','), ...(options.mutant ? ['--mutant', options.mutant] : [])],
       { stdio: ['ignore', 'pipe', log] },
     );
     fs.closeSync(log);
@@ -113,12 +115,12 @@ class Hub {
     if (device) this.devices[device[2]] = device[1];
     const service = /^service (.*)$/.exec(line);
     if (service) this.service = service[1];
-    const events = /^events? (Endpoint=.*)$/.exec(line);
+    const events = /^events (Endpoint=.*)$/.exec(line);
     if (events) this.events = events[1];
   }
   // What a client's process is told. Names lose their port: the constants of the SDKs are mapped.
   about(transport) {
-    const plain = (text) => text.replace(/^(HostName=[^;]*?):\d+;/, '$1;');
+    const plain = (text) => text.replace(/^(HostName=|Endpoint=sb:\/\/)([^:;/]+):\d+/, '$1$2');
     return {
       transport,
       core: options.core,
@@ -128,8 +130,8 @@ class Hub {
       ports: { 443: this.ports.https, 5671: this.ports.amqps, 8883: this.ports.mqtts },
       devices: Object.fromEntries(Object.entries(this.devices).map(([id, text]) => [id, plain(text)])),
       service: plain(this.service),
-      events: this.events,
-      printed: { devices: this.devices, service: this.service },
+      events: plain(this.events),
+      printed: { devices: this.devices, events: this.events },
     };
   }
 }

@@ -27,6 +27,8 @@ def put_token(connection, audience, token):
     answer = receiver.receive(timeout=10)
     receiver.accept()
     assert answer.correlation_id == "1", answer.correlation_id
+    sender.close()  # the client names its links by address: the next ones are of the same names
+    receiver.close()
     return answer.properties["status-code"]
 
 
