@@ -127,8 +127,6 @@ void AmqpDoor::log_in(Now now, Connection& c) {
     const std::string_view user = login.user;
     const std::string_view name = user.substr(0, user.find("@sas."));
     auto read = gate_->read(now, login.password);
-    if (std::holds_alternative<Error>(read))
-      read = gate_->read(now, login.password, KeyForm::text);
     if (Grant* const grant = std::get_if<Grant>(&read)) {
       const std::string_view whose = grant->policy.empty() && grant->device != DeviceIndex::none
                                          ? std::string_view{hub_->device(grant->device).id}
@@ -359,15 +357,14 @@ amqp::Error AmqpDoor::start_reading(Now, Connection&, const amqp::Attach& said, 
 std::variant<Grant, Error> AmqpDoor::permit(Now now, const Connection& c, std::string_view resource,
                                             Right need) const {
   Error best = Error::unauthorized;
-  const auto tries = [&](Grant grant) -> std::optional<Grant> {
-    if (const auto over = gate_->ended(now, grant)) {
-      if (*over != Error::unauthorized) best = *over;
-      return std::nullopt;
-    }
+  const auto tries = [&](const Grant& grant) -> std::optional<Grant> {
     // The address of questions names no hub: a token for any place within the hub's will do.
     const std::string place{resource == "$management" ? std::string_view{grant.scope} : resource};
-    const Error error = gate_->use(grant, place, need);
-    if (error == Error::none) return grant;
+    Grant used = grant;
+    Error error = gate_->use(used, place, need);
+    if (error == Error::unauthorized) return std::nullopt;  // it never was for this
+    if (const auto over = gate_->ended(now, grant)) error = *over;
+    if (error == Error::none) return used;
     if (error != Error::unauthorized) best = error;
     return std::nullopt;
   };
