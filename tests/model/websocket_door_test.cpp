@@ -5,6 +5,7 @@
 #include "model/websocket/handshake.hpp"
 #include "model/websocket/stream.hpp"
 #include "tests/model/server_driver.hpp"
+#include "tests/support/sdk_golden.hpp"
 
 namespace hubproof::server_tests {
 
@@ -114,6 +115,45 @@ TEST(WebSocketDoor, WhatComesRightBehindTheRequestCounts) {
   Bytes payload, answers;
   peer.stream().received(View{said}.subspan(answer->size), payload, answers);
   ASSERT_EQ(decode(payload).size(), 1u);
+}
+
+// What the vendor's device SDK and Event Hubs SDK ask, and what each says first within the stream.
+TEST(WebSocketDoor, TheSdksAreLetInByTheirOwnRequests) {
+  for (const std::string id : {"mqttws", "ehws"}) {
+    const auto& asked = golden::sdk().at("websocketUpgrades").at(id);
+    const auto& headers = asked.at("headers");
+    const std::string its_key = headers.at("sec-websocket-key");
+    const auto carries = id == "mqttws" ? websocket::Carries::mqtt : websocket::Carries::amqp;
+    Driver driver;
+    driver.create("d1");
+    Peer peer{driver};
+    std::string request = "GET " + asked.at("path").get<std::string>() + " HTTP/1.1\r\n";
+    for (const auto& [name, value] : headers.items()) request += name + ": " + value.get<std::string>() + "\r\n";
+    driver.feed(peer.id, view(request + "\r\n"));
+    const Bytes said = driver.take_bytes(peer.id);
+    const auto answer = websocket::read_answer(said, its_key, carries);
+    ASSERT_TRUE(answer && answer->upgraded) << id << ": " << text(said);
+    EXPECT_EQ(answer->size, said.size());
+    EXPECT_NE(text(said).find("Sec-WebSocket-Accept: " + websocket::accept_key(its_key) + "\r\n"), std::string::npos);
+    EXPECT_NE(text(said).find("Sec-WebSocket-Protocol: " + headers.at("sec-websocket-protocol").get<std::string>() + "\r\n"),
+              std::string::npos);
+    EXPECT_EQ(text(said).find("Sec-WebSocket-Extensions"), std::string::npos) << "nothing is compressed";
+    if (carries == websocket::Carries::mqtt) {
+      const std::string name = user("d1");
+      peer.say(packet(connect_as("d1", name)));
+      const auto got = peer.hear();
+      ASSERT_EQ(got.size(), 1u);
+      EXPECT_EQ(got[0].type, Packet::connack);
+    } else {
+      peer.say(golden::frame("eh.sasl.header"));
+      const Bytes frames = driver.take_bytes(peer.id);
+      Bytes payload, answers;
+      peer.stream().received(frames, payload, answers);
+      ASSERT_GE(payload.size(), 8u);
+      payload.resize(8);
+      EXPECT_EQ(payload, golden::frame("eh.sasl.header"));
+    }
+  }
 }
 
 TEST(WebSocketDoor, WhatIsNoUpgradeIsRefused) {

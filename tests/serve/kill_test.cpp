@@ -1,17 +1,22 @@
 // What was acknowledged is kept, whatever ends the hub: `kill -9` in the middle of 10,000 publishes
 // of a client that knows nothing of hubproof, whose debug output says what was acknowledged; and in the
-// middle of pipelined HTTP requests, twenty times.
+// middle of pipelined HTTP requests and of AMQP deliveries both ways, twenty times each.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <set>
 
+#include "model/amqp/engine.hpp"
+#include "model/amqp/message.hpp"
 #include "model/http/codec.hpp"
 #include "tests/serve/served.hpp"
 
 namespace hubproof::tests {
 namespace {
+
+namespace amqp = model::amqp;
 
 constexpr std::size_t messages = 10'000;
 
@@ -184,6 +189,133 @@ TEST(KillMinusNine, OverHttpLosesNoMessageAndUndoesNoSettling) {
     hub.process().signal(SIGKILL);
     ASSERT_EQ(hub.process().wait(), -SIGKILL);
     device.hear();  // what left before
+  }
+  EXPECT_GE(device.acknowledged.size(), 1000U);
+  EXPECT_GE(device.settled.size(), 40U);
+}
+
+// A device on AMQP that does not wait for the word on what it sent, and settles commands second.
+class AmqpDevice {
+ public:
+  void connect(std::uint16_t port) {
+    socket_ = std::make_unique<Socket>(port);
+    engine_.emplace(amqp::Engine::Settings{true, "dev1", "hub", {}, 0});
+    sent_.clear();
+    held_.clear();
+    attached_ = 0;
+    amqp::Attach attach;
+    attach.peer_sends = false;
+    attach.name = "telemetry";
+    attach.target = "/devices/dev1/messages/events";
+    telemetry_ = engine_->attach(attach);
+    attach = {};
+    attach.name = "commands";
+    attach.source = "/devices/dev1/messages/devicebound";
+    attach.receiver_settles = amqp::ReceiverSettles::second;
+    commands_ = engine_->attach(attach);
+    say();
+    while (attached_ < 2 && hear()) {}
+    EXPECT_EQ(attached_, 2);
+    engine_->grant(commands_, 10);
+    say();
+  }
+  // A burst of telemetry, and the word on each command that is held.
+  void ask() {
+    for (int i = 0; i < 5 && engine_->credit(telemetry_) > 0; ++i) {
+      const std::string body = "message " + std::to_string(number_++);
+      model::Bytes flat, message;
+      model::MessageWriter{flat}.body(model::view(body));
+      amqp::write_message(message, model::MessageView{flat}, "");
+      sent_[engine_->send(telemetry_, model::view(body), message)] = body;
+    }
+    for (const auto& [delivery, command] : held_) engine_->propose(commands_, delivery, amqp::Outcome::accepted);
+    say();
+  }
+  // Hears what comes at once; false: the connection has ended.
+  bool hear() {
+    const std::string bytes = socket_->receive();
+    if (bytes.empty()) return false;
+    engine_->received({}, model::view(bytes));
+    while (const auto event = engine_->next()) {
+      if (std::holds_alternative<amqp::Attached>(*event)) ++attached_;
+      if (const auto* arrived = std::get_if<amqp::Arrived>(&*event)) {
+        const auto sections = amqp::read_sections(arrived->message);
+        const std::string command{sections && !sections->data.empty() ? model::text(sections->data[0]) : "?"};
+        EXPECT_FALSE(settled.contains(command)) << command << " came again after its settlement was confirmed";
+        held_[arrived->delivery] = command;
+      }
+      if (const auto* said = std::get_if<amqp::Settled>(&*event)) {
+        engine_->forget(said->link, said->delivery);
+        if (const auto sent = sent_.find(said->delivery); said->link == telemetry_ && sent != sent_.end()) {
+          EXPECT_EQ(said->outcome, amqp::Outcome::accepted);
+          acknowledged.insert(sent->second);
+          sent_.erase(sent);
+        }
+        if (const auto held = held_.find(said->delivery); said->link == commands_ && held != held_.end()) {
+          if (said->outcome == amqp::Outcome::accepted) settled.insert(held->second);
+          held_.erase(held);
+        }
+      }
+      EXPECT_FALSE(std::holds_alternative<amqp::Broken>(*event) || std::holds_alternative<amqp::Detached>(*event));
+    }
+    say();
+    return true;
+  }
+  bool waits() const { return !sent_.empty() || !held_.empty(); }
+
+  std::set<std::string> acknowledged;
+  std::set<std::string> settled;
+
+ private:
+  void say() {
+    model::Bytes out;
+    engine_->output({}, out);
+    if (!out.empty()) socket_->send(model::text(out));
+  }
+
+  std::unique_ptr<Socket> socket_;
+  std::optional<amqp::Engine> engine_;
+  amqp::LinkId telemetry_{}, commands_{};
+  std::map<amqp::DeliveryId, std::string> sent_;  // without a word on it
+  std::map<amqp::DeliveryId, std::string> held_;  // commands that are not settled
+  int attached_ = 0;
+  int number_ = 0;
+};
+
+TEST(KillMinusNine, OverAmqpLosesNoMessageAndUndoesNoSettling) {
+  constexpr int kills = 20;
+  const Folder folder;
+  const std::vector<std::string> options{
+      "--listen", "mqtt=127.0.0.1:0,amqp=127.0.0.1:0", "--control", "127.0.0.1:0",
+      "--store", folder / "store", "--devices", "dev1"};
+  AmqpDevice device;
+  int commands = 0;
+  for (int life = 0; life <= kills; ++life) {
+    Served hub{folder / ("hub" + std::to_string(life)), options};
+    ASSERT_TRUE(hub.ready());
+    for (int i = 0; i < 3; ++i)
+      EXPECT_EQ(hub.ask("POST", "/devices/dev1/commands",
+                        R"({"body": "command )" + std::to_string(commands++) + "\"}").status, 201);
+    device.connect(hub.port("listening amqp=127.0.0.1:"));
+    const std::size_t enough = device.acknowledged.size() + 50;
+    while (device.acknowledged.size() < enough || (life == kills && device.waits())) {
+      if (device.acknowledged.size() < enough) device.ask();
+      ASSERT_TRUE(device.hear());
+    }
+    if (life == kills) {
+      std::map<std::string, int> logged;
+      for (const Json& event : hub.telemetry()) ++logged[event["message"]["body"]];
+      std::size_t lost = 0, twice = 0;
+      for (const std::string& body : device.acknowledged) lost += logged.contains(body) ? 0U : 1U;
+      for (const auto& [body, times] : logged) twice += times > 1 ? 1U : 0U;
+      EXPECT_EQ(lost, 0U) << "of " << device.acknowledged.size();
+      EXPECT_EQ(twice, 0U) << "nothing was sent twice";
+      break;
+    }
+    device.ask();
+    hub.process().signal(SIGKILL);
+    ASSERT_EQ(hub.process().wait(), -SIGKILL);
+    while (device.hear()) {}  // what left before
   }
   EXPECT_GE(device.acknowledged.size(), 1000U);
   EXPECT_GE(device.settled.size(), 40U);

@@ -426,6 +426,41 @@ TEST(ServeTls, MosquittosClientsSendAndReceive) {
   EXPECT_EQ(sub.out(), "open\n");
 }
 
+// curl over https, and what OpenSSL's own client says and hears: a request typed into it, of either
+// version of TLS; the version before them is refused.
+TEST(ServeTls, CurlAndOpensslsClientAsk) {
+  const Folder folder;
+  const Served hub{folder / "hub", {"--listen", "https=127.0.0.1:0,mqtts=127.0.0.1:0", "--control", "127.0.0.1:0",
+                                    "--devices", "dev1", "--store", folder / "store"}};
+  ASSERT_TRUE(hub.ready());
+  const std::string port = std::to_string(hub.port("listening https=127.0.0.1:"));
+  const std::string authority = folder / "store/ca.pem";
+  const std::string path = "/devices/dev1/messages/events?api-version=2021-04-12";
+  Process curl{{"curl", "--silent", "--show-error", "--max-time", "20", "--cacert", authority, "--data", "by curl",
+                "--write-out", "%{http_code} %{ssl_verify_result}", "https://localhost:" + port + path}, folder / "curl"};
+  EXPECT_EQ(curl.wait(), 0) << curl.err();
+  EXPECT_EQ(curl.out(), "204 0");
+  Process stranger{{"curl", "--silent", "--max-time", "20", "https://localhost:" + port + path}, folder / "stranger"};
+  EXPECT_EQ(stranger.wait(), 60);  // it does not know the authority
+
+  const auto openssl = [&](const std::string& version) {
+    write_file(folder / "typed", "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " +
+                                     std::to_string(version.size()) + "\r\n\r\n" + version);
+    Process client{{"openssl", "s_client", "-connect", "127.0.0.1:" + port, "-CAfile", authority, "-verify_return_error",
+                    "-verify_hostname", "localhost", "-servername", "localhost", "-quiet", "-ign_eof",
+                    "-" + version},
+                   folder / version, folder / "typed"};
+    EXPECT_TRUE(client.wait()) << version;
+    return client.out();
+  };
+  EXPECT_TRUE(openssl("tls1_2").starts_with("HTTP/1.1 204")) << read_file(folder / "tls1_2.err");
+  EXPECT_TRUE(openssl("tls1_3").starts_with("HTTP/1.1 204")) << read_file(folder / "tls1_3.err");
+  EXPECT_EQ(openssl("tls1_1"), "");
+  std::set<std::string> bodies;
+  for (const Json& event : hub.telemetry()) bodies.insert(event["message"]["body"]);
+  EXPECT_EQ(bodies, (std::set<std::string>{"by curl", "tls1_2", "tls1_3"}));
+}
+
 TEST(ServeTls, AnotherAuthorityIsRefusedByTheClientAndToldOf) {
   const Folder folder;
   issued(folder / "other");
