@@ -7,11 +7,16 @@
 namespace hubproof::model {
 
 template <class F>
-void Device::ask(Effects& effects, F&& f) {
-  if (plain_) return f(*mqtt_);
+void Device::ask_bare(F&& f) {
   if (mqtt_) f(*mqtt_);
   else if (amqp_) f(*amqp_);
   else f(*http_);
+}
+
+template <class F>
+void Device::ask(Effects& effects, F&& f) {
+  if (plain_) return f(*mqtt_);
+  ask_bare(f);
   if (websocket_) websocket_->dress(effects);
 }
 
@@ -24,7 +29,8 @@ Device::Device(const DeviceSettings& settings, const DeviceRules& rules, std::st
   else
     mqtt_.emplace(settings, rules, std::move(id), number, chance);
   if (settings.transport == DeviceSettings::Transport::websocket)
-    websocket_ = std::make_unique<WebSocketClient>(rules, settings.host, websocket::Carries::mqtt, chance);
+    websocket_ = std::make_unique<WebSocketClient>(
+        rules, settings.host, amqp_ ? websocket::Carries::amqp : websocket::Carries::mqtt, chance);
   plain_ = mqtt_ && !websocket_;
 }
 Device::~Device() = default;
@@ -69,13 +75,15 @@ void Device::received(Now now, ConnectionId connection, View bytes, Effects& eff
 void Device::hear_websocket(Now now, ConnectionId connection, View bytes, Effects& effects) {
   WebSocketClient& below = *websocket_;
   const WebSocketClient::Heard& heard = below.received(connection, bytes, effects);
-  if (heard.refused) mqtt_->refused(now, connection, effects);
-  if (heard.opened) mqtt_->connected(now, connection, effects);
-  if (!heard.payload.empty()) mqtt_->received(now, connection, heard.payload, effects);
+  ask_bare([&](auto& machine) {
+    if (heard.refused) machine.refused(now, connection, effects);
+    if (heard.opened) machine.connected(now, connection, effects);
+    if (!heard.payload.empty()) machine.received(now, connection, heard.payload, effects);
+  });
   below.dress(effects);
   if ((!heard.refused && !heard.over) || !below.has(connection)) return;
-  if (heard.over)
-    mqtt_->ended(now, connection, heard.in_good_order ? EndedBy::peer : EndedBy::local, effects);
+  const EndedBy by = heard.in_good_order ? EndedBy::peer : EndedBy::local;
+  if (heard.over) ask_bare([&](auto& machine) { machine.ended(now, connection, by, effects); });
   effects.close(connection);
   below.dress(effects);
 }

@@ -56,6 +56,8 @@ class alignas(64) Device {
  private:
   template <class F>
   void ask(Effects& effects, F&& f);
+  template <class F>
+  void ask_bare(F&& f);  // without what is below it
   void submit_to_any(Now now, MessageKey key, View message, Effects& effects);
   void received_by_any(Now now, ConnectionId connection, View bytes, Effects& effects);
   void hear_websocket(Now now, ConnectionId connection, View bytes, Effects& effects);
@@ -63,7 +65,7 @@ class alignas(64) Device {
   bool plain_ = false;  // MQTT with nothing below it
   std::unique_ptr<AmqpDevice> amqp_;
   std::unique_ptr<HttpDevice> http_;
-  std::unique_ptr<WebSocketClient> websocket_;  // below MQTT's, if it goes through one
+  std::unique_ptr<WebSocketClient> websocket_;  // below MQTT's or AMQP's, if it goes through one
   std::optional<MqttDevice> mqtt_;  // when it is neither's
 };
 

@@ -15,7 +15,7 @@ namespace hubproof::model {
 struct DeviceSettings {
   enum class Protocol : std::uint8_t { mqtt, http, amqp };
   Protocol protocol = Protocol::mqtt;
-  enum class Transport : std::uint8_t { tcp, websocket };  // of MQTT: the latter through the HTTP door
+  enum class Transport : std::uint8_t { tcp, websocket };  // of MQTT and AMQP: the latter through the HTTP door
   Transport transport = Transport::tcp;
   std::string host = "hub";
   Duration keep_alive = 60s;

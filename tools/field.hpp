@@ -28,6 +28,7 @@ struct NumberRange {
   std::uint64_t least = 0;
   std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
 };
+inline constexpr std::uint32_t most_parts = 1'000'000;  // of one name in a mix
 struct DurationRange {
   sim::Duration least{};
   sim::Duration most = longest_duration;
@@ -80,6 +81,15 @@ class Fields {
     one_of(key, about, at, names);
     value = static_cast<Enum>(at);
   }
+  // One of the names, or a mix of them: an object with a whole number of parts for each. `parts` is
+  // empty or has as many numbers as there are names.
+  template <class Enum, std::size_t N>
+  void choice_or_mix(std::string_view key, std::string_view about, Enum& value,
+                     std::vector<std::uint32_t>& parts, const std::array<std::string_view, N>& names) {
+    auto at = static_cast<std::size_t>(value);
+    one_of_or_mix(key, about, at, parts, names);
+    value = static_cast<Enum>(at);
+  }
   template <class T, class Field>
   void optional(std::string_view key, std::optional<T>& value, const Field& field) {
     if (!present(key, value.has_value())) return;
@@ -120,6 +130,9 @@ class Fields {
                      Range range) = 0;
   virtual void one_of(std::string_view key, std::string_view about, std::size_t& value,
                       std::span<const std::string_view> names) = 0;
+  virtual void one_of_or_mix(std::string_view key, std::string_view about, std::size_t& value,
+                             std::vector<std::uint32_t>& parts,
+                             std::span<const std::string_view> names) = 0;
   virtual bool present(std::string_view key, bool has) = 0;
   virtual void object(std::string_view key, std::string_view about, const Inner& value,
                       const Inner& defaults) = 0;

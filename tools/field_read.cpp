@@ -295,6 +295,36 @@ class ReadFields final : public Fields {
                       (may ? did_you_mean(found->text, {names.begin(), names.end()}) : ""));
   }
 
+  void one_of_or_mix(std::string_view key, std::string_view about, std::size_t& value,
+                     std::vector<std::uint32_t>& parts,
+                     std::span<const std::string_view> names) override {
+    const Document* mix = object_.find(key);
+    if (mix == nullptr || mix->kind != Kind::object) return one_of(key, about, value, names);
+    take(key);
+    const std::string own{key};
+    if (mix->members.empty()) complain(key, "expected a name, or an object such as {\"" + std::string{names[0]} +
+                                                "\": 3, \"" + std::string{names[1]} + "\": 1}, found {}");
+    std::vector<std::uint32_t> read_parts(names.size());
+    for (const auto& [name, part] : mix->members) {
+      const auto match = std::ranges::find(names, name);
+      if (match == names.end()) {
+        complain_at(own + "/" + escaped(name),
+                    "unknown key" + did_you_mean(name, {names.begin(), names.end()}));
+        continue;
+      }
+      const auto read = part.kind == Kind::number ? read_whole(part.text) : std::nullopt;
+      if (!read || *read == 0 || *read > most_parts)
+        complain_at(own + "/" + escaped(name), "expected a whole number from 1 to " +
+                                                   std::to_string(most_parts) + ", found " + shown(part));
+      else
+        read_parts[static_cast<std::size_t>(match - names.begin())] = static_cast<std::uint32_t>(*read);
+    }
+    const auto first = std::ranges::find_if(read_parts, [](std::uint32_t part) { return part > 0; });
+    if (first == read_parts.end()) return;
+    if (std::ranges::count(read_parts, 0u) + 1 < std::ssize(read_parts)) parts = std::move(read_parts);
+    else value = static_cast<std::size_t>(first - read_parts.begin());  // a mix of one
+  }
+
   bool present(std::string_view key, bool) override {
     ask(key);
     return object_.find(key) != nullptr;

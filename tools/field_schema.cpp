@@ -101,6 +101,29 @@ class SchemaFields final : public Fields {
     for (const std::string_view name : names) list.items.push_back(word(name));
     put(key, about, {{"enum", std::move(list)}});
   }
+  void one_of_or_mix(std::string_view key, std::string_view about, std::size_t&, std::vector<std::uint32_t>&,
+                     std::span<const std::string_view> names) override {
+    Document one = Document::object();
+    Document mix = Document::object();
+    Document parts = Document::object();
+    Document list = Document::list();
+    for (const std::string_view name : names) {
+      list.items.push_back(word(name));
+      Document part = Document::object();
+      part.members.emplace_back("type", word("integer"));
+      part.members.emplace_back("minimum", Document::number("1"));
+      part.members.emplace_back("maximum", Document::number(std::to_string(most_parts)));
+      parts.members.emplace_back(name, std::move(part));
+    }
+    one.members.emplace_back("enum", std::move(list));
+    mix.members.emplace_back("type", word("object"));
+    mix.members.emplace_back("minProperties", Document::number("1"));
+    mix.members.emplace_back("additionalProperties", Document::boolean(false));
+    mix.members.emplace_back("properties", std::move(parts));
+    Document either = Document::list();
+    either.items = {std::move(one), std::move(mix)};
+    put(key, about, {{"anyOf", std::move(either)}});
+  }
   bool present(std::string_view, bool) override { return true; }
   void object(std::string_view key, std::string_view about, const Inner& value, const Inner&) override {
     put(key, about, schema_fields(value).members);

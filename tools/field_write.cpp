@@ -118,6 +118,15 @@ class WriteFields final : public Fields {
               std::span<const std::string_view> names) override {
     put(key, Document::string(std::string{names[value]}));
   }
+  void one_of_or_mix(std::string_view key, std::string_view about, std::size_t& value,
+                     std::vector<std::uint32_t>& parts,
+                     std::span<const std::string_view> names) override {
+    if (parts.empty()) return one_of(key, about, value, names);
+    Document mix = Document::object();
+    for (std::size_t at = 0; at < names.size(); ++at)
+      if (parts[at] > 0) mix.members.emplace_back(names[at], Document::number(std::to_string(parts[at])));
+    put(key, std::move(mix));
+  }
   bool present(std::string_view, bool has) override { return has; }
   void object(std::string_view key, std::string_view, const Inner& value,
               const Inner& defaults) override {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 
 #include "model/hub/token.hpp"
@@ -11,6 +12,7 @@
 #include "sim/world.hpp"
 #include "tools/describe_fault.hpp"
 #include "tools/fleet_memory.hpp"
+#include "tools/mix.hpp"
 #include "tools/recorder.hpp"
 #include "tools/sim_device.hpp"
 #include "tools/sim_hub.hpp"
@@ -41,11 +43,11 @@ class Play {
                          router_.on() ? &router_ : nullptr});
     if (options_.on_header) options_.on_header(header_);
     if (options_.trace != nullptr) world_.trace().sink(options_.trace);
+    steer();
     add_nodes();
   }
 
   RunResult play() {
-    steer();
     set_up();
     apply_faults();
     for (auto& service : services_) service->begin();
@@ -130,15 +132,25 @@ class Play {
       give_signer(group);
       for (std::uint32_t i = 0; i < group.count; ++i) {
         const std::string& id = id_of[world_.nodes()];
-        devices_.push_back(std::make_unique<SimDevice>(*stage_, group, rules_.device, id,
+        const DeviceGroup& own = is_mixed(group) ? drawn(group) : group;
+        devices_.push_back(std::make_unique<SimDevice>(*stage_, own, rules_.device, id,
                                                        node_of(id), hub_node,
                                                        quiet_from));
         place(*devices_.back());
-        if (group.path) path(devices_.back()->node(), *group.path);
-        if (group.settings.durable_outbox)
+        if (own.path) path(devices_.back()->node(), *own.path);
+        if (own.settings.durable_outbox)
           world_.disk(devices_.back()->node()).settings(scenario_.device_disk);
       }
     }
+  }
+
+  // The group as the device sees it that is placed next. Devices that drew the same share it.
+  const DeviceGroup& drawn(const DeviceGroup& group) {
+    const sim::NodeId node{static_cast<std::uint32_t>(world_.nodes())};
+    world_.choices().name(node, names_[world_.nodes()]);
+    DeviceGroup one = drawn_from(group, world_.choices(), node);
+    const auto key = std::tuple{&group, one.settings.protocol, one.settings.transport};
+    return drawn_.try_emplace(key, std::move(one)).first->second;
   }
 
   // What the devices of a group show the hub.
@@ -337,6 +349,9 @@ class Play {
   std::map<sim::NodeId, std::vector<sim::Instant>> changes_;  // of clocks, by faults
   std::optional<KeyBook> keys_;               // if anybody shows tokens
   std::vector<DeviceGroup> groups_;           // the scenario's, with what they show
+  std::map<std::tuple<const DeviceGroup*, model::DeviceSettings::Protocol, model::DeviceSettings::Transport>,
+           DeviceGroup>
+      drawn_;                                 // of mixed groups, as their devices drew
   std::unique_ptr<SimHub> hub_;
   std::vector<std::unique_ptr<SimService>> services_;
   std::vector<std::unique_ptr<SimDevice>> devices_;

@@ -8,6 +8,7 @@
 
 #include "model/hub/router.hpp"
 #include "tools/field.hpp"
+#include "tools/mix.hpp"
 #include "tools/quantity.hpp"
 #include "tools/scenario_fields.hpp"
 
@@ -205,10 +206,12 @@ void sleep(Fields& f, SleepCycle& cycle) {
 void device_settings(Fields& f, DeviceGroup& group) {
   model::DeviceSettings& settings = group.settings;
   constexpr Fields::Span positive{1ns};
-  f.choice("protocol", "of the devices' connections", settings.protocol,
-           std::array<std::string_view, 3>{"mqtt", "http", "amqp"});
-  f.choice("transport", "of MQTT: TCP, or a WebSocket of the hub's HTTP door", settings.transport,
-           std::array<std::string_view, 2>{"tcp", "websocket"});
+  f.choice_or_mix("protocol", "of the devices' connections; of a mix, such as {\"mqtt\": 3, \"amqp\": 1}, "
+                              "each device draws one", settings.protocol, group.protocols,
+                  std::array<std::string_view, 3>{"mqtt", "http", "amqp"});
+  f.choice_or_mix("transport", "of MQTT and AMQP: TCP, or a WebSocket of the hub's HTTP door; may be a mix",
+                  settings.transport, group.transports,
+                  std::array<std::string_view, 2>{"tcp", "websocket"});
   f.duration("keep_alive", "of MQTT, in whole seconds; 0s: none", settings.keep_alive, {0s, 65'535s});
   if (settings.keep_alive % 1s != 0s) f.problem("keep_alive", "expected whole seconds");
   f.flag("clean_session", "CleanSession 1", settings.clean_session);
@@ -242,18 +245,20 @@ void device_settings(Fields& f, DeviceGroup& group) {
   f.duration("poll", "HTTP: between receives when there was nothing", settings.poll, positive);
   if (settings.reject_per_mille + settings.abandon_per_mille + settings.ignore_per_mille > 1000)
     f.problem("", "\"rejects\", \"abandons\" and \"ignores\" together are more than 1");
-  if (settings.protocol == model::DeviceSettings::Protocol::mqtt &&
+  using enum model::DeviceSettings::Protocol;
+  if (!may_speak(group, http) && !may_speak(group, amqp) &&
       settings.reject_per_mille + settings.abandon_per_mille > 0)
     f.problem("", "MQTT can neither reject nor abandon; \"protocol\": \"http\" and \"amqp\" can");
-  if (settings.protocol != model::DeviceSettings::Protocol::http && settings.batch > 1)
+  if (!may_speak(group, http) && settings.batch > 1)
     f.problem("batch", "only \"protocol\": \"http\" has batches");
-  if (settings.protocol != model::DeviceSettings::Protocol::mqtt && settings.durable_outbox)
+  if (!may_speak(group, mqtt) && settings.durable_outbox)
     f.problem("durable_outbox", "devices that speak HTTP or AMQP keep their messages in memory");
-  if (settings.protocol == model::DeviceSettings::Protocol::amqp && settings.has_will)
+  if (!may_speak(group, mqtt) && !may_speak(group, http) && settings.has_will)
     f.problem("will", "AMQP knows no wills");
-  if (settings.protocol != model::DeviceSettings::Protocol::mqtt &&
-      settings.transport == model::DeviceSettings::Transport::websocket)
-    f.problem("transport", "only MQTT goes over a WebSocket; \"protocol\": \"mqtt\" does");
+  const bool websocket = !group.transports.empty() ||
+                         settings.transport == model::DeviceSettings::Transport::websocket;
+  if (!may_speak(group, mqtt) && !may_speak(group, amqp) && websocket)
+    f.problem("transport", "only MQTT and AMQP go over a WebSocket; HTTP does not");
 }
 
 void device_group(Fields& f, DeviceGroup& group) {

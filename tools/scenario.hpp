@@ -46,6 +46,9 @@ struct DeviceGroup {
   std::string twin_of;                      // name of another group with as many: its n-th device and ours
                                             // have one id and push each other out [MQTT-10]
   model::DeviceSettings settings;
+  std::vector<std::uint32_t> protocols;     // parts of the group by protocol, which is then drawn for each
+                                            // device (see tools/mix.hpp); empty: that of the settings
+  std::vector<std::uint32_t> transports;    // the same
   TelemetryLoad telemetry;
   std::optional<SleepCycle> sleep;
   std::optional<sim::PathSettings> path;    // to and from the hub; default: the scenario's

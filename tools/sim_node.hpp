@@ -34,6 +34,7 @@ enum class DriverSite : std::uint32_t {
   registry_which = 10,
   handling = 11,
   keys = 12,
+  protocol = 13,
   model0 = 32  // a machine's ChanceSite n is site program0 + 32 + n
 };
 inline sim::Site site(DriverSite which) {
@@ -47,11 +48,10 @@ inline constexpr std::uint16_t amqp_port = 5672;
 inline constexpr std::uint16_t link_port = 5671;
 // Which of the hub's doors such a device calls at.
 inline model::Door door_of(const model::DeviceSettings& settings) {
-  if (settings.protocol == model::DeviceSettings::Protocol::amqp) return model::Door::amqp;
-  return settings.protocol == model::DeviceSettings::Protocol::http ||
-                 settings.transport == model::DeviceSettings::Transport::websocket
-             ? model::Door::http
-             : model::Door::mqtt;
+  if (settings.protocol == model::DeviceSettings::Protocol::http ||
+      settings.transport == model::DeviceSettings::Transport::websocket)
+    return model::Door::http;
+  return settings.protocol == model::DeviceSettings::Protocol::amqp ? model::Door::amqp : model::Door::mqtt;
 }
 
 struct Stage {                  // one run's

@@ -2,16 +2,26 @@
 
 #include <algorithm>
 
-namespace hubproof::tools {
+#include "tools/mix.hpp"
 
-Scenario spell_out_faults(const Scenario& scenario, std::uint64_t seed, const Steering& steering) {
-  Scenario spelled = scenario;
-  if (scenario.nemeses.empty()) return spelled;
+namespace hubproof::tools {
+namespace {
+
+sim::Choices named_choices(const Scenario& scenario, std::uint64_t seed, const Steering& steering) {
   sim::Choices choices{seed};
   const std::vector<std::string> names = node_names(scenario);
   for (std::uint32_t node = 0; node < names.size(); ++node)
     choices.name(sim::NodeId{node}, names[node]);
   steer_from_start(choices, steering, names);
+  return choices;
+}
+
+}  // namespace
+
+Scenario spell_out_faults(const Scenario& scenario, std::uint64_t seed, const Steering& steering) {
+  Scenario spelled = scenario;
+  if (scenario.nemeses.empty()) return spelled;
+  sim::Choices choices = named_choices(scenario, seed, steering);
   for (const sim::NemesisSpec& spec : scenario.nemeses) {
     for (sim::Fault& fault : sim::draw(choices, spec)) {
       // Without a length it lasts until all is healed.
@@ -21,6 +31,15 @@ Scenario spell_out_faults(const Scenario& scenario, std::uint64_t seed, const St
     }
   }
   spelled.nemeses.clear();
+  return spelled;
+}
+
+Scenario spell_out_protocols(const Scenario& scenario, std::uint64_t seed, const Steering& steering) {
+  Scenario spelled = scenario;
+  if (std::ranges::none_of(scenario.devices, is_mixed)) return spelled;
+  sim::Choices choices = named_choices(scenario, seed, steering);
+  auto node = static_cast<std::uint32_t>(1 + scenario.services.size());
+  for (DeviceGroup& group : spelled.devices) group = drawn_from(group, choices, sim::NodeId{node++});
   return spelled;
 }
 

@@ -10,5 +10,7 @@
 namespace hubproof::tools {
 
 Scenario spell_out_faults(const Scenario& scenario, std::uint64_t seed, const Steering& steering = {});
+// Of single devices: each group has the protocol that its device draws.
+Scenario spell_out_protocols(const Scenario& scenario, std::uint64_t seed, const Steering& steering = {});
 
 }  // namespace hubproof::tools

@@ -9,10 +9,10 @@ namespace hubproof::tools {
 namespace {
 
 // In the order of DriverSite and of model::ChanceSite.
-constexpr std::array<std::string_view, 13> driver_names{
+constexpr std::array<std::string_view, 14> driver_names{
     "telemetry_every", "telemetry_body", "sleep",       "memory_loss",   "start",         "command_every",
     "command_to",      "command_ttl",    "command_body", "registry_when", "registry_which", "handling",
-    "keys"};
+    "keys",            "protocol"};
 constexpr std::array<std::string_view, 11> machine_names{
     "back_off",   "first_packet_id",  "generation",       "service_retry",
     "first_will", "command_handling", "feedback_handling",

@@ -68,7 +68,7 @@ std::vector<sim::Site> new_sites() {
   const auto first_machine = static_cast<std::uint32_t>(DriverSite::model0);
   const std::vector<sim::Site> sites{
       sim::Site{static_cast<std::uint32_t>(sim::Site::boot) + 1},
-      driver(static_cast<std::uint32_t>(DriverSite::keys) + 1),
+      driver(static_cast<std::uint32_t>(DriverSite::protocol) + 1),
       driver(first_machine + static_cast<std::uint32_t>(model::ChanceSite::key) + 1)};
   for (const sim::Site one : sites) EXPECT_EQ(site_name(one), "") << "not a new site any more";
   return sites;

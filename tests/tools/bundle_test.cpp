@@ -149,7 +149,7 @@ TEST(Steering, AGivenChoiceAndALaterFutureChangeTheRun) {
 
 TEST(Steering, EverySiteHasANameThatFindsIt) {
   const auto names = site_names();
-  EXPECT_EQ(names.size(), 20U + 13U + 11U);
+  EXPECT_EQ(names.size(), 20U + 14U + 11U);
   for (const std::string_view name : names) EXPECT_EQ(site_name(*find_site(name)), name);
   EXPECT_FALSE(find_site("latenzy"));
   EXPECT_FALSE(find_site(""));

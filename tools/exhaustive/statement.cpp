@@ -3,6 +3,7 @@
 #include "tools/exhaustive/explore.hpp"
 #include "tools/exhaustive/participant.hpp"
 #include "tools/exhaustive/world.hpp"
+#include "tools/mix.hpp"
 #include "tools/quantity.hpp"
 #include "tools/render/render.hpp"
 
@@ -95,6 +96,7 @@ std::string unfit_for_exhaustion(const Scenario& scenario) {
     return "it has faults at known or drawn times; here \"exhaustive\" says which there are";
   for (const DeviceGroup& group : scenario.devices) {
     if (!group.twin_of.empty()) return "twins are not played";
+    if (is_mixed(group)) return "protocols are not drawn; let each group speak one";
     if (group.sleep) return "sleep is not played";
     if (group.memory_loss.high > sim::Duration{0}) return "memory_loss is not played; \"crash\" is";
     if (exhaustive::messages_of(group.telemetry) > exhaustive::most_writes)

@@ -42,6 +42,7 @@ class Shrinker {
     Variation spelled = result_.smallest;
     spelled.scenario = with_single_devices(
         spell_out_faults(spelled.scenario, spelled.seed, spelled.steering));
+    spelled.scenario = spell_out_protocols(spelled.scenario, spelled.seed, spelled.steering);
     if (!adopt(1, [&](std::size_t) { return spelled; })) return finish();
     result_.reproduced = true;
     look_when_it_shows();
