@@ -2,10 +2,14 @@
 
 #include <algorithm>
 
+#include "model/amqp/cbs.hpp"
 #include "model/amqp/message.hpp"
+#include "model/hub/token.hpp"
 
 namespace hubproof::model {
 namespace {
+
+constexpr std::string_view unauthorized = "amqp:unauthorized-access";
 
 What what(Settle how) {
   switch (how) {
@@ -80,20 +84,78 @@ void AmqpDevice::connected(Now now, ConnectionId connection, Effects& effects) {
   saw(effects, What::opened).flags = 0;  // it is in once its links are attached
   engine_.emplace(amqp::Engine::Settings{true, id_, settings_->host, settings_->keep_alive, 0});
   attached_ = 0;
+  tokens_ = answers_ = telemetry_ = commands_ = amqp::LinkId::none;
+  put_.reset();
+  renew_ = Instant::max();
+  if (settings_->signer) {
+    amqp::Attach attach;
+    attach.peer_sends = false;
+    attach.name = "tokens";
+    attach.target = amqp::cbs_address;
+    tokens_ = engine_->attach(attach);
+    attach = {};
+    attach.name = "token-answers";
+    attach.source = amqp::cbs_address;
+    answers_ = engine_->attach(attach);
+  } else {
+    ask_for_links();
+  }
+  say(now, effects);
+}
+
+void AmqpDevice::ask_for_links() {
   amqp::Attach attach;
   attach.peer_sends = false;
   attach.name = "telemetry";
   attach.target = "/devices/" + id_ + "/messages/events";  // [AMQP-06]
   telemetry_ = engine_->attach(attach);
-  commands_ = amqp::LinkId::none;
-  if (settings_->receives_commands) {
-    attach = {};
-    attach.name = "commands";
-    attach.source = "/devices/" + id_ + "/messages/devicebound";
-    attach.receiver_settles = amqp::ReceiverSettles::second;
-    commands_ = engine_->attach(attach);
+  if (!settings_->receives_commands) return;
+  attach = {};
+  attach.name = "commands";
+  attach.source = "/devices/" + id_ + "/messages/devicebound";
+  attach.receiver_settles = amqp::ReceiverSettles::second;
+  commands_ = engine_->attach(attach);
+}
+
+// Tokens.
+
+void AmqpDevice::put_token(Now now, Effects& effects) {
+  const auto [whose, key] = settings_->signer(id_);
+  const Date expiry = std::chrono::floor<std::chrono::seconds>(now.wall + settings_->token_life);
+  const std::string token =
+      make_token(settings_->host + "/devices/" + whose, key, KeyForm::decoded, expiry);
+  Event& event = saw(effects, What::packet);
+  event.packet = Packet::connect;
+  event.flags |= flag_sent;
+  event.expiry = std::max(expiry, Date{}).time_since_epoch().count();
+  event.token = key_digest(key);
+  event.sequence = scope_digest(whose);
+  Bytes message;
+  amqp::write_put_token(message, ++tags_, settings_->host + "/devices/" + id_, token);
+  Bytes tag;
+  Writer{tag}.u64(tags_);
+  engine_->send(tokens_, tag, message);
+  put_ = now.mono;
+  renew_ = settings_->token_renewal > Duration{0} ? now.mono + settings_->token_renewal : Instant::max();
+}
+
+bool AmqpDevice::answered(Now, const amqp::Arrived& event, Effects& effects) {
+  engine_->settle(event.link, event.delivery, amqp::Outcome::accepted);
+  const auto status = amqp::read_put_token_status(event.message);
+  if (!put_ || !status) return false;
+  put_.reset();
+  if (*status >= 300) {
+    if (*status == 401) turned_away(effects);
+    return false;
   }
-  say(now, effects);
+  if (std::holds_alternative<Online>(state_)) saw(effects, What::accepted);
+  else ask_for_links();
+  return true;
+}
+
+void AmqpDevice::turned_away(Effects& effects) {
+  constexpr std::uint16_t not_authorized = 5;  // as MQTT counts
+  saw(effects, What::refused).code = not_authorized;
 }
 
 void AmqpDevice::refused(Now now, ConnectionId connection, Effects& effects) {
@@ -151,6 +213,7 @@ std::optional<Instant> AmqpDevice::deadline() const {
     return std::min(first, greeting->patience);
   const auto& online = std::get<Online>(state_);
   if (under_way_ > 0) first = std::min(first, online.progress + settings_->ack_patience);
+  first = std::min(first, put_ ? *put_ + settings_->ack_patience : renew_);
   for (const InHand& one : in_hand_)
     first = std::min(first, one.asked ? one.handled + settings_->ack_patience : one.handled);
   if (first == Instant::max()) return std::nullopt;
@@ -164,7 +227,8 @@ void AmqpDevice::woken(Now now, Effects& effects) {
   bool late = std::holds_alternative<Dialling>(state_);
   if (const auto* greeting = std::get_if<Greeting>(&state_)) late = now.mono >= greeting->patience;
   if (const auto* online = std::get_if<Online>(&state_)) {
-    late = under_way_ > 0 && now.mono >= online->progress + settings_->ack_patience;
+    late = (under_way_ > 0 && now.mono >= online->progress + settings_->ack_patience) ||
+           (put_ && now.mono >= *put_ + settings_->ack_patience);
     for (const InHand& one : in_hand_)
       late = late || (one.asked && now.mono >= one.handled + settings_->ack_patience);
   }
@@ -206,10 +270,14 @@ void AmqpDevice::go_on(Now now, Effects& effects) {
       effects.close(ConnectionId{connections_});
       const bool closed = std::holds_alternative<amqp::Closed>(*event) ||
                           std::holds_alternative<amqp::Detached>(*event);
-      connection_ended(now, EndedBy::local, closed ? Why::takeover : Why::protocol, effects);
+      const auto* detached = std::get_if<amqp::Detached>(&*event);
+      const bool cut = detached != nullptr && detached->error.condition == unauthorized;
+      connection_ended(now, EndedBy::local,
+                       cut ? Why::credentials : closed ? Why::takeover : Why::protocol, effects);
       return wait_and_retry(now);
     }
     if (Online* online = std::get_if<Online>(&state_)) {
+      if (!put_ && now.mono >= renew_ && engine_->credit(tokens_) > 0) put_token(now, effects);
       send_telemetry(now, *online);
       settle_due(now, effects);
     }
@@ -219,7 +287,12 @@ void AmqpDevice::go_on(Now now, Effects& effects) {
 }
 
 bool AmqpDevice::on(Now now, amqp::Event& event, Effects& effects) {
-  if (std::holds_alternative<amqp::Attached>(event)) {
+  if (const auto* attached = std::get_if<amqp::Attached>(&event)) {
+    if (attached->link == answers_) engine_->grant(answers_, 1);
+    if (attached->link == tokens_ || attached->link == answers_) return true;
+    // What is attached to nothing is refused: its detach comes next [ERR-19].
+    if ((attached->attach.peer_sends ? attached->attach.source : attached->attach.target).empty())
+      return true;
     const std::uint32_t wanted = commands_ == amqp::LinkId::none ? 1u : 2u;
     if (++attached_ < wanted || !std::holds_alternative<Greeting>(state_)) return true;
     state_ = Online{now.mono, now.mono};
@@ -227,11 +300,21 @@ bool AmqpDevice::on(Now now, amqp::Event& event, Effects& effects) {
     if (commands_ != amqp::LinkId::none) engine_->grant(commands_, settings_->window);
     return true;
   }
+  if (const auto* credited = std::get_if<amqp::Credited>(&event)) {
+    const bool first = !put_ && telemetry_ == amqp::LinkId::none;
+    if (credited->link == tokens_ && first && engine_->credit(tokens_) > 0) put_token(now, effects);
+    return true;
+  }
   if (const auto* arrived = std::get_if<amqp::Arrived>(&event)) {
+    if (arrived->link == answers_) return answered(now, *arrived, effects);
     take(now, *arrived, effects);
     return true;
   }
   if (const auto* said = std::get_if<amqp::Settled>(&event)) {
+    if (said->link == tokens_) {
+      engine_->forget(said->link, said->delivery);
+      return true;
+    }
     if (said->link == telemetry_) {
       const auto sent = std::ranges::find(outbox_, said->delivery, &Sent::delivery);
       if (sent == outbox_.end()) return true;
@@ -259,6 +342,10 @@ bool AmqpDevice::on(Now now, amqp::Event& event, Effects& effects) {
     in_hand_.erase(found);
     return true;
   }
+  if (const auto* detached = std::get_if<amqp::Detached>(&event);
+      detached != nullptr && std::holds_alternative<Greeting>(state_) &&
+      detached->error.condition == unauthorized)
+    turned_away(effects);
   return !std::holds_alternative<amqp::Detached>(event) &&
          !std::holds_alternative<amqp::Closed>(event) &&
          !std::holds_alternative<amqp::Broken>(event);

@@ -5,6 +5,9 @@
 //   asleep ──▶ waiting ──▶ dialling ──connected──▶ greeting ──links attached──▶ online
 //                 ▲             │                      │                          │
 //                 └─────────────┴──────────────────────┴── refused, ended, no answer in time, detached
+//
+// A device with a signer puts a token to $cbs first and asks for its links when the hub says yes; before
+// the token ends it puts the next one, on the connection that it has [AMQP-10].
 #pragma once
 
 #include <deque>
@@ -82,6 +85,10 @@ class AmqpDevice {
   void connection_ended(Now now, EndedBy by, Why why, Effects& effects);
   void go_on(Now now, Effects& effects);  // takes the engine's events, sends what may be sent
   bool on(Now now, amqp::Event& event, Effects& effects);  // false: the connection is over
+  void ask_for_links();
+  void put_token(Now now, Effects& effects);
+  bool answered(Now now, const amqp::Arrived& event, Effects& effects);  // false: the token is not taken
+  void turned_away(Effects& effects);
   void send_telemetry(Now now, Online& online);
   void take(Now now, const amqp::Arrived& event, Effects& effects);
   void settle_due(Now now, Effects& effects);
@@ -98,6 +105,10 @@ class AmqpDevice {
   amqp::LinkId telemetry_{};
   amqp::LinkId commands_{};
   std::uint32_t attached_ = 0;   // of the links that it asked for
+  amqp::LinkId tokens_{};        // to $cbs, and its answers; none: it shows no token
+  amqp::LinkId answers_{};
+  std::optional<Instant> put_;   // when a token was, that has no answer yet
+  Instant renew_ = Instant::max();
   std::deque<Sent> outbox_;      // in the order of submission
   std::size_t under_way_ = 0;    // of them
   std::vector<InHand> in_hand_;  // in the order of receipt

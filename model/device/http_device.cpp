@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "model/hub/token.hpp"
 #include "model/http/properties.hpp"
 #include "model/http/target.hpp"
 #include "model/iso_date.hpp"
@@ -144,6 +145,7 @@ void HttpDevice::connection_ended(Now now, EndedBy by, Why why, Effects& effects
     std::erase_if(outbox_, [](const Entry& entry) { return entry.sent; });
   for (Entry& entry : outbox_) entry.sent = false;
   asked_.clear();
+  token_ = {};
   Event& event = saw(effects, What::ended);
   event.by = by;
   event.why = why;
@@ -217,11 +219,43 @@ void HttpDevice::ask(Now now, Asked asked, std::string_view method, std::string_
   target.append(path);
   request.method = method;
   request.target = target;
+  if (settings_->signer) {  // [HTTP-01]
+    const bool renew = settings_->token_renewal > Duration{0} && now.mono >= token_.made + settings_->token_renewal;
+    if (token_.text.empty() || renew) make_token(now);
+    asked.shows = show_token(now, effects);
+    request.fields.insert(request.fields.begin(), {"Authorization", token_.text});
+  }
   request.fields.insert(request.fields.begin(), {"Host", settings_->host});
   http::write(effects.sending(ConnectionId{connections_}), request);
   effects.sent();
   asked.patience = now.mono + settings_->ack_patience;
   asked_.push_back(std::move(asked));
+}
+
+void HttpDevice::make_token(Now now) {
+  for (Asked& one : asked_) {
+    one.shows = false;
+    one.older = true;
+  }
+  auto [whose, key] = settings_->signer(id_);
+  const Date expiry = std::chrono::floor<std::chrono::seconds>(now.wall + settings_->token_life);
+  token_ = {model::make_token(settings_->host + "/devices/" + whose, key, KeyForm::decoded, expiry),
+            std::move(whose), key_digest(key), expiry, now.mono};
+}
+
+// Each request shows it. The history is told when it is new, and when a whole life of it has passed, one
+// at a time: then it is known which request an answer is to.
+bool HttpDevice::show_token(Now now, Effects& effects) {
+  if (token_.told != Instant::min() && now.mono < token_.told + settings_->token_life) return false;
+  if (std::ranges::count(asked_, true, &Asked::shows) > 0) return false;
+  token_.told = now.mono;
+  Event& event = saw(effects, What::packet);
+  event.packet = Packet::connect;
+  event.flags |= flag_sent;
+  event.expiry = std::max(token_.expiry, Date{}).time_since_epoch().count();
+  event.token = token_.key;
+  event.sequence = scope_digest(token_.device);
+  return true;
 }
 
 // On an open connection: whatever is due.
@@ -307,6 +341,13 @@ void HttpDevice::received(Now now, ConnectionId connection, View bytes, Effects&
 HttpDevice::Then HttpDevice::on(Now now, const http::Response& response, Effects& effects) {
   const Asked asked = std::move(asked_.front());
   asked_.pop_front();
+  constexpr unsigned unauthorized = 401;
+  constexpr std::uint16_t not_authorized = 5;  // as MQTT counts
+  if (response.status == unauthorized) {
+    saw(effects, What::refused).code = asked.older ? std::uint16_t{0} : not_authorized;
+  } else if (asked.shows && response.status < 300) {
+    saw(effects, What::accepted);
+  }
   switch (asked.what) {
     case Asked::What::telemetry:
       return telemetry_answered(asked, response.status, effects);

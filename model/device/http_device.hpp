@@ -68,6 +68,8 @@ class HttpDevice {
     enum class What : std::uint8_t { telemetry, receive, settle } what{};
     Instant patience{};
     std::vector<std::uint64_t> serials{};
+    bool shows = false;  // the history told of its token, and wants to know the answer
+    bool older = false;  // its token has been renewed since
   };
   struct InHand {
     MessageKey key{};
@@ -90,6 +92,8 @@ class HttpDevice {
   void ask(Now now, Asked asked, std::string_view method, std::string_view path,
            http::Request request, Effects& effects);
 
+  void make_token(Now now);
+  bool show_token(Now now, Effects& effects);  // false: of this one the history was told lately
   Then on(Now now, const http::Response& response, Effects& effects);
   Then telemetry_answered(const Asked& asked, unsigned status, Effects& effects);
   Then command_answered(Now now, const http::Response& response, Effects& effects);
@@ -115,6 +119,14 @@ class HttpDevice {
   std::uint32_t number_;
   std::uint32_t connections_ = 0;
   BackOff back_off_;
+  struct Shown {
+    std::string text;         // of the token; empty: none
+    std::string device;       // whom it names
+    std::uint64_t key = 0;
+    Date expiry{};
+    Instant made{};
+    Instant told = Instant::min();  // in the history
+  } token_;
   std::string body_;  // scratch
 };
 

@@ -69,7 +69,7 @@ void AmqpDoor::on(Now now, Connection& c, amqp::Arrived& event, Effects& effects
         return c.engine->settle(event.link, event.delivery, amqp::Outcome::rejected,
                                 {"amqp:decode-error", "not a message"});
       c.engine->settle(event.link, event.delivery, amqp::Outcome::accepted);
-      if (link.use == Use::tokens) put_token(now, c, *request);
+      if (link.use == Use::tokens) put_token(now, c, *request, effects);
       else answer_question(now, c, *request);
       // Links that were refused for want of a token are asked for anew by whoever wants them.
       return;
@@ -80,7 +80,8 @@ void AmqpDoor::on(Now now, Connection& c, amqp::Arrived& event, Effects& effects
 
 // Tokens and questions.
 
-void AmqpDoor::put_token(Now now, Connection& c, const amqp::Sections& request) {  // [AMQP-04]
+void AmqpDoor::put_token(Now now, Connection& c, const amqp::Sections& request,
+                         Effects& effects) {  // [AMQP-04]
   const auto answer = [&](Error error) {
     const Answer status = answer_to(error);
     reply(c, Use::token_answers, request, status.code, status.text, status.condition);
@@ -106,6 +107,13 @@ void AmqpDoor::put_token(Now now, Connection& c, const amqp::Sections& request) 
   else if (c.passes.size() >= rules_->amqp.tokens) return answer(Error::too_large);  // [AMQP-09]
   else c.passes.push_back({audience, std::move(grant)});
   answer(Error::none);
+  DeviceIndex told = DeviceIndex::none;
+  for (const auto& [id, link] : c.links) {
+    if (link.device == DeviceIndex::none || link.device == told) continue;
+    if (!link.resource.starts_with(audience)) continue;
+    tell_accepted(now, c, link, effects);
+    told = link.device;
+  }
 }
 
 void AmqpDoor::answer_question(Now now, Connection& c, const amqp::Sections& request) {

@@ -384,7 +384,6 @@ std::variant<Grant, Error> AmqpDoor::permit(Now now, const Connection& c, std::s
 // A device's newer connection, and its newer link of one kind, end the older [AMQP-13, OPEN-17].
 void AmqpDoor::came(Now now, Connection& c, const Link& link, Effects& effects) {
   if (link.device == DeviceIndex::none) return;
-  const DeviceInfo& device = hub_->device(link.device);
   const auto at = where_.find(link.device);
   if (at != where_.end() && at->second != c.id && rules_->amqp.newest_link_wins)
     drop_device(now, *find(at->second), link.device, stolen("a newer connection of this device"),
@@ -399,11 +398,34 @@ void AmqpDoor::came(Now now, Connection& c, const Link& link, Effects& effects) 
   if (++c.devices[link.device] > 1) return;
   came_(now, link.device, effects);
   hub_->connection(now, link.device, true);
+  tell_accepted(now, c, link, effects);
+}
+
+// Also when a token is renewed: from then on its links live as long as the new one.
+void AmqpDoor::tell_accepted(Now now, const Connection& c, const Link& link, Effects& effects) const {
+  const DeviceInfo& device = hub_->device(link.device);
   Event& event = effects.saw(What::accepted);
   event.connection = static_cast<std::uint32_t>(c.id);
   event.device = device.node;
   event.generation = device.generation;
   event.flags = flag_link;
+  event.expiry = expiry_of(now, c, link);
+}
+
+// Until when the token is good that lets the link live; no date: nobody asks, or another may stand in.
+std::int64_t AmqpDoor::expiry_of(Now now, const Connection& c, const Link& link) const {
+  if (gate_->open()) return no_date;
+  const Grant* only = nullptr;
+  std::size_t good = 0;
+  const auto consider = [&](const Grant& grant) {
+    Grant tried = grant;
+    if (gate_->ended(now, grant) || gate_->use(tried, link.resource, link.need) != Error::none) return;
+    only = &grant;
+    ++good;
+  };
+  if (c.login) consider(*c.login);
+  for (const Pass& pass : c.passes) consider(pass.grant);
+  return good == 1 ? only->until.time_since_epoch().count() : no_date;
 }
 
 // The one end of every link.

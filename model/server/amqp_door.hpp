@@ -180,6 +180,8 @@ class AmqpDoor {
   std::variant<Link, amqp::Error> plan(Now now, Connection& c, const amqp::Attach& said);
   std::variant<Grant, Error> permit(Now now, const Connection& c, std::string_view resource,
                                     Right need) const;
+  std::int64_t expiry_of(Now now, const Connection& c, const Link& link) const;
+  void tell_accepted(Now now, const Connection& c, const Link& link, Effects& effects) const;
   amqp::Error start_reading(Now now, Connection& c, const amqp::Attach& said, Link& link);
   amqp::Error redirect(const Connection& c) const;
   void came(Now now, Connection& c, const Link& link, Effects& effects);
@@ -191,7 +193,7 @@ class AmqpDoor {
   void finish(Now now, Connection& c, EndedBy by, Why why, Effects& effects);
 
   // What comes.
-  void put_token(Now now, Connection& c, const amqp::Sections& request);
+  void put_token(Now now, Connection& c, const amqp::Sections& request, Effects& effects);
   void answer_question(Now now, Connection& c, const amqp::Sections& request);
   Error read_question(Now now, const Connection& c, const amqp::Sections& request, Bytes& body);
   void reply(Connection& c, Use use, const amqp::Sections& request, std::int32_t status,
