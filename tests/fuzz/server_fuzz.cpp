@@ -36,7 +36,7 @@ class Hub {
       case 0: open(id, Door::mqtt); break;
       case 1: open(id, which & 8 ? Door::amqp : which & 4 ? Door::http : Door::link); break;
       case 6:
-        if (which & 4) upgrade(id);
+        if (which & 4) upgrade(id, which & 64 ? websocket::Carries::amqp : websocket::Carries::mqtt);
         if (const auto client = clients_.find(id); client != clients_.end()) {
           Bytes frames;
           client->second.send(bytes, frames, 1 + (which >> 3) % 4, (which & 128) != 0);
@@ -75,6 +75,7 @@ class Hub {
     effects_.clear();
     open_.clear();
     clients_.clear();
+    carries_.clear();
     start();
   }
 
@@ -84,11 +85,12 @@ class Hub {
     server_->opened(now(), id, door, effects_);
   }
 
-  void upgrade(ConnectionId id) {
+  void upgrade(ConnectionId id, websocket::Carries carries) {
     if (open_.contains(id)) return;
     open(id, Door::http);
+    carries_[id] = carries;
     Bytes request;
-    websocket::write_request(request, "hub", websocket::device_path, key, websocket::Carries::mqtt);
+    websocket::write_request(request, "hub", websocket::device_path, key, carries);
     server_->received(now(), id, request, effects_);
     perform();
   }
@@ -157,8 +159,9 @@ class Hub {
     if (client != clients_.end()) {
       client->second.received(bytes, payload, answers);
       hold(!client->second.broken());
+      if (carries_[id] == websocket::Carries::amqp) return;
       bytes = payload;
-    } else if (const auto answer = websocket::read_answer(bytes, key, websocket::Carries::mqtt);
+    } else if (const auto answer = websocket::read_answer(bytes, key, carries_[id]);
                door->second == Door::http && answer && answer->upgraded) {
       hold(answer->size == bytes.size());
       clients_.emplace(id, websocket::Stream{websocket::End::client, rules_.hub.websocket, zero});
@@ -185,6 +188,7 @@ class Hub {
   Duration time_{};
   std::map<ConnectionId, Door> open_;
   std::map<ConnectionId, websocket::Stream> clients_;  // those that were upgraded
+  std::map<ConnectionId, websocket::Carries> carries_; // what they asked for
   std::map<std::uint64_t, Bytes> files_;
 };
 

@@ -98,6 +98,7 @@ class Process {
 
   std::string out() const { return read_file(log_ + ".out"); }
   std::string err() const { return read_file(log_ + ".err"); }
+  pid_t pid() const { return pid_; }
   void signal(int number) const {
     if (pid_ != 0) ::kill(pid_, number);
   }
