@@ -437,17 +437,35 @@ std::string_view sign_of(Kind kind) {
   }
 }
 
+// The shortest digits that mean this number, in a form that number() reads: a mantissa of more digits
+// where its exponent would be too large.
+std::string digits_of(double it) {
+  std::array<char, 32> chars{};
+  char* const end = chars.data() + chars.size();
+  std::string result{chars.data(), std::to_chars(chars.data(), end, it).ptr};
+  std::size_t size = 0;
+  if (number(result, size) == it && size == result.size()) return result;
+  result.assign(chars.data(), std::to_chars(chars.data(), end, it, std::chars_format::scientific).ptr);
+  const std::size_t e = result.find('e');
+  int exponent = 0;
+  const std::size_t digits = result[e + 1] == '+' ? e + 2 : e + 1;
+  std::from_chars(result.data() + digits, result.data() + result.size(), exponent);
+  result.resize(e);
+  if (const std::size_t point = result.find('.'); point != std::string::npos) {
+    exponent -= static_cast<int>(result.size() - point - 1);
+    result.erase(point, 1);
+  }
+  if (exponent > 22) result.append(static_cast<std::size_t>(exponent - 22), '0');
+  return result + "e" + std::to_string(std::min(exponent, 22));
+}
+
 void write(std::string& out, const Value& value) {
   struct Write {
     std::string& out;
     void operator()(Undefined) const { out += "undefined"; }
     void operator()(Null) const { out += "null"; }
     void operator()(bool it) const { out += it ? "true" : "false"; }
-    void operator()(double it) const {
-      std::array<char, 32> digits{};
-      const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), it).ptr;
-      out.append(digits.data(), end);
-    }
+    void operator()(double it) const { out += digits_of(it); }
     void operator()(const std::string& it) const {
       out += '\'';
       for (const char c : it) {

@@ -63,6 +63,26 @@ TEST(Condition, ADollarMeansSystemFirstAndApplicationSecond) {  // [D2C-27]
   EXPECT_EQ(holds("$messageId = 'm1' AND $connectionDeviceId = 'd1' AND $enqueuedTime = 5"), Truth::yes);
 }
 
+TEST(Condition, NumbersAreWrittenAsTheyCanBeRead) {
+  const std::pair<const char*, const char*> cases[] = {{"21.50", "21.5"},
+                                                       {"1e5", "1e+05"},
+                                                       {"12.5e0016", "1.25e+17"},
+                                                       {".125e0016", "125e13"},
+                                                       {"30e22", "30e22"},
+                                                       {"999999999999999e22", "9.99999999999999e+36"},
+                                                       {"1e-22", "1e-22"},
+                                                       {"12345e-22", "1.2345e-18"},
+                                                       {"0.1e-21", "1e-22"},
+                                                       {"1.5e-21", "1.5e-21"}};
+  for (const auto& [given, written] : cases) {
+    const auto condition = std::get<Condition>(Condition::parse(given));
+    EXPECT_EQ(condition.text(), written);
+    const auto again = Condition::parse(condition.text());
+    ASSERT_TRUE(std::holds_alternative<Condition>(again)) << given;
+    EXPECT_EQ(std::get<Condition>(again).expression(), condition.expression()) << given;
+  }
+}
+
 TEST(Condition, WhatIsAbsentOrMakesNoSenseIsUndefined) {  // [D2C-24]
   EXPECT_EQ(holds("absent = 'x'"), Truth::undefined);
   EXPECT_EQ(holds("NOT (absent = 'x')"), Truth::undefined);
