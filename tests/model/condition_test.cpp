@@ -67,7 +67,7 @@ TEST(Condition, NumbersAreWrittenAsTheyCanBeRead) {
   const std::pair<const char*, const char*> cases[] = {{"21.50", "21.5"},
                                                        {"1e5", "1e+05"},
                                                        {"12.5e0016", "1.25e+17"},
-                                                       {".125e0016", "125e13"},
+                                                       {".125e0016", "1.25e+15"},
                                                        {"30e22", "30e22"},
                                                        {"999999999999999e22", "9.99999999999999e+36"},
                                                        {"1e-22", "1e-22"},
