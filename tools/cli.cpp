@@ -6,6 +6,7 @@
 #include <map>
 #include <thread>
 
+#include "conformance/clause.hpp"
 #include "model/mutants/mutant.hpp"
 #include "model/rules.hpp"
 #include "tools/problem.hpp"
@@ -127,6 +128,51 @@ void run_choice(CLI::App& app, RunChoice& run) {
                });
   profile_option(app, run.profile, "as for run");
   mutant_option(app, run.mutant, "as for run");
+}
+
+// One of some names, or the error that tells them.
+void name_option(CLI::App& app, const char* name, std::string& value, const char* metavar, const char* about,
+                 std::vector<std::string_view> known) {
+  value_option(app, name, value, metavar, about,
+               [known = std::move(known), name](const std::string& text, std::string& chosen) {
+                 if (std::ranges::count(known, text) > 0) return chosen = text, std::string{};
+                 std::string all;
+                 for (const std::string_view each : known) all += (all.empty() ? "" : ", ") + std::string{each};
+                 return std::string{"there is no "} + (name + 2) + " \"" + text + "\"" + did_you_mean(text, known) +
+                        "; there are " + all;
+               });
+}
+
+void list_options(CLI::App& app, ListArguments& list) {
+  app.add_option("WHAT", list.what, "scenarios, clauses, checks, faults, mutants or cases")
+      ->required()
+      ->check(CLI::IsMember({"scenarios", "clauses", "checks", "faults", "mutants", "cases"}));
+  value_option(app, "--format", list.format, "text|json|markdown",
+               "how the list is written (default: text; markdown: clauses only)",
+               [&list](const std::string& text, Format& chosen) -> std::string {
+                 list.markdown = text == "markdown";
+                 if (text == "text" || list.markdown) return chosen = Format::text, "";
+                 if (text == "json") return chosen = Format::json, "";
+                 return "expected text, json or markdown, found \"" + text + "\"";
+               });
+  std::vector<std::string_view> chapters;
+  for (const conformance::Chapter& chapter : conformance::chapters()) chapters.emplace_back(chapter.name);
+  name_option(app, "--chapter", list.chapter, "CHAPTER", "only clauses whose id begins so: C2D, MQTT, mqtt311, ...",
+              chapters);
+  name_option(app, "--side", list.side, "SIDE", "only what binds hub, device, service or simulator",
+              {"hub", "device", "service", "simulator"});
+  name_option(app, "--level", list.level, "LEVEL", "only MUST, SHOULD, LIMIT or NOTE",
+              {"MUST", "SHOULD", "LIMIT", "NOTE"});
+  name_option(app, "--status", list.status, "STATUS", "only what is checked, planned, unseen, outside or decided",
+              {conformance::status_names.begin(), conformance::status_names.end()});
+  app.final_callback([&list] {
+    if (list.what == "clauses") return;
+    if (list.markdown) throw CLI::ValidationError("--format", "only clauses come as markdown, not " + list.what);
+    const std::pair<const char*, const std::string*> filters[] = {
+        {"--chapter", &list.chapter}, {"--side", &list.side}, {"--level", &list.level}, {"--status", &list.status}};
+    for (const auto& [name, value] : filters)
+      if (!value->empty()) throw CLI::ValidationError(name, "it chooses among clauses, not " + list.what);
+  });
 }
 
 unsigned cores() { return std::max(1U, std::thread::hardware_concurrency()); }
@@ -255,11 +301,10 @@ Command read_command_line(int argc, const char* const* argv) {
 
   ListArguments list;
   CLI::App* list_verb = verb(app, "list", "what there is",
-                             "  hubproof list mutants\n  hubproof list checks --format json\n");
-  list_verb->add_option("WHAT", list.what, "scenarios, clauses, checks, faults, mutants or cases")
-      ->required()
-      ->check(CLI::IsMember({"scenarios", "clauses", "checks", "faults", "mutants", "cases"}));
-  format_option(*list_verb, list.format, false);
+                             "  hubproof list mutants\n"
+                             "  hubproof list clauses --chapter C2D --status planned\n"
+                             "  hubproof list checks --format json\n");
+  list_options(*list_verb, list);
 
   ServeArguments serve;
   CLI::App* serve_verb = verb(app, "serve", "be the hub, on real sockets",

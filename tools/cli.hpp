@@ -75,6 +75,8 @@ struct JudgeArguments {
 struct ListArguments {
   std::string what;
   Format format = Format::text;
+  bool markdown = false;                     // of clauses: reports/traceability.md
+  std::string chapter, side, level, status;  // of clauses: only these; empty: all
 };
 
 struct ServeArguments {

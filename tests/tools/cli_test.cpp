@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <regex>
@@ -135,7 +136,14 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{{"shrink", "quiet-fleet"}, "hubproof shrink: --seed S is required"},
         Usage{{"conform", "simulated", "--profile", "x"}, "hubproof conform: comes with a later version"},
         Usage{{"serve", "--faults", "x"}, "--faults: comes with a later version"},
-        Usage{{"list"}, "WHAT"}, Usage{{"list", "things"}, "things"}, Usage{{"judge"}, "HISTORY"}));
+        Usage{{"list"}, "WHAT"}, Usage{{"list", "things"}, "things"}, Usage{{"judge"}, "HISTORY"},
+        Usage{{"list", "clauses", "--chapter", "c2d"}, "--chapter: there is no chapter \"c2d\"; there are DLV, D2C, C2D"},
+        Usage{{"list", "clauses", "--side", "huh"}, "there is no side \"huh\"; did you mean \"hub\"?; there are hub, device"},
+        Usage{{"list", "clauses", "--level", "must"}, "there is no level \"must\"; there are MUST, SHOULD, LIMIT, NOTE"},
+        Usage{{"list", "clauses", "--status", "done"}, "there is no status \"done\"; there are checked, planned"},
+        Usage{{"list", "mutants", "--side", "hub"}, "--side: it chooses among clauses, not mutants"},
+        Usage{{"list", "checks", "--format", "markdown"}, "--format: only clauses come as markdown, not checks"},
+        Usage{{"list", "clauses", "--format", "xml"}, "expected text, json or markdown, found \"xml\""}));
 
 struct Input {
   const char* text;
@@ -390,6 +398,46 @@ TEST(List, NamesWhatThereIs) {
 TEST(List, IsATableForPeople) {
   const Outcome outcome = program({"list", "checks"});
   EXPECT_TRUE(std::regex_search(outcome.out, std::regex{"(^|\n)INV-01 +MUST +Every "}));
+}
+
+std::vector<Document> clauses(std::vector<std::string> filters) {
+  std::vector<std::string> words{"list", "clauses", "--format", "json"};
+  words.insert(words.end(), filters.begin(), filters.end());
+  return json(program(words)).find("clauses")->items;
+}
+
+bool has(const Document& document, const char* key, const std::string& word) {
+  return std::ranges::count(document.find(key)->items, word, &Document::text) > 0;
+}
+
+TEST(List, ChoosesAmongClauses) {
+  for (const Document& clause : clauses({"--chapter", "C2D"})) EXPECT_THAT(clause.find("id")->text, StartsWith("C2D-"));
+  for (const Document& clause : clauses({"--side", "service"})) EXPECT_TRUE(has(clause, "side", "service"));
+  for (const Document& clause : clauses({"--level", "LIMIT"})) EXPECT_EQ(clause.find("level")->text, "LIMIT");
+  for (const Document& clause : clauses({"--status", "unseen"})) EXPECT_NE(clause.find("unseen"), nullptr);
+  const std::vector<Document> both = clauses({"--chapter", "SEC", "--level", "MUST", "--status", "checked"});
+  EXPECT_FALSE(both.empty());
+  for (const Document& clause : both) EXPECT_FALSE(clause.find("checks")->items.empty());
+  std::size_t all = 0;
+  for (const char* level : {"MUST", "SHOULD", "LIMIT", "NOTE"}) all += clauses({"--level", level}).size();
+  EXPECT_EQ(all, clauses({}).size());
+  const Outcome none = program({"list", "clauses", "--chapter", "H", "--status", "decided"});
+  EXPECT_EQ(none.code, 0);
+  EXPECT_EQ(none.out, "");
+  EXPECT_THAT(none.err, testing::HasSubstr("no clause is all of what was asked for"));
+}
+
+TEST(List, AClauseSaysWhereItComesFromAndHowItIsCovered) {
+  for (const Document& clause : clauses({"--chapter", "C2D"})) {
+    if (clause.find("id")->text != "C2D-17") continue;
+    EXPECT_EQ(clause.find("status")->text, "checked");
+    EXPECT_TRUE(has(clause, "checks", "INV-13"));
+    EXPECT_TRUE(has(clause, "switches", "delivery_count_rule"));
+    EXPECT_TRUE(has(clause, "sources", "c2d26"));
+    EXPECT_EQ(clause.find("date")->text, "2026-02-11");
+    return;
+  }
+  FAIL() << "C2D-17 is not there";
 }
 
 // --- The whole set ---

@@ -37,6 +37,13 @@ TEST(Golden, DigestsOfSmokeScenariosAreTheKnownOnes) {
   for (const auto& [name, digest] : known) ADD_FAILURE() << name << " was not run" << afresh;
 }
 
+TEST(Golden, TheTraceabilityPageIsOfToday) {
+  const Outcome outcome = program({"list", "clauses", "--format", "markdown"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(outcome.out == file_text(fs::path{source_dir()} / "reports/traceability.md"))
+      << "the catalogue or the checks are not those of reports/traceability.md: tools/golden writes it afresh";
+}
+
 TEST(Golden, TheCommandLineSaysWhatItSaid) {
   std::size_t files = 0;
   for (const auto& entry : fs::directory_iterator{fs::path{source_dir()} / "tests/golden"}) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 
 #include "conformance/clause.hpp"
 #include "model/mutants/mutant.hpp"
@@ -10,6 +11,7 @@
 #include "tools/find_scenarios.hpp"
 #include "tools/output.hpp"
 #include "tools/render/table.hpp"
+#include "tools/render/traceability.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace hubproof::tools {
@@ -83,22 +85,47 @@ std::vector<Item> checks() {
   return items;
 }
 
-std::vector<Item> clauses() {
-  std::vector<Item> items;
+bool chosen(const ListArguments& only, const conformance::Clause& clause, std::string_view status) {
+  const auto fits = [](const std::string& asked, std::string_view is) { return asked.empty() || asked == is; };
+  return fits(only.chapter, clause.chapter) && fits(only.level, conformance::level_text(clause.level)) &&
+         fits(only.status, status) && (only.side.empty() || std::ranges::count(clause.side, only.side) > 0);
+}
+
+std::vector<TracedClause> clauses(const ListArguments& only) {
+  std::vector<TracedClause> traced;
   for (const conformance::Clause& clause : conformance::clauses()) {
-    std::vector<std::string> judged_by;
+    std::vector<std::string> checks;
     for (const conformance::About& about : all_checks())
-      if (about.id == clause.id || std::ranges::count(about.rests_on, clause.id) > 0)
-        judged_by.emplace_back(about.id);
-    items.push_back({std::string{clause.id}, level(clause.level), std::string{clause.sentence},
-                     {{"cases", Document::list()}, {"checks", words(judged_by)}}});
+      if (about.id == clause.id || std::ranges::count(about.rests_on, clause.id) > 0) checks.emplace_back(about.id);
+    const auto status = conformance::status(clause, !checks.empty());
+    const std::string_view name =
+        status ? conformance::status_names[static_cast<std::size_t>(*status)] : std::string_view{};
+    if (chosen(only, clause, name)) traced.push_back({&clause, name, std::move(checks)});
   }
-  // Those of hubproof itself are in nobody's documentation.
-  for (const conformance::About& about : all_checks())
-    if (about.id.starts_with("RUN-"))
-      items.push_back({std::string{about.id}, level(about.level), std::string{about.sentence},
-                       {{"cases", Document::list()}, {"checks", words({std::string{about.id}})}}});
-  return items;
+  return traced;
+}
+
+Item item(const TracedClause& traced) {
+  const conformance::Clause& clause = *traced.clause;
+  Item item{clause.id, level(clause.level), clause.sentence,
+            {{"chapter", text(clause.chapter)}, {"status", text(traced.status)},
+             {"cases", Document::list()}, {"checks", words(traced.checks)}}};
+  for (const conformance::TextField& field : conformance::text_fields)
+    if (!(clause.*field.value).empty()) item.more.emplace_back(field.name, text(clause.*field.value));
+  for (const conformance::ListField& field : conformance::list_fields)
+    if (!(clause.*field.values).empty()) item.more.emplace_back(field.name, words(clause.*field.values));
+  if (!clause.date.empty()) item.more.emplace_back("date", text(clause.date));
+  return item;
+}
+
+std::string clause_table(const std::vector<TracedClause>& traced) {
+  Table table{std::vector<Table::Align>(5, Table::Align::left)};
+  for (const TracedClause& each : traced) {
+    std::string side;
+    for (const std::string& one : each.clause->side) side += (side.empty() ? "" : ",") + one;
+    table.row({each.clause->id, level(each.clause->level), side, std::string{each.status}, each.clause->sentence});
+  }
+  return table.text();
 }
 
 std::vector<Item> faults() {
@@ -138,7 +165,13 @@ int list_verb(const ListArguments& arguments) {
   std::vector<Item> items;
   std::string wrong;
   if (arguments.what == "scenarios") items = scenarios(wrong);
-  if (arguments.what == "clauses") items = clauses();
+  if (arguments.what == "clauses") {
+    const std::vector<TracedClause> traced = clauses(arguments);
+    if (traced.empty()) std::fprintf(stderr, "hubproof list: no clause is all of what was asked for\n");
+    if (arguments.markdown) return print(render_traceability(traced)) ? exit_pass : exit_cannot_write;
+    if (arguments.format == Format::text) return print(clause_table(traced)) ? exit_pass : exit_cannot_write;
+    std::ranges::transform(traced, std::back_inserter(items), item);
+  }
   if (arguments.what == "checks") items = checks();
   if (arguments.what == "faults") items = faults();
   if (arguments.what == "mutants") items = mutants();
