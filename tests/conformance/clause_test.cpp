@@ -84,8 +84,9 @@ TEST(Clauses, EachHasAStatus) {
         << clause.id << R"( has no check: say "status": "planned", or why it is "unseen" or "outside")";
     EXPECT_LE(clause.planned + !clause.unseen.empty() + !clause.outside.empty() + !clause.decision.empty(), 1)
         << clause.id << " says twice how it is covered";
-    EXPECT_FALSE(checked && !(clause.unseen.empty() && clause.outside.empty()))
-        << clause.id << " is checked: it can be seen, and is not left out";
+    EXPECT_FALSE(std::ranges::count(checks(), clause.id, &About::id) > 0 &&
+                 !(clause.unseen.empty() && clause.outside.empty()))
+        << clause.id << " is judged: it can be seen, and is not left out";
     EXPECT_EQ(clause.chapter == "OPEN", !clause.decision.empty()) << clause.id;
   }
 }
@@ -171,7 +172,8 @@ TEST(Checks, CiteClausesThatExist) {
     EXPECT_EQ(clause->level, about->level) << about->id;
     EXPECT_FALSE(about->sentence.empty());
     for (const std::string_view other : about->rests_on)
-      EXPECT_NE(find_clause(other), nullptr) << about->id << " rests on " << other;
+      EXPECT_TRUE(find_clause(other) != nullptr && find_clause(other)->chapter != "OPEN")
+          << about->id << " rests on " << other << ", which promises nothing";
   }
 }
 
