@@ -264,14 +264,9 @@ PartitionEnds Hub::ends(std::uint32_t partition) const {
 
 std::uint64_t Hub::first_of(std::uint32_t partition, bool latest,
                             const std::function<bool(const EventPlace&)>& passes) const {
-  std::uint64_t first = newest(partition) + 1;
-  if (latest) return first;
-  parts_->log.read(partition, 0, [&](const TelemetryLog::Entry& entry, View) {
-    if (!passes({entry.sequence, entry.offset, entry.enqueued})) return true;
-    first = entry.sequence;
-    return false;
+  return parts_->log.first_of(partition, [&](const TelemetryLog::Entry& entry) {
+    return !latest && passes({entry.sequence, entry.offset, entry.enqueued});
   });
-  return first;
 }
 
 Outcome Hub::store_checkpoint(Now now, const StoreCheckpoint& what, Effects&) {

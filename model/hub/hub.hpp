@@ -129,7 +129,8 @@ class Hub {
   std::optional<std::uint32_t> place(std::string_view endpoint, std::uint32_t partition) const;
   std::uint64_t newest(std::uint32_t place) const;             // last durable sequence, 0: none
   PartitionEnds ends(std::uint32_t partition) const;
-  // The sequence number of the first readable event that `passes`, or of the next to come [D2C-36].
+  // The sequence number of the first event that `passes`, or of the next to come [D2C-36]. Also one counts
+  // that is not durable yet, as all are right after a restart: where a reader starts may not hang on that.
   std::uint64_t first_of(std::uint32_t partition, bool latest,
                          const std::function<bool(const EventPlace&)>& passes) const;
   Outcome store_checkpoint(Now now, const StoreCheckpoint& what, Effects& effects);

@@ -52,7 +52,19 @@ class TelemetryLog {
       return (entry.sequence <= p.durable || !rules_.reads_durable_only) && visit(entry, flat);
     });
   }
-  // The same for every event, with the instant that counts for its retention.
+  // The sequence number of the first event that `passes`, readable already or not yet; else of the next one.
+  template <class Passes>
+  std::uint64_t first_of(std::uint32_t partition, Passes&& passes) const {
+    const Partition& p = partitions_[partition];
+    std::uint64_t first = p.appended + 1;
+    each(p, 0, [&](const Entry& entry, View, const Chunk&) {
+      if (!passes(entry)) return true;
+      first = entry.sequence;
+      return false;
+    });
+    return first;
+  }
+  // visit(entry, flat, instant) for every event, with the instant that counts for its retention.
   template <class Visit>
   void each(std::uint32_t partition, std::uint64_t from, Visit&& visit) const {
     each(partitions_[partition], from, [&](const Entry& entry, View flat, const Chunk& chunk) {

@@ -306,6 +306,39 @@ TEST(AmqpDoor, EventsAreReadOnlyOnceTheyAreDurable) {  // [DLV-02]
   EXPECT_EQ(reader.arrived().size(), 1u);
 }
 
+// Right after a restart nothing of the log is known to be durable. A reader that comes then starts where it
+// wants to, not at the beginning.
+TEST(AmqpDoor, WhereAReaderStartsDoesNotHangOnWhatIsDurable) {  // [D2C-36]
+  Driver driver;
+  driver.create("d1");
+  Client device{driver};
+  const LinkId link = device.send_to(events_of("d1"));
+  for (const char* body : {"0", "1", "2"}) device.telemetry(link, body);
+  const auto events = driver.telemetry();
+  ASSERT_EQ(events.size(), 3u);
+  driver.crash(Driver::Tail::lost, true);
+  Client reader{driver};
+  const auto from_all = [&](const std::string& selector) {
+    std::vector<LinkId> links;
+    for (int i = 0; i < 4; ++i)
+      links.push_back(reader.receive_from("hub/ConsumerGroups/$Default/Partitions/" + std::to_string(i), 10, selector));
+    return links;
+  };
+  const auto after_second =
+      from_all("amqp.annotation.x-opt-sequence-number > '" + std::to_string(events[1].sequence) + "'");
+  const auto latest = from_all("amqp.annotation.x-opt-offset > '@latest'");
+  driver.release();
+  reader.run();
+  const auto bodies = [&](const std::vector<LinkId>& links) {
+    std::string all;
+    for (const LinkId one : links)
+      for (const Arrived* event : reader.on(one)) all += body_of(*event);
+    return all;
+  };
+  EXPECT_EQ(bodies(after_second), "2");
+  EXPECT_EQ(bodies(latest), "");
+}
+
 TEST(AmqpDoor, ALaterEpochStealsAPartitionAndAnEarlierOneIsRefused) {
   Driver driver;
   const std::string address = "hub/ConsumerGroups/g/Partitions/1";
