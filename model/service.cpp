@@ -5,13 +5,17 @@
 
 #include "model/back_off.hpp"
 #include "model/service/administration.hpp"
+#include "model/service/amqp_carrier.hpp"
 #include "model/service/commands.hpp"
 #include "model/service/feedback_reader.hpp"
+#include "model/service/http_carrier.hpp"
+#include "model/service/link_carrier.hpp"
 #include "model/service/partition_reader.hpp"
 
 namespace hubproof::model {
 
-// One connection with several lanes on it, each a small machine of its own.
+// Lanes, each a small machine of its own, on one connection of the link, or on two: one of AMQP, and one of
+// HTTP for the registry. Each connection is a channel:
 //
 //   waiting ──until──▶ dialling ──connected──▶ open
 //      ▲                   │                     │
@@ -28,6 +32,18 @@ struct Service::Parts {
   };
   using State = std::variant<Waiting, Dialling, Open>;
 
+  struct Channel {
+    Goal goal;
+    std::unique_ptr<Carrier> carrier;
+    State state = Waiting{};
+    std::uint32_t connection = 0;  // the newest that it asked for
+    BackOff back_off{};
+
+    bool open() const { return std::holds_alternative<Open>(state); }
+    bool administers() const { return goal != Goal::amqp; }
+    bool does_the_rest() const { return goal != Goal::http; }
+  };
+
   Parts(const ServiceSettings& the_settings, const ServiceRules& the_rules, Chance the_chance,
         std::function<NodeIndex(std::string_view)> the_index_of)
       : settings{the_settings},
@@ -37,136 +53,168 @@ struct Service::Parts {
     for (std::uint32_t i = 0; settings.reads_telemetry && i < settings.partitions; ++i)
       readers.emplace_back(i);
     if (settings.reads_feedback) feedback.emplace();
+    if (settings.protocol == ServiceSettings::Protocol::link) {
+      channels.push_back({Goal::link, std::make_unique<LinkCarrier>()});
+    } else {
+      channels.push_back({Goal::amqp, std::make_unique<AmqpCarrier>(settings)});
+      channels.push_back({Goal::http, std::make_unique<HttpCarrier>(settings)});
+    }
   }
 
-  bool open() const { return std::holds_alternative<Open>(state); }
-  bool current(ConnectionId connection) const { return connection == ConnectionId{connections}; }
-  bool dialling(ConnectionId connection) const {
-    return std::holds_alternative<Dialling>(state) && current(connection);
+  Channel* find(ConnectionId connection) {  // null: it is none of the newest
+    for (Channel& channel : channels)
+      if (ConnectionId{channel.connection} == connection) return &channel;
+    return nullptr;
   }
-  Line line(Now now, Effects& effects) {
-    return {now, effects, settings, rules, index_of, chance, connections, last_correlation};
+  Channel* dialling(ConnectionId connection) {
+    Channel* const channel = find(connection);
+    return channel != nullptr && std::holds_alternative<Dialling>(channel->state) ? channel : nullptr;
+  }
+  Line line(Now now, Channel& channel, Effects& effects) {
+    return {now,    effects,           settings,        rules,           index_of,
+            chance, channel.connection, last_correlation, *channel.carrier};
   }
 
   template <class F>
-  void each_lane(F&& visit) {
-    visit(administration);
+  void each_lane(const Channel& channel, F&& visit) {
+    if (channel.administers()) visit(administration);
+    if (!channel.does_the_rest()) return;
     visit(commands);
     for (PartitionReader& reader : readers) visit(reader);
     if (feedback) visit(*feedback);
   }
   template <class F>
-  void each_lane(F&& visit) const {
-    const_cast<Parts*>(this)->each_lane([&](const auto& lane) { visit(lane); });
+  void each_lane(const Channel& channel, F&& visit) const {
+    const_cast<Parts*>(this)->each_lane(channel, [&](const auto& lane) { visit(lane); });
   }
 
-  void connect(Now now, Effects& effects) {
-    effects.connect(ConnectionId{++connections});
-    state = Dialling{now.mono + settings.request_patience};
+  void connect(Now now, Channel& channel, Effects& effects) {
+    channel.connection = ++connections;
+    effects.connect(ConnectionId{channel.connection});
+    channel.state = Dialling{now.mono + settings.request_patience};
   }
 
-  void wait_and_retry(Now now) {
-    const Duration wait = back_off.next(chance, ChanceSite::service_retry, settings.back_off_first,
-                                        settings.back_off_max, settings.back_off_jitter_percent);
-    state = Waiting{now.mono + wait};
+  void wait_and_retry(Now now, Channel& channel) {
+    const Duration wait =
+        channel.back_off.next(chance, ChanceSite::service_retry, settings.back_off_first,
+                              settings.back_off_max, settings.back_off_jitter_percent);
+    channel.state = Waiting{now.mono + wait};
   }
 
-  void opened(Now now, Effects& effects) {
-    state = Open{now.mono};
-    line(now, effects).saw(What::opened);
-    effects.send(ConnectionId{connections}, view(link::preamble));
-    go_on(now, effects);
+  void opened(Now now, Channel& channel, Effects& effects) {
+    channel.state = Open{now.mono};
+    line(now, channel, effects).saw(What::opened);
+    channel.carrier->opened(now, ConnectionId{channel.connection}, effects);
+    go_on(now, channel, effects);
+    listen(now, channel, effects);
   }
 
-  void refused(Now now, EndedBy by, Why why, Effects& effects) {
-    Event& event = line(now, effects).saw(What::refused);
+  void refused(Now now, Channel& channel, EndedBy by, Why why, Effects& effects) {
+    Event& event = line(now, channel, effects).saw(What::refused);
     event.by = by;
     event.why = why;
-    wait_and_retry(now);
+    wait_and_retry(now, channel);
   }
 
-  void ended(Now now, EndedBy by, Why why, Effects& effects) {
-    Line here = line(now, effects);
-    each_lane([&](auto& lane) { lane.connection_ended(here); });
+  void ended(Now now, Channel& channel, EndedBy by, Why why, Effects& effects) {
+    Line here = line(now, channel, effects);
+    each_lane(channel, [&](auto& lane) { lane.connection_ended(here); });
     Event& event = here.saw(What::ended);
     event.by = by;
     event.why = why;
-    back_off.lasted(now.mono - std::get<Open>(state).since);
-    decoder = {};
-    wait_and_retry(now);
+    channel.back_off.lasted(now.mono - std::get<Open>(channel.state).since);
+    channel.carrier->ended();
+    wait_and_retry(now, channel);
   }
 
   // Starts everything that is due.
-  void go_on(Now now, Effects& effects) {
-    if (!open()) return;
-    Line here = line(now, effects);
-    each_lane([&](auto& lane) { lane.go_on(here); });
+  void go_on(Now now, Channel& channel, Effects& effects) {
+    if (!channel.open()) return;
+    Line here = line(now, channel, effects);
+    each_lane(channel, [&](auto& lane) { lane.go_on(here); });
   }
 
-  bool answered(Now now, const link::ResponseFrame& frame, Effects& effects) {
-    Line here = line(now, effects);
+  bool answered(Now now, Channel& channel, const link::ResponseFrame& frame, Effects& effects) {
+    Line here = line(now, channel, effects);
     Took took = Took::not_mine;
-    each_lane([&](auto& lane) {
+    each_lane(channel, [&](auto& lane) {
       if (took == Took::not_mine) took = lane.answered(here, frame);
     });
     return took == Took::fine;
   }
 
-  void received(Now now, View bytes, Effects& effects) {
-    decoder.feed(bytes);
+  // The end of each call: what has come is taken, what was said leaves.
+  void listen(Now now, Channel& channel, Effects& effects) {
+    if (!channel.open()) return;
+    Carrier& carrier = *channel.carrier;
     bool fine = true;
-    while (fine) {
-      const auto frame = decoder.next_response();
-      if (!frame) break;
-      fine = answered(now, *frame, effects);
-      if (fine) go_on(now, effects);
+    for (bool more = true; more && fine;) {
+      more = false;
+      while (fine) {
+        const auto frame = carrier.next();
+        if (!frame) break;
+        more = true;
+        fine = answered(now, channel, *frame, effects);
+        if (fine) go_on(now, channel, effects);
+      }
+      carrier.flush(now, effects);
     }
-    if (fine && !decoder.broken()) return;
-    effects.close(ConnectionId{connections});
-    ended(now, EndedBy::local, Why::protocol, effects);
+    if (fine && !carrier.broken()) return;
+    effects.close(ConnectionId{channel.connection});
+    ended(now, channel, EndedBy::local, Why::protocol, effects);
   }
 
-  std::optional<Instant> deadline() const {
-    if (const auto* waiting = std::get_if<Waiting>(&state)) return waiting->until;
-    if (const auto* dialling = std::get_if<Dialling>(&state)) return dialling->patience;
-    std::optional<Instant> first;
-    each_lane([&](const auto& lane) {
+  std::optional<Instant> deadline(const Channel& channel) const {
+    if (const auto* waiting = std::get_if<Waiting>(&channel.state)) return waiting->until;
+    if (const auto* dialling = std::get_if<Dialling>(&channel.state)) return dialling->patience;
+    std::optional<Instant> first = channel.carrier->deadline();
+    each_lane(channel, [&](const auto& lane) {
       const auto due = lane.deadline();
       if (due && (!first || *due < *first)) first = due;
     });
     return first;
   }
+  std::optional<Instant> deadline() const {
+    std::optional<Instant> first;
+    for (const Channel& channel : channels) {
+      const auto due = deadline(channel);
+      if (due && (!first || *due < *first)) first = due;
+    }
+    return first;
+  }
 
-  void woken(Now now, Effects& effects) {
-    if (const auto* waiting = std::get_if<Waiting>(&state)) {
-      if (now.mono >= waiting->until) connect(now, effects);
+  void woken(Now now, Channel& channel, Effects& effects) {
+    if (const auto* waiting = std::get_if<Waiting>(&channel.state)) {
+      if (now.mono >= waiting->until) connect(now, channel, effects);
       return;
     }
     bool too_long = false;
-    if (const auto* dialling = std::get_if<Dialling>(&state))
+    if (const auto* dialling = std::get_if<Dialling>(&channel.state))
       too_long = now.mono >= dialling->patience;
     else
-      each_lane([&](const auto& lane) {
+      each_lane(channel, [&](const auto& lane) {
         const auto patience = lane.patience();
         if (patience && now.mono >= *patience) too_long = true;
       });
-    if (!too_long) return go_on(now, effects);
-    effects.abort(ConnectionId{connections});
-    if (open())
-      ended(now, EndedBy::local, Why::no_answer, effects);
+    if (!too_long) {
+      if (channel.open()) channel.carrier->woken(now);
+      go_on(now, channel, effects);
+      return listen(now, channel, effects);
+    }
+    effects.abort(ConnectionId{channel.connection});
+    if (channel.open())
+      ended(now, channel, EndedBy::local, Why::no_answer, effects);
     else
-      refused(now, EndedBy::local, Why::no_answer, effects);
+      refused(now, channel, EndedBy::local, Why::no_answer, effects);
   }
 
   ServiceSettings settings;
   const ServiceRules& rules;
   Chance chance;
   std::function<NodeIndex(std::string_view)> index_of;
-  State state = Waiting{};
-  std::uint32_t connections = 0;  // asked for so far; the newest is the current one
+  std::vector<Channel> channels;
+  std::uint32_t connections = 0;  // asked for so far
   std::uint32_t last_correlation = 0;
-  BackOff back_off;
-  link::Decoder decoder;
 
   Administration administration;
   Commands commands;
@@ -183,38 +231,65 @@ Service::Service(const ServiceSettings& settings, const ServiceRules& rules, std
 Service::~Service() = default;
 Service::Service(Service&&) noexcept = default;
 
-void Service::started(Now now, Effects& effects) { parts_->connect(now, effects); }
+void Service::started(Now now, std::span<const StoredFile> files, Effects& effects) {
+  for (Parts::Channel& channel : parts_->channels) {
+    channel.carrier->started(files);
+    parts_->connect(now, channel, effects);
+  }
+}
 
 void Service::submit(Now now, Request request, Effects& effects) {
   if (auto* command = std::get_if<SendCommand>(&request))
     parts_->commands.submit(std::move(*command));
   else
     parts_->administration.submit(std::move(request));
-  parts_->go_on(now, effects);
+  for (Parts::Channel& channel : parts_->channels) {
+    parts_->go_on(now, channel, effects);
+    parts_->listen(now, channel, effects);
+  }
 }
 
 void Service::connected(Now now, ConnectionId connection, Effects& effects) {
-  if (parts_->dialling(connection)) parts_->opened(now, effects);
+  if (Parts::Channel* const channel = parts_->dialling(connection)) parts_->opened(now, *channel, effects);
 }
 
 void Service::refused(Now now, ConnectionId connection, Effects& effects) {
-  if (parts_->dialling(connection)) parts_->refused(now, EndedBy::unknown, Why::unknown, effects);
+  if (Parts::Channel* const channel = parts_->dialling(connection))
+    parts_->refused(now, *channel, EndedBy::unknown, Why::unknown, effects);
 }
 
 void Service::received(Now now, ConnectionId connection, View bytes, Effects& effects) {
-  if (parts_->open() && parts_->current(connection)) parts_->received(now, bytes, effects);
+  Parts::Channel* const channel = parts_->find(connection);
+  if (channel == nullptr || !channel->open()) return;
+  channel->carrier->received(now, bytes);
+  parts_->listen(now, *channel, effects);
 }
 
 void Service::ended(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
-  if (parts_->open() && parts_->current(connection))
-    parts_->ended(now, by, Why::unknown, effects);
+  Parts::Channel* const channel = parts_->find(connection);
+  if (channel != nullptr && channel->open())
+    parts_->ended(now, *channel, by, Why::unknown, effects);
   else
     refused(now, connection, effects);
 }
 
-void Service::woken(Now now, Effects& effects) { parts_->woken(now, effects); }
+void Service::stored(Now now, Ticket ticket, bool ok, Effects& effects) {
+  for (Parts::Channel& channel : parts_->channels) {
+    channel.carrier->stored(ticket, ok, effects);
+    parts_->listen(now, channel, effects);
+  }
+}
+
+void Service::woken(Now now, Effects& effects) {
+  for (Parts::Channel& channel : parts_->channels) parts_->woken(now, channel, effects);
+}
 
 std::optional<Instant> Service::deadline() const { return parts_->deadline(); }
+
+Service::Goal Service::goal(ConnectionId connection) const {
+  const Parts::Channel* const channel = parts_->find(connection);
+  return channel == nullptr ? Goal::link : channel->goal;
+}
 
 std::size_t Service::pending() const {
   return parts_->administration.size() + parts_->commands.size();

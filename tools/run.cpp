@@ -127,6 +127,8 @@ class Play {
                                                        hub_node, quiet_from));
       place(*services_.back());
       if (settings.path) path(services_.back()->node(), *settings.path);
+      if (settings.settings.protocol != model::ServiceSettings::Protocol::link)
+        world_.disk(services_.back()->node()).settings(scenario_.device_disk);
     }
     for (DeviceGroup& group : groups_) {
       give_signer(group);
@@ -244,10 +246,30 @@ class Play {
     }
     while (waiting > 0 && world_.step()) {
     }
+    give_policies();
     clock_bounds(hub_node);
     for (const auto& service : services_) clock_bounds(service->node());
     if (devices_.size() <= 1000)
       for (const auto& device : devices_) clock_bounds(device->node());
+  }
+
+  // Services that speak AMQP sign tokens with a key of the hub's, where it asks for them.
+  void give_policies() {
+    const auto asked = [](const ServiceNode& one) {
+      return one.settings.protocol != model::ServiceSettings::Protocol::link;
+    };
+    if (scenario_.rules.hub.access == model::Access::open || std::ranges::none_of(scenario_.services, asked)) return;
+    bool waiting = true;
+    hub_->request(model::ListPolicies{}, [this, &waiting](const model::Response& response) {
+      waiting = false;
+      const auto* policies = std::get_if<model::Policies>(&response);
+      if (policies == nullptr) return;
+      for (const model::Policy& policy : policies->list)
+        if (policy.name == "iothubowner")
+          for (const auto& service : services_) service->policy(policy.name, policy.primary);
+    });
+    while (waiting && world_.step()) {
+    }
   }
 
   void apply_faults() {

@@ -332,6 +332,9 @@ void service(Fields& f, ServiceNode& node) {
   constexpr Fields::Span positive{1ns};
   model::ServiceSettings& settings = node.settings;
   f.text("name", "of the node", node.name);
+  f.choice("protocol", "link: all on one connection that no real hub has; amqp: as back ends do, with HTTP for "
+                       "the registry and checkpoints on a disk of its own", settings.protocol,
+           std::array<std::string_view, 2>{"link", "amqp"});
   f.flag("reads_telemetry", "reads all partitions, with checkpoints", settings.reads_telemetry);
   f.text("group", "its consumer group", settings.group);
   f.text("endpoint", "whose events it reads; absent: the built-in one, events", settings.endpoint);
@@ -351,6 +354,8 @@ void service(Fields& f, ServiceNode& node) {
   f.list("commands", "what it sends to devices", node.commands, 10'000, command_load);
   f.object("registry", "what it does to devices", node.registry, RegistryLoad{}, registry_load);
   optional_path(f, "to and from the hub, where it differs from the scenario's network", node.path);
+  if (settings.protocol == model::ServiceSettings::Protocol::amqp && !settings.endpoint.empty())
+    f.problem("endpoint", "over AMQP only the built-in endpoint can be read; \"protocol\": \"link\" reads the others");
 }
 
 // --- Faults ---
@@ -563,7 +568,8 @@ Cast checked_cast(const Scenario& scenario,
     if (!is_name(name))
       complain(where, "\"" + name + "\" cannot be a name; use letters, digits and - _ . :");
     group(name, 1);
-    if (!add(name, false)) complain(where, "another node is called \"" + name + "\"");
+    const bool disk = scenario.services[at].settings.protocol == model::ServiceSettings::Protocol::amqp;
+    if (!add(name, disk)) complain(where, "another node is called \"" + name + "\"");
   }
   cast.devices_begin = cast.names.size();
   std::map<std::string_view, const DeviceGroup*> before;

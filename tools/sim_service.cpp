@@ -60,12 +60,20 @@ void SimService::mend() {
 
 void SimService::started() {
   forget_alarm();
-  socket_ = sim::Socket::none;
-  connection_ = model::ConnectionId::none;
+  open_.clear();
+  append_failed_ = false;
   note(model::What::started);
-  service_.emplace(settings_.settings, rules_, settings_.name, static_cast<std::uint32_t>(node_), chance(),
-                   index_of_);
-  service_->started(now(), effects());
+  std::vector<model::StoredFile> files;
+  model::ServiceSettings settings = settings_.settings;
+  if (settings.protocol != model::ServiceSettings::Protocol::link) {
+    sim::Disk& disk = world().disk(node_);
+    for (const std::uint64_t name : disk.files())
+      files.push_back({static_cast<model::FileId>(name), disk.read(name)});
+    settings.policy = policy_;
+    settings.policy_key = policy_key_;
+  }
+  service_.emplace(settings, rules_, settings_.name, static_cast<std::uint32_t>(node_), chance(), index_of_);
+  service_->started(now(), files, effects());
   done();
 }
 
@@ -76,32 +84,56 @@ void SimService::crashed() {
   connections_ = 0;
 }
 
+SimService::Open* SimService::find(sim::Socket socket) {
+  const auto found = std::ranges::find(open_, socket, &Open::socket);
+  return found == open_.end() ? nullptr : &*found;
+}
+
+SimService::Open* SimService::find(model::ConnectionId connection) {
+  const auto found = std::ranges::find(open_, connection, &Open::connection);
+  return found == open_.end() ? nullptr : &*found;
+}
+
+SimService::Open SimService::forget(Open& open) {
+  const Open was = open;
+  open_.erase(open_.begin() + (&open - open_.data()));
+  return was;
+}
+
 void SimService::connected(sim::Socket socket) {
-  if (socket != socket_) return;
-  service_->connected(now(), connection_, effects());
+  const Open* const open = find(socket);
+  if (open == nullptr) return;
+  service_->connected(now(), open->connection, effects());
   done();
 }
 
 void SimService::refused(sim::Socket socket, sim::Refusal) {
-  if (socket != socket_) return;
-  socket_ = sim::Socket::none;
-  service_->refused(now(), connection_, effects());
+  Open* const open = find(socket);
+  if (open == nullptr) return;
+  service_->refused(now(), forget(*open).connection, effects());
   done();
 }
 
 void SimService::received(sim::Socket socket, sim::View bytes) {
-  if (socket != socket_) return;
-  service_->received(now(), connection_, bytes, effects());
+  const Open* const open = find(socket);
+  if (open == nullptr) return;
+  service_->received(now(), open->connection, bytes, effects());
   done();
 }
 
 void SimService::ended(sim::Socket socket, sim::Ending how) {
-  if (socket != socket_) return;
-  socket_ = sim::Socket::none;
+  Open* const open = find(socket);
+  if (open == nullptr) return;
   const model::EndedBy by = how == sim::Ending::fin     ? model::EndedBy::peer
                             : how == sim::Ending::reset ? model::EndedBy::reset
                                                         : model::EndedBy::timed_out;
-  service_->ended(now(), connection_, by, effects());
+  service_->ended(now(), forget(*open).connection, by, effects());
+  done();
+}
+
+void SimService::synced(std::uint64_t ticket, bool ok) {
+  service_->stored(now(), static_cast<model::Ticket>(ticket), ok && !append_failed_, effects());
+  append_failed_ = false;
   done();
 }
 
@@ -123,22 +155,24 @@ void SimService::record(std::vector<model::Event>& events) {
   SimNode::record(events);
 }
 
+void SimService::send(model::ConnectionId connection, model::View bytes) {
+  if (const Open* const open = find(connection)) world().network().write(open->socket, bytes);
+}
+
 void SimService::close(model::ConnectionId connection) {
-  if (connection != connection_) return;
-  world().network().close(socket_);
-  socket_ = sim::Socket::none;
+  if (Open* const open = find(connection)) world().network().close(forget(*open).socket);
 }
 
 void SimService::abort(model::ConnectionId connection) {
-  if (connection != connection_) return;
-  world().network().abort(socket_);
-  socket_ = sim::Socket::none;
+  if (Open* const open = find(connection)) world().network().abort(forget(*open).socket);
 }
 
 void SimService::connect(model::ConnectionId connection) {
-  connection_ = connection;
   connections_ = std::max(connections_, static_cast<std::uint32_t>(connection));
-  socket_ = world().network().connect(node_, hub_, link_port);
+  using Goal = model::Service::Goal;
+  const Goal goal = service_->goal(connection);
+  const std::uint16_t port = goal == Goal::link ? link_port : goal == Goal::amqp ? amqp_port : http_port;
+  open_.push_back({connection, world().network().connect(node_, hub_, port)});
 }
 
 void SimService::done() {

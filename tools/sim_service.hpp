@@ -31,20 +31,29 @@ class SimService final : public SimNode {
   void refused(sim::Socket socket, sim::Refusal why) override;
   void received(sim::Socket socket, sim::View bytes) override;
   void ended(sim::Socket socket, sim::Ending how) override;
+  void synced(std::uint64_t ticket, bool ok) override;
   void woken(std::uint64_t tag) override;
   void clock_stepped() override;
 
-  // Port.
-  void record(std::vector<model::Event>& events);
-  void send(model::ConnectionId connection, model::View bytes) {
-    if (connection == connection_) world().network().write(socket_, bytes);
+  // What its tokens are signed with, at a hub that asks for some; before it begins.
+  void policy(std::string name, std::string key) {
+    policy_ = std::move(name);
+    policy_key_ = std::move(key);
   }
+
+  // Port. Over the link the checkpoints are the hub's: then nothing is written.
+  void record(std::vector<model::Event>& events);
+  void send(model::ConnectionId connection, model::View bytes);
   void close(model::ConnectionId connection);
   void abort(model::ConnectionId connection);
   void connect(model::ConnectionId connection);
-  void append(std::uint64_t, model::View) {}  // a service has no disk: its checkpoints are the hub's
-  void sync(std::uint64_t, model::Ticket) {}
-  void remove(std::uint64_t) {}
+  void append(std::uint64_t file, model::View bytes) {
+    if (!world().disk(node_).append(file, bytes)) append_failed_ = true;
+  }
+  void sync(std::uint64_t file, model::Ticket ticket) {
+    world().disk(node_).sync(file, static_cast<std::uint64_t>(ticket));
+  }
+  void remove(std::uint64_t file) { world().disk(node_).remove(file); }
   void halt() {}
 
  private:
@@ -53,6 +62,14 @@ class SimService final : public SimNode {
   struct Targets {
     std::vector<std::uint32_t> of;  // indices into devices_
   };
+
+  struct Open {
+    model::ConnectionId connection{};
+    sim::Socket socket = sim::Socket::none;
+  };
+  Open* find(sim::Socket socket);
+  Open* find(model::ConnectionId connection);
+  Open forget(Open& open);
 
   void done();
   void plan(Work work, std::uint64_t which);
@@ -74,8 +91,9 @@ class SimService final : public SimNode {
   sim::NodeId hub_;
   sim::Instant quiet_from_;
   std::optional<model::Service> service_;
-  sim::Socket socket_{};
-  model::ConnectionId connection_{};
+  std::vector<Open> open_;  // at most one at each door
+  std::string policy_, policy_key_;
+  bool append_failed_ = false;
   std::uint32_t connection_base_ = 0;
   std::uint32_t connections_ = 0;
   std::vector<std::size_t> told_times_;  // by load: how many of `at` are over

@@ -7,8 +7,8 @@
 
 #include "model/chance.hpp"
 #include "model/effects.hpp"
-#include "model/link/link.hpp"
 #include "model/service.hpp"
+#include "model/service/carrier.hpp"
 
 namespace hubproof::model {
 
@@ -41,11 +41,11 @@ struct Line {
   Chance& chance;
   std::uint32_t connection;
   std::uint32_t& last_correlation;
+  Carrier& carrier;
 
   // `wait`: how long the hub may keep the answer back on purpose.
   Asking ask(const Request& request, Duration wait = {}) {
-    link::write_request(effects.sending(ConnectionId{connection}), ++last_correlation, request);
-    effects.sent();
+    carrier.ask(now, ++last_correlation, request, effects);
     return {last_correlation, now.mono + settings.request_patience + wait};
   }
   Event& saw(What what, Phase phase = Phase::ok) {

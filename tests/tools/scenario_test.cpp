@@ -67,7 +67,7 @@ TEST(ScenarioReader, GivesWhatIsWritten) {
   ASSERT_EQ(scenario.faults.size(), sim::fault_names.size());
   for (std::size_t at = 0; at < scenario.faults.size(); ++at)
     EXPECT_EQ(scenario.faults[at].kind, static_cast<sim::FaultKind>(at));
-  EXPECT_EQ(scenario.faults[0].nodes, (std::vector{sim::NodeId{2}, sim::NodeId{3}, sim::NodeId{4}}));
+  EXPECT_EQ(scenario.faults[0].nodes, (std::vector{sim::NodeId{3}, sim::NodeId{4}, sim::NodeId{5}}));
   EXPECT_EQ(scenario.nemeses[0].menu[0].among.size(), 4u);
   EXPECT_TRUE(scenario.nemeses[0].menu[1].among.empty());
 }
@@ -261,6 +261,11 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{R"("devices": [{"name": "d{}", "count": 1000000}])", "/devices/0/count | more than 1000000 nodes\n"},
         Bad{R"("devices": [{"name": "d", "sleep": {"awake": "1s"}}])",
             "/devices/0/sleep | \"asleep\" is missing\n"},
+        Bad{R"("hub": {"routing": {"endpoints": ["alerts"], "routes": [{"name": "r"}]}}, "services": [{"protocol": "amqp", "endpoint": "alerts"}])",
+            "/services/0/endpoint | over AMQP only the built-in endpoint can be read; \"protocol\": \"link\" reads the "
+            "others\n"},
+        Bad{R"("services": [{"protocol": "http"}])",
+            "/services/0/protocol | expected \"link\" or \"amqp\", found \"http\"\n"},
         Bad{R"("services": [{}, {}])", "/services/1/name | another node is called \"s0\"\n"},
         Bad{R"("services": [{"commands": [{}]}])",
             "/services/0/commands/0 | \"every\" is missing\n"
