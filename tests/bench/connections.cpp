@@ -1,8 +1,8 @@
 // bench_connections HOST:PORT CA DEVICES EVERY SECONDS [PID] < LINES: holds a real MQTT connection for each of the
 // devices d0, d1 and so on, each of which sends a message every so many seconds and acknowledges what it
-// is sent, and says at the end how many there were, how many were lost, and what the process PID used
-// meanwhile. CA is the file of an authority, or - for no TLS. LINES are what `serve` printed: passwords are
-// made from the keys of its connection strings; without them there are none.
+// is sent, and says at the end how many there were, how many were lost, what the process PID used
+// meanwhile and whether that grew. CA is the file of an authority, or - for no TLS. LINES are what `serve`
+// printed: passwords are made from the keys of its connection strings; without them there are none.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -12,11 +12,11 @@
 #include <iostream>
 #include <iterator>
 #include <map>
-#include <sstream>
 #include <string>
 
 #include "model/hub/token.hpp"
 #include "model/mqtt/codec.hpp"
+#include "tests/bench/usage.hpp"
 #include "tools/asio_port.hpp"
 #include "tools/real_hub.hpp"
 
@@ -24,26 +24,9 @@ namespace {
 
 using namespace hubproof;
 using namespace std::chrono_literals;
+using bench::Usage;
+using bench::usage_of;
 namespace mqtt = model::mqtt;
-
-struct Usage {
-  double cpu = 0;  // seconds
-  long memory = 0; // KiB
-};
-
-Usage usage_of(const char* pid) {
-  Usage found;
-  std::ifstream stat{std::string{"/proc/"} + pid + "/stat"};
-  std::string text{std::istreambuf_iterator<char>{stat}, {}};
-  std::istringstream fields{text.substr(std::min(text.rfind(')') + 1, text.size()))};
-  std::string field;
-  for (int i = 3; i <= 15 && fields >> field; ++i)
-    if (i == 14 || i == 15) found.cpu += std::atof(field.c_str()) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  std::ifstream status{std::string{"/proc/"} + pid + "/status"};
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmRSS:")) found.memory = std::atol(line.c_str() + 6);
-  return found;
-}
 
 class Fleet final : tools::PortUser {
  public:
@@ -205,13 +188,18 @@ int main(int count, char** arguments) {
     fleet.run_until(tools::RealNet::now().mono + 100ms);
   const Usage greeted = usage_of(pid);
   const unsigned sent_before = fleet.sent();
-  fleet.run_until(tools::RealNet::now().mono + seconds(arguments[5]));
+  const model::Duration held = seconds(arguments[5]);
+  fleet.run_until(tools::RealNet::now().mono + held / 5);
+  const Usage settled = usage_of(pid);
+  fleet.run_until(tools::RealNet::now().mono + held - held / 5);
   const Usage after = usage_of(pid);
   std::printf("connections held   %u of %u, %u lost\n", fleet.online(), devices, fleet.lost());
   std::printf("messages           %u sent, %u acknowledged, %u commands received\n", fleet.sent(), fleet.acknowledged(),
               fleet.received());
   std::printf("memory             %ld KiB before, %ld KiB at the end: %.1f KiB a connection\n", before.memory, after.memory,
               static_cast<double>(after.memory - before.memory) / std::max(1u, fleet.online()));
+  std::printf("growth             %ld KiB and %ld descriptors in the last four fifths of the time, of %ld and %ld\n",
+              after.memory - settled.memory, after.files - settled.files, after.memory, after.files);
   std::printf("cpu                %.2f ms a connection to open, %.0f us a message\n",
               1e3 * (greeted.cpu - before.cpu) / devices,
               1e6 * (after.cpu - greeted.cpu) / std::max(1u, fleet.sent() - sent_before));
