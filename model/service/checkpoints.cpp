@@ -45,7 +45,7 @@ std::uint64_t Checkpoints::of(std::uint32_t partition) const {
 
 Ticket Checkpoints::store(std::uint32_t partition, std::uint64_t sequence, Effects& effects) {
   at_[partition] = sequence;
-  record_.clear();
+  record_ = {};  // GCC 12 takes a cleared one for four bytes that are about to overflow
   Writer out{record_};
   out.u32(static_cast<std::uint32_t>(at_.size()));
   for (const auto& [number, last] : at_) {
