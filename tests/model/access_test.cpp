@@ -413,6 +413,53 @@ TEST(Access, ByCertificate) {
   EXPECT_EQ(code("d1", own(sha256, sha1)), 3);
 }
 
+// HTTP and AMQP ask the gate the same of certificates. Over AMQP the other devices of the connection need
+// tokens of their own.
+TEST(Access, ByCertificateAtTheOtherDoors) {
+  Driver driver{verifying()};
+  const string sha256(64, 'A');
+  driver.ask(CreateDevice{"d1", Credentials{CredentialType::self_signed, sha256, {}}});
+  driver.ask(CreateDevice{"d2", Credentials{CredentialType::authority}});
+  driver.ask(CreateDevice{"d3", Credentials{CredentialType::sas, key("d3"), key("d3 2")}});
+  int opened = 1000;
+  const auto open = [&](Door door, std::optional<ClientCertificate> certificate) {
+    const auto id = static_cast<ConnectionId>(++opened);
+    Effects effects;
+    driver.server().opened(driver.now(), id, door, effects, std::move(certificate));
+    return id;
+  };
+  const auto asked = [&](const string& device, const std::optional<ClientCertificate>& certificate) {
+    const std::size_t stored = driver.telemetry().size();
+    const ConnectionId id = open(Door::http, certificate);
+    driver.feed(id, view("POST /devices/" + device + "/messages/events?api-version=2021-04-12 HTTP/1.1\r\n"
+                         "Host: hub\r\nContent-Length: 1\r\n\r\nx"));
+    const string status{text(driver.take_bytes(id)).substr(9, 3)};
+    EXPECT_EQ(driver.telemetry().size(), stored + (status == "204" ? 1 : 0));
+    server_tests::AmqpClient client{driver, open(Door::amqp, certificate)};
+    const amqp::LinkId link = client.send_to(server_tests::events_of(device));
+    const string ended = client.ended(link);
+    if (ended == "open") {
+      EXPECT_EQ(client.outcome(client.telemetry(link, "x")), amqp::Outcome::accepted);
+    }
+    return status + " " + ended;
+  };
+  const ClientCertificate own{sha256, "", "any", false}, signed_d2{"", "", "d2", true};
+  const string refused = "401 amqp:unauthorized-access";
+  EXPECT_EQ(asked("d1", own), "204 open");
+  EXPECT_EQ(asked("d1", std::nullopt), refused);
+  EXPECT_EQ(asked("d1", ClientCertificate{string(64, 'c'), "", "d1", false}), refused);
+  EXPECT_EQ(asked("d1", ClientCertificate{"", "", "d1", true}), refused) << "an authority is not asked for";
+  EXPECT_EQ(asked("d2", signed_d2), "204 open");
+  EXPECT_EQ(asked("d2", own), refused) << "another one's";
+  EXPECT_EQ(asked("d3", ClientCertificate{"", "", "d3", true}), refused) << "it has keys [SEC-20]";
+  server_tests::AmqpClient client{driver, open(Door::amqp, own)};
+  EXPECT_EQ(client.ended(client.send_to(server_tests::events_of("d2"))), "amqp:unauthorized-access");
+  EXPECT_EQ(client.ended(client.send_to("/messages/devicebound")), "amqp:unauthorized-access");
+  EXPECT_EQ(client.ended(client.receive_from("hub/ConsumerGroups/$Default/Partitions/0")), "amqp:unauthorized-access");
+  driver.ask(EnableDevice{"d1", false});
+  EXPECT_EQ(asked("d1", own), "403 amqp:not-found");
+}
+
 TEST(Access, AnOpenHubAsksNobody) {
   Driver driver;
   driver.create("d1");

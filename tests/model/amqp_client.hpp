@@ -16,7 +16,8 @@ using amqp::LinkId;
 
 class AmqpClient {
  public:
-  explicit AmqpClient(Driver& driver) : driver_{driver}, id_{driver.open(Door::amqp)} { run(); }
+  explicit AmqpClient(Driver& driver) : AmqpClient{driver, driver.open(Door::amqp)} {}
+  AmqpClient(Driver& driver, ConnectionId id) : driver_{driver}, id_{id} { run(); }
   // Logs in by SASL PLAIN before all else; the client says no more when it is not welcome().
   AmqpClient(Driver& driver, const std::string& user, const std::string& password)
       : driver_{driver}, id_{driver.open(Door::amqp)} {
