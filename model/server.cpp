@@ -6,6 +6,7 @@
 #include "model/hub/hub.hpp"
 #include "model/server/amqp_door.hpp"
 #include "model/server/desk.hpp"
+#include "model/server/fault_orders.hpp"
 #include "model/server/http_door.hpp"
 #include "model/server/link_door.hpp"
 #include "model/server/mqtt_door.hpp"
@@ -93,6 +94,23 @@ struct Server::Parts {
     if (!payload.empty()) mqtt.received(now, id, payload, effects);
   }
 
+  void end(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
+    if (websockets.any()) websockets.ended(connection);
+    if (!mqtt.ended(now, connection, by, effects) && !amqp.ended(now, connection, by, effects) &&
+        !http.ended(connection, by, effects))
+      link.ended(connection, by, desk, effects);
+  }
+
+  void carry_out(Now now, const FaultOrders::Order& order, Effects& effects) {
+    if (order.kind == FaultOrders::Kind::kill_tcp) {
+      effects.abort(order.connection);
+      return end(now, order.connection, EndedBy::local, effects);
+    }
+    if (amqp.carry_out(now, order, effects) || order.kind != FaultOrders::Kind::shut_down) return;
+    effects.close(order.connection);
+    end(now, order.connection, EndedBy::local, effects);
+  }
+
   // The end of every call: what has become durable leaves, what has become deliverable is
   // delivered, and what was written is on its way to be durable.
   void settle(Now now, Effects& effects) {
@@ -142,6 +160,7 @@ struct Server::Parts {
   Desk desk;
   HttpDoor http;
   WebSocketDoor websockets;
+  std::unique_ptr<FaultOrders> orders;
   Ticket released{};
   bool others = false;  // there was a connection of another door than MQTT's and the link's
   bool wakes_readers = false;
@@ -194,11 +213,7 @@ void Server::received_anywhere(Now now, ConnectionId connection, View bytes, Eff
 
 void Server::ended(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
   if (parts_->halted) return;
-  if (parts_->websockets.any()) parts_->websockets.ended(connection);
-  if (!parts_->mqtt.ended(now, connection, by, effects) &&
-      !parts_->amqp.ended(now, connection, by, effects) &&
-      !parts_->http.ended(connection, by, effects))
-    parts_->link.ended(connection, by, parts_->desk, effects);
+  parts_->end(now, connection, by, effects);
   parts_->settle(now, effects);
 }
 
@@ -218,6 +233,8 @@ void Server::woken(Now now, Effects& effects) {
   parts_->amqp.woken(now, effects);
   parts_->desk.woken(now, effects);
   parts_->http.woken(now, effects);
+  if (parts_->orders)
+    while (const auto order = parts_->orders->due(now)) parts_->carry_out(now, *order, effects);
   parts_->wakes_readers = true;
   parts_->settle(now, effects);
 }
@@ -233,6 +250,7 @@ std::optional<Instant> Server::deadline() const {
   if (parts_->others) {
     sooner(parts_->amqp.deadline());
     sooner(parts_->http.deadline());
+    if (parts_->orders) sooner(parts_->orders->deadline());
   }
   return first;
 }
@@ -250,6 +268,41 @@ void Server::request(Now now, const Request& request, Answer answer, Effects& ef
 void Server::redirect_readers(std::string host, std::uint16_t port) {
   parts_->amqp.redirect_to(std::move(host), port);
 }
+
+void Server::tell_of_requests(ToldOfRequest told) {
+  parts_->http.tell_of_requests(told);
+  parts_->amqp.tell_of_requests(std::move(told));
+}
+
+void Server::honour_fault_properties(ToldOfFault told) {
+  Parts& p = *parts_;
+  p.orders = std::make_unique<FaultOrders>(
+      [&hub = p.hub, told = std::move(told)](const FaultOrders::Order& order, bool begins) {
+        const std::string& device = hub.device(order.device).id;
+        told(device,
+             std::string{FaultOrders::name(order.kind)} + " of " + device +
+                 (order.reason.empty() ? "" : ", \"" + order.reason + "\""),
+             begins);
+      });
+  p.others = true;  // the quick way knows nothing of them
+  p.mqtt.honour(p.orders.get());
+  p.amqp.honour(p.orders.get());
+  p.http.honour(p.orders.get());
+}
+
+std::vector<QueueLook> Server::queues(std::string_view after, std::size_t limit) const {
+  const Hub& hub = parts_->hub;
+  std::vector<QueueLook> all;
+  const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(limit, 0xffffffff));
+  for (DeviceIdentity& one : hub.list({std::string{after}, most})) {
+    const DeviceIndex device = hub.find(one.device);
+    const bool connected = parts_->mqtt.has(device) || parts_->amqp.has(device);
+    all.push_back({std::move(one.device), connected, one.commands, hub.locked(device)});
+  }
+  return all;
+}
+
+bool Server::quiet() const { return parts_->hub.durable() >= parts_->hub.written(); }
 
 void Server::name_devices(std::function<NodeIndex(std::string_view)> index_of) {
   parts_->hub.name_devices(std::move(index_of));

@@ -9,6 +9,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "model/chance.hpp"
 #include "model/effects.hpp"
@@ -18,6 +20,18 @@
 namespace hubproof::model {
 
 enum class Door : std::uint8_t { mqtt, amqp, http, link };
+
+// One device's queue as it is now, for whoever runs the hub.
+struct QueueLook {
+  std::string device;
+  bool connected = false;
+  std::uint32_t depth = 0;   // messages that are not final, of which
+  std::uint32_t locked = 0;  // so many are with a receiver
+};
+
+// Who is told of requests that come by a door which shows only bytes: first of the request, then,
+// by what that call gave, of its answer.
+using ToldOfRequest = std::function<std::function<void(const Response&)>(const Request&)>;
 
 class Server {
  public:
@@ -47,6 +61,21 @@ class Server {
 
   // Where AMQP's readers of telemetry are sent [D2C-37]. An empty host: the one that they asked for.
   void redirect_readers(std::string host, std::uint16_t port);
+
+  // Requests of services by HTTP and commands by AMQP: whoever keeps a history tells them for their
+  // services.
+  void tell_of_requests(ToldOfRequest told);
+
+  // From now on faults are done that devices ask for (fault_orders.hpp); `told` hears of each, with its
+  // words, when it is asked for and when it is done.
+  using ToldOfFault = std::function<void(std::string_view device, const std::string& what, bool begins)>;
+  void honour_fault_properties(ToldOfFault told);
+
+  // Existing devices with an id after this one, in the order of their ids, at most so many.
+  std::vector<QueueLook> queues(std::string_view after, std::size_t limit) const;
+  // Nothing is promised that has not left, so the hub may stop without a word. Deliveries to devices
+  // may be under way.
+  bool quiet() const;
 
   // In history and in the device stamp, devices are participants: the driver tells how.
   // Unknown names give NodeIndex::none.

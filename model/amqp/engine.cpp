@@ -532,6 +532,17 @@ void Engine::refuse(LinkId id, const Error& error) {
 
 void Engine::detach(LinkId id, const Error& error) { parts_->end_locally(id, error); }
 
+void Engine::end_session(LinkId of, const Error& error) {
+  Parts& p = *parts_;
+  const Parts::Link* known = p.open_link(of);
+  if (known == nullptr) return;
+  pn_session_t* session = known->session;
+  if ((pn_session_state(session) & PN_LOCAL_CLOSED) != 0) return;
+  set(pn_session_condition(session), error);
+  pn_session_close(session);
+  p.end_links(session);
+}
+
 void Engine::close(const Error& error) {
   Parts& p = *parts_;
   if ((pn_connection_state(p.driver.connection) & PN_LOCAL_CLOSED) != 0) return;

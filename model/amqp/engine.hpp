@@ -95,6 +95,7 @@ class Engine {
   void accept(LinkId link, std::uint64_t max_message_size = 0);
   void refuse(LinkId link, const Error& error);       // attach and detach [ERR-19]
   void detach(LinkId link, const Error& error);
+  void end_session(LinkId of, const Error& error);    // that of this link; its links come as Detached
   void close(const Error& error);
 
   // Of links on which the peer sends.

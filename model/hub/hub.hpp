@@ -111,6 +111,7 @@ class Hub {
   DeviceIdentity described(DeviceIndex index) const;
   std::vector<DeviceIdentity> list(const ListDevices& what) const;
   DeviceCounts count() const;
+  std::uint32_t locked(DeviceIndex index) const;               // messages of its queue that a receiver has
   void connection(Now now, DeviceIndex index, bool there);     // a door has one now, or no more
   // Shared access policies: of a hub that verifies from the start, of another once they are asked for.
   const std::vector<Policy>& policies() const;

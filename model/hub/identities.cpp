@@ -181,6 +181,15 @@ std::vector<DeviceIdentity> Hub::list(const ListDevices& what) const {
   return list;
 }
 
+std::uint32_t Hub::locked(DeviceIndex index) const {
+  const Registration& device = parts_->registry.at(index);
+  if (!device.queue) return 0;
+  return static_cast<std::uint32_t>(
+      std::ranges::count_if(device.queue->entries(), [](const DeviceQueue::Entry& entry) {
+        return std::holds_alternative<Invisible>(entry.state);
+      }));
+}
+
 DeviceCounts Hub::count() const {
   DeviceCounts counts;
   for (std::uint32_t i = 0; i < devices(); ++i) {

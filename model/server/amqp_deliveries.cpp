@@ -256,6 +256,7 @@ void AmqpDoor::take_telemetry(Now now, Connection& c, const amqp::Arrived& event
   } else {
     take(event.message);
   }
+  if (error == Error::none && orders_ != nullptr && disturbed(now, c, event, link, messages)) return;
   Ticket ticket{};
   if (error == Error::none)
     for (const Bytes& flat : messages)
@@ -267,19 +268,52 @@ void AmqpDoor::take_telemetry(Now now, Connection& c, const amqp::Arrived& event
            error == Error::none ? amqp::Outcome::accepted : amqp::Outcome::rejected, error, {}});
 }
 
+// True: the device asked for a fault that refuses these messages, and is told so. Of a batch the
+// envelope may ask, too, as the vendor's SDK for C does it.
+bool AmqpDoor::disturbed(Now now, Connection& c, const amqp::Arrived& event, const Link& link,
+                         const std::vector<Bytes>& messages) {
+  auto refusal = FaultOrders::Refusal::none;
+  const auto hear = [&](const Bytes& flat) {
+    if (refusal == FaultOrders::Refusal::none)
+      refusal = orders_->heard(now, c.id, link.device, MessageView{flat});
+  };
+  if (event.format == batched)
+    if (auto envelope = amqp::read_sections(event.message)) {
+      envelope->data.resize(1);
+      if (Bytes flat; amqp::read_flat(*envelope, flat)) hear(flat);
+    }
+  for (const Bytes& flat : messages) hear(flat);
+  if (refusal == FaultOrders::Refusal::none) return false;
+  amqp::Error error = amqp_error(Error::unauthorized);
+  if (refusal == FaultOrders::Refusal::throttled)
+    error = {"com.microsoft:device-container-throttled", "this device is throttled"};  // [QUO-12]
+  if (refusal == FaultOrders::Refusal::quota)
+    error = {"amqp:resource-limit-exceeded", "the hub has taken as many messages as it may today"};
+  c.engine->settle(event.link, event.delivery,
+                   event.settled ? amqp::Outcome::none : amqp::Outcome::rejected, error);
+  return true;
+}
+
 void AmqpDoor::take_command(Now now, Connection& c, const amqp::Arrived& event, Effects& effects) {
   flat_.clear();
   Outcome outcome{read_message(event, flat_), {}, {}};
+  std::unique_ptr<Prepared> prepared;
   if (outcome.error == Error::none) {
     const auto to = MessageView{flat_}.system(System::to);
     const auto device = to ? amqp::device_of(*to) : std::nullopt;
+    if (device && told_of_request_) {
+      prepared = std::make_unique<Prepared>();
+      prepared->told = told_of_request_(SendCommand{*device, flat_});
+    }
     outcome = device ? hub_->enqueue(now, *device, flat_, effects)
                      : Outcome{Error::bad_request, {}, {}};
   }
   if (event.settled) return c.engine->settle(event.link, event.delivery, amqp::Outcome::none);
   const bool ok = outcome.error == Error::none;
+  if (prepared) prepared->done = outcome.done;
   promise({outcome.ticket, c.id, event.link, event.delivery, Promise::Kind::settle,
-           ok ? amqp::Outcome::accepted : amqp::Outcome::rejected, outcome.error, {}});
+           ok ? amqp::Outcome::accepted : amqp::Outcome::rejected, outcome.error,
+           std::move(prepared)});
 }
 
 // What leaves.
@@ -509,6 +543,9 @@ void AmqpDoor::keep(Promise& promise, Effects& effects) {
   switch (promise.kind) {
     case Promise::Kind::settle:
       c.engine->settle(promise.link, promise.delivery, promise.outcome, error);
+      if (promise.prepared && promise.prepared->told)
+        promise.prepared->told(promise.error == Error::none ? Response{promise.prepared->done}
+                                                            : Response{Failed{promise.error}});
       break;
     case Promise::Kind::forget:
       c.engine->forget(promise.link, promise.delivery, promise.outcome, error);

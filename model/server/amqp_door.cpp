@@ -156,6 +156,42 @@ bool AmqpDoor::ended(Now now, ConnectionId id, EndedBy by, Effects& effects) {
   return true;
 }
 
+bool AmqpDoor::carry_out(Now now, const FaultOrders::Order& order, Effects& effects) {
+  using Kind = FaultOrders::Kind;
+  Connection* const c = find(order.connection);
+  if (c == nullptr) return false;
+  if (c->leaving || !c->engine) return true;
+  const auto ours = [&](Use use) {
+    const auto found = std::ranges::find_if(c->links, [&](const auto& one) {
+      const DeviceIndex device = one.second.device;
+      return one.second.use == use && (device == DeviceIndex::none || device == order.device);
+    });
+    return found == c->links.end() ? amqp::LinkId::none : found->first;
+  };
+  const auto kill = [&](Use use) {
+    const amqp::LinkId link = ours(use);
+    if (link == amqp::LinkId::none) return;
+    detach(now, *c, link, {"amqp:link:detach-forced", order.reason}, Why::shutdown, effects);
+  };
+  switch (order.kind) {
+    case Kind::shut_down: leave(*c, {}, Why::shutdown); break;
+    case Kind::kill_connection:
+      leave(*c, {"amqp:connection:forced", order.reason}, Why::shutdown);
+      break;
+    case Kind::kill_session:
+      c->engine->end_session(ours(Use::telemetry), {"amqp:internal-error", order.reason});
+      handle(now, *c, effects);
+      break;
+    case Kind::kill_token_link: kill(Use::tokens); break;
+    case Kind::kill_answer_link: kill(Use::token_answers); break;
+    case Kind::kill_telemetry_link: kill(Use::telemetry); break;
+    case Kind::kill_command_link: kill(Use::commands); break;
+    default: break;  // what refuses is not carried out here
+  }
+  touch(*c);
+  return true;
+}
+
 // The one end of every connection.
 void AmqpDoor::finish(Now now, Connection& c, EndedBy by, Why why, Effects& effects) {
   while (!c.links.empty()) gone(now, c, c.links.begin()->first, by, why, effects);

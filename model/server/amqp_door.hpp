@@ -28,6 +28,8 @@
 #include "model/amqp/sasl.hpp"
 #include "model/hub/gate.hpp"
 #include "model/hub/hub.hpp"
+#include "model/server.hpp"
+#include "model/server/fault_orders.hpp"
 
 namespace hubproof::model {
 
@@ -60,6 +62,11 @@ class AmqpDoor {
   void device_gone(Now now, DeviceIndex device, Effects& effects);
   void device_taken(Now now, DeviceIndex device, Effects& effects);  // it came in by another door
   void credentials_changed(Now now, DeviceIndex device, Effects& effects);
+  bool has(DeviceIndex device) const { return where_.contains(device); }  // a link of it
+  void tell_of_requests(ToldOfRequest told) { told_of_request_ = std::move(told); }
+  void honour(FaultOrders* orders) { orders_ = orders; }
+  // A fault that a device of this door asked for. False: its connection is not this door's.
+  bool carry_out(Now now, const FaultOrders::Order& order, Effects& effects);
   void flush(Now now, Effects& effects);  // the end of every call: what was said leaves
 
  private:
@@ -142,6 +149,8 @@ class AmqpDoor {
     Event event;
     Flight flight;
     bool shown = false;  // the event is to be told of
+    std::function<void(const Response&)> told{};  // of a command: what is told when it is accepted
+    Done done{};
   };
   struct Promise {
     enum class Kind : std::uint8_t { settle, forget, send };
@@ -200,6 +209,8 @@ class AmqpDoor {
              std::string_view description, std::string_view condition, View body = {});
   void take_telemetry(Now now, Connection& c, const amqp::Arrived& event, const Link& link,
                       Effects& effects);
+  bool disturbed(Now now, Connection& c, const amqp::Arrived& event, const Link& link,
+                 const std::vector<Bytes>& messages);
   Error read_message(const amqp::Arrived& event, Bytes& flat) const;
   void take_command(Now now, Connection& c, const amqp::Arrived& event, Effects& effects);
 
@@ -231,6 +242,8 @@ class AmqpDoor {
   std::string redirect_host_;
   std::uint16_t redirect_port_ = 5671;
   Came came_;
+  ToldOfRequest told_of_request_;
+  FaultOrders* orders_ = nullptr;
   std::map<ConnectionId, std::unique_ptr<Connection>> connections_;
   std::map<DeviceIndex, ConnectionId> where_;  // each device's connection
   // Links that wait for news.

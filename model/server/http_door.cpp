@@ -6,6 +6,7 @@
 
 #include "model/http/properties.hpp"
 #include "model/iso_date.hpp"
+#include "model/server/amqp_feedback.hpp"
 
 namespace hubproof::model {
 namespace {
@@ -24,6 +25,12 @@ constexpr HttpError unknown_version{400, 400001, "InvalidProtocolVersion",
 constexpr HttpError no_such_path{404, 404000, "NotFound", "there is nothing at this path"};
 constexpr HttpError no_such_method{405, 405000, "MethodNotAllowed", "this path has no such method"};
 constexpr HttpError malformed{400, 400006, "IotHubFormatError", "the request is malformed"};
+constexpr HttpError throttled{429, 429001, "ThrottlingException",  // [QUO-12]
+                              "this device is throttled; try again later"};
+constexpr HttpError quota_used_up{403, 403002, "IotHubQuotaExceeded",  // [QUO-03]
+                                  "the hub has taken as many messages as it may today"};
+constexpr std::string_view feedback_path = "messages/serviceBound/feedback";
+constexpr std::string_view feedback_type = "application/vnd.microsoft.iothub.feedback.json";
 constexpr HttpError silence{408, 408000, "RequestTimeout",
                             "the request did not come to its end in time"};
 
@@ -262,10 +269,19 @@ const std::vector<HttpDoor::Method>* HttpDoor::methods_of(const http::Target& ta
   static const std::vector<Method> abandoned{{"POST", &HttpDoor::abandon}};
   static const std::vector<Method> commands{{"DELETE", &HttpDoor::purge}};
   static const std::vector<Method> statistics{{"GET", &HttpDoor::count_devices}};
+  static const std::vector<Method> feedback{{"GET", &HttpDoor::receive_feedback}};
+  static const std::vector<Method> feedback_locked{{"DELETE", &HttpDoor::complete_feedback}};
+  static const std::vector<Method> feedback_abandoned{{"POST", &HttpDoor::abandon_feedback}};
 
   const auto& path = target.path;
   if (path.size() == 2 && same(path[0], "statistics") && same(path[1], "devices"))
     return &statistics;
+  if (path.size() >= 3 && same(path[0], "messages") && same(path[1], "serviceBound") &&
+      same(path[2], "feedback")) {  // [FBK-10, FBK-21]
+    if (path.size() == 3) return &feedback;
+    if (path.size() == 4) return &feedback_locked;
+    return path.size() == 5 && same(path[4], "abandon") ? &feedback_abandoned : nullptr;
+  }
   if (!same(path[0], "devices")) return nullptr;
   if (path.size() == 1 || (path.size() == 2 && path[1].empty())) return &devices;
   if (path[1].empty()) return nullptr;
@@ -348,8 +364,21 @@ void HttpDoor::send_telemetry(Asking& asking) {
   out.body(asking.request.body);
   if (MessageView{flat_}.counted_size() > rules_->d2c_size_limit)
     return refuse(asking.exchange, Error::too_large);  // [D2C-40]
+  if (disturbed(asking, *device, MessageView{flat_})) return;
   const Ticket ticket = hub_->append_telemetry(asking.now, *device, flat_, false, asking.effects);
   answer(asking.exchange, rules_->http.telemetry_waits ? ticket : Ticket::none, {});  // [DLV-07]
+}
+
+// True: the device asked for a fault that refuses this message, and is answered.
+bool HttpDoor::disturbed(Asking& asking, DeviceIndex device, const MessageView& message) {
+  if (orders_ == nullptr) return false;
+  switch (orders_->heard(asking.now, asking.id, device, message)) {
+    case FaultOrders::Refusal::none: return false;
+    case FaultOrders::Refusal::throttled: refuse(asking.exchange, throttled); break;
+    case FaultOrders::Refusal::quota: refuse(asking.exchange, quota_used_up); break;
+    case FaultOrders::Refusal::unauthorized: refuse(asking.exchange, Error::unauthorized); break;
+  }
+  return true;
 }
 
 // All of it is stored, or nothing [DLV-08].
@@ -361,6 +390,8 @@ void HttpDoor::send_batch(Asking& asking, DeviceIndex device) {
   std::size_t size = 0;
   for (const Bytes& message : messages) size += MessageView{message}.counted_size();
   if (size > rules_->d2c_size_limit) return refuse(asking.exchange, Error::too_large);  // [D2C-41]
+  for (const Bytes& message : messages)
+    if (disturbed(asking, device, MessageView{message})) return;
   const auto count = static_cast<std::uint32_t>(messages.size());
   const std::uint32_t stored = rules_->http.stored_of_batch(count);
   Ticket ticket{};
@@ -450,14 +481,33 @@ void HttpDoor::settle(Asking& asking, Settle how) {
   answer(asking.exchange, outcome.ticket, {});
 }
 
+// ---- Feedback, by the desk. A batch shows its lock token as its ETag, as a command does [FBK-18].
+
+void HttpDoor::receive_feedback(Asking& asking) {
+  if (allowed(asking, feedback_path, Right::service_connect)) ask(asking, ReceiveFeedback{});
+}
+
+void HttpDoor::complete_feedback(Asking& asking) { settle_feedback(asking, true); }
+void HttpDoor::abandon_feedback(Asking& asking) { settle_feedback(asking, false); }
+
+void HttpDoor::settle_feedback(Asking& asking, bool complete) {
+  if (!allowed(asking, feedback_path, Right::service_connect)) return;
+  const auto token = number<std::uint64_t>(unquoted(asking.target.path[3]));
+  if (!token) return refuse(asking.exchange, Error::lock_lost);  // it was never one of ours
+  ask(asking, SettleFeedback{*token, complete});
+}
+
 // ---- The registry, by the desk.
 
 void HttpDoor::ask(Asking& asking, Request request, std::size_t place) {
   const ConnectionId id = asking.id;
   const std::uint32_t number = asking.exchange.number;
+  std::function<void(const Response&)> told =
+      told_of_request_ ? told_of_request_(request) : nullptr;
   desk_->ask(asking.now, std::move(request),
              {ConnectionId::none, 0,
-              [this, id, number, place](const Response& response) {
+              [this, id, number, place, told = std::move(told)](const Response& response) {
+                if (told) told(response);
                 told_.push_back({id, number, place, response});
               }},
              asking.effects);
@@ -566,6 +616,7 @@ void HttpDoor::told(const Told& answer_of_desk) {
   }
   if (failed != nullptr) return refuse(*exchange, failed->error);
   Reply reply{200, {}, {}};
+  std::string batch;
   const auto describe = [&](const DeviceIdentity& device) {
     reply.fields = {{"ETag", quoted(device.etag)}};
     reply.body = device_body(device);
@@ -576,6 +627,15 @@ void HttpDoor::told(const Told& answer_of_desk) {
     reply.body = devices_body(devices->list);
   } else if (const auto* counts = std::get_if<DeviceCounts>(&answer_of_desk.response)) {
     reply.body = counts_body(*counts);
+  } else if (const auto* feedback = std::get_if<Feedback>(&answer_of_desk.response)) {
+    if (feedback->token == 0) {
+      reply.status = 204;
+    } else {  // [FBK-14]
+      batch = feedback_json(*feedback, rules_->feedback_pascal_case);
+      reply.fields = {{"ETag", quoted(std::to_string(feedback->token))},
+                      {"Content-Type", std::string{feedback_type}}};
+      reply.content = view(batch);
+    }
   } else if (const auto* done = std::get_if<Done>(&answer_of_desk.response)) {
     if (exchange->devices.empty()) {
       reply.status = 204;

@@ -1,4 +1,4 @@
-// The hub's HTTP door: device endpoints, registry and statistics [HTTP-01, HTTP-23]. HTTP has no
+// The hub's HTTP door: device endpoints, feedback, registry and statistics [HTTP-01, HTTP-23]. HTTP has no
 // session [HTTP-20]: each request is let in by itself and does what it does at once; its response
 // leaves when what it says is durable, and when the responses to all requests before it on its
 // connection have left.
@@ -23,6 +23,7 @@
 #include "model/hub/gate.hpp"
 #include "model/hub/hub.hpp"
 #include "model/server/desk.hpp"
+#include "model/server/fault_orders.hpp"
 #include "model/server/http_registry.hpp"
 
 namespace hubproof::model {
@@ -48,6 +49,8 @@ class HttpDoor {
     return alarms_.empty() ? std::nullopt : std::optional{alarms_.begin()->first};
   }
   void upgrades_by(Upgrade take) { upgrade_ = std::move(take); }
+  void tell_of_requests(ToldOfRequest told) { told_of_request_ = std::move(told); }
+  void honour(FaultOrders* orders) { orders_ = orders; }
 
  private:
   struct Reply {
@@ -115,6 +118,7 @@ class HttpDoor {
 
   void send_telemetry(Asking& asking);
   void send_batch(Asking& asking, DeviceIndex device);
+  bool disturbed(Asking& asking, DeviceIndex device, const MessageView& message);
   void receive(Asking& asking);
   void complete_or_reject(Asking& asking);
   void abandon(Asking& asking);
@@ -126,6 +130,10 @@ class HttpDoor {
   void delete_device(Asking& asking);
   void purge(Asking& asking);
   void count_devices(Asking& asking);
+  void receive_feedback(Asking& asking);
+  void complete_feedback(Asking& asking);
+  void abandon_feedback(Asking& asking);
+  void settle_feedback(Asking& asking, bool complete);
 
   void ask(Asking& asking, Request request, std::size_t place = 0);
   void told(const Told& answer);
@@ -142,6 +150,8 @@ class HttpDoor {
   const Gate* gate_;
   Desk* desk_;
   Upgrade upgrade_;
+  ToldOfRequest told_of_request_;
+  FaultOrders* orders_ = nullptr;
   std::map<ConnectionId, Connection> connections_;
   std::set<std::pair<Instant, ConnectionId>> alarms_;  // one of each connection
   std::deque<std::pair<Ticket, ConnectionId>> owed_;   // by ticket: whose answers wait for what

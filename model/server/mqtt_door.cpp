@@ -51,7 +51,11 @@ unsigned connect_flags(bool clean, bool has_will) {
 }  // namespace
 
 MqttDoor::MqttDoor(const HubRules& rules, Hub& hub, const Gate& gate)
-    : rules_{&rules}, hub_{&hub}, gate_{&gate}, decoder_{fresh_decoder(rules)} {}
+    : rules_{&rules},
+      hub_{&hub},
+      gate_{&gate},
+      looks_above_{rules.d2c_size_limit},
+      decoder_{fresh_decoder(rules)} {}
 
 // Connections.
 
@@ -363,6 +367,21 @@ Ticket MqttDoor::store(Now now, const Session& session, Effects& effects) {
 
 // PUBLISH, and the answers that wait.
 
+bool MqttDoor::too_large() const {
+  return MessageView{flat_}.counted_size() > rules_->d2c_size_limit;
+}
+
+// Why the message is refused, if its device asked for such a fault.
+std::optional<Why> MqttDoor::disturbed(Now now, const Session& session) {
+  switch (orders_->heard(now, session.id, session.device, MessageView{flat_})) {
+    case FaultOrders::Refusal::none: return std::nullopt;
+    case FaultOrders::Refusal::unauthorized: return Why::credentials;
+    case FaultOrders::Refusal::throttled:
+    case FaultOrders::Refusal::quota: break;
+  }
+  return Why::not_allowed;
+}
+
 // Stores what is in flat_ as this connection's next message.
 [[gnu::always_inline]] inline Ticket MqttDoor::append(Now now, Session& session, Effects& effects) {
   const std::uint32_t nth = ++session.published;
@@ -411,10 +430,14 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Publish& packet, Effe
   if (topic.kind == mqtt::Topic::Kind::unknown && rules_->bad_topic == BadTopic::close)
     return cut(now, slot, Why::not_allowed, effects);         // [MQTT-26, H-14]
   if (!legal) return cut(now, slot, Why::protocol, effects);  // [MQTT-24]
-  const bool too_large = flat_.size() > rules_->d2c_size_limit &&
-                         MessageView{flat_}.counted_size() > rules_->d2c_size_limit;
-  if (too_large && rules_->over_size == OverSize::close)
-    return cut(now, slot, Why::not_allowed, effects);  // [D2C-40, H-19]
+  bool too_large = false;
+  if (flat_.size() > looks_above_) [[unlikely]] {
+    too_large = this->too_large();
+    if (too_large && rules_->over_size == OverSize::close)
+      return cut(now, slot, Why::not_allowed, effects);  // [D2C-40, H-19]
+    if (orders_ != nullptr && topic.kind == mqtt::Topic::Kind::telemetry && !too_large)
+      if (const auto why = disturbed(now, session)) return cut(now, slot, *why, effects);  // [MQTT-44]
+  }
 
   Ticket ticket{};
   const bool dropped = packet.dup && dropped_resend(session, packet.id);

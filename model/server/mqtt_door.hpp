@@ -23,6 +23,7 @@
 #include "model/hub/hub.hpp"
 #include "model/mqtt/codec.hpp"
 #include "model/server/connection_index.hpp"
+#include "model/server/fault_orders.hpp"
 
 namespace hubproof::model {
 
@@ -56,6 +57,16 @@ class MqttDoor {
     came_ = std::move(came);
   }
   void device_taken(Now now, DeviceIndex device, Effects& effects);
+
+  bool has(DeviceIndex device) const {  // a session of it
+    const auto at = static_cast<std::size_t>(device);
+    return at < slot_of_.size() && slot_of_[at] != ConnectionIndex::none;
+  }
+  // Every telemetry message is looked at from now on.
+  void honour(FaultOrders* orders) {
+    orders_ = orders;
+    looks_above_ = 0;
+  }
 
   std::size_t connections() const { return index_.size(); }
 
@@ -165,6 +176,9 @@ class MqttDoor {
   void resume(const StoredSession& stored, Session& session);
   bool read_will(const mqtt::Connect& packet, Bytes& flat);
   bool dropped_resend(const Session& session, mqtt::PacketId id) const;
+  // Of what is in flat_, larger than looks_above_.
+  [[gnu::noinline]] bool too_large() const;
+  [[gnu::noinline]] std::optional<Why> disturbed(Now now, const Session& session);
   Ticket append(Now now, Session& session, Effects& effects);
   Ticket store(Now now, const Session& session, Effects& effects);
   void deliver(Now now, Session& session, Effects& effects);
@@ -185,6 +199,8 @@ class MqttDoor {
   const HubRules* rules_;
   Hub* hub_;
   const Gate* gate_;
+  FaultOrders* orders_ = nullptr;
+  std::size_t looks_above_;  // bytes of a flat message that is looked at more closely
   std::function<void(Now, DeviceIndex, Effects&)> came_;
   ConnectionIndex index_;
   std::vector<Session> sessions_;

@@ -712,5 +712,106 @@ TEST(HttpTarget, IsReadAndWritten) {
   EXPECT_EQ(level, "a%2Fb%25%C3%A4%20~");
 }
 
+// ---- Feedback.
+
+TEST(HttpDoor, FeedbackIsReceivedUnderALockAndSettledByItsToken) {  // [FBK-10, FBK-14, FBK-18, FBK-21]
+  Driver driver;
+  driver.create("d1");
+  driver.command("d1", "m1");
+  Client client{driver};
+  const std::string path = "/messages/serviceBound/feedback";
+  EXPECT_EQ(client.ask("GET", path).status, 204u);
+  client.settle("complete", etag(client.receive()));
+  driver.pass(16s);
+  Answered batch = client.ask("GET", "/messages/servicebound/feedback");  // either spelling
+  ASSERT_EQ(batch.status, 200u);
+  EXPECT_EQ(batch.fields["content-type"], "application/vnd.microsoft.iothub.feedback.json");
+  ASSERT_EQ(batch.json().size(), 1u) << batch.body;
+  EXPECT_EQ(batch.json()[0]["originalMessageId"], "m1");
+  EXPECT_EQ(batch.json()[0]["statusCode"], "Success");
+  EXPECT_EQ(batch.json()[0]["deviceId"], "d1");
+  EXPECT_EQ(client.ask("GET", path).status, 204u) << "it is locked";
+  EXPECT_EQ(client.ask("POST", path + "/" + etag(batch) + "/abandon").status, 204u);
+  EXPECT_EQ(client.ask("DELETE", path + "/" + etag(batch)).status, 412u) << "the lock is gone";
+  batch = client.ask("GET", path);
+  ASSERT_EQ(batch.status, 200u) << "it came back";
+  EXPECT_EQ(client.ask("DELETE", path + "/" + etag(batch)).status, 204u);
+  EXPECT_EQ(client.ask("GET", path).status, 204u);
+}
+
+TEST(HttpDoor, FeedbackHasNoOtherMethodsAndTakesNoOtherTokens) {
+  Driver driver;
+  Client client{driver};
+  const std::string path = "/messages/serviceBound/feedback";
+  EXPECT_EQ(client.ask("PUT", path, "x").status, 405u);
+  EXPECT_EQ(client.ask("GET", path + "/1").status, 405u);
+  EXPECT_EQ(client.ask("DELETE", path + "/1/abandon").status, 405u);
+  EXPECT_EQ(client.ask("POST", path + "/1/reject", "x").status, 404u);
+  EXPECT_EQ(client.ask("GET", "/messages/serviceBound/nothing").status, 404u);
+  EXPECT_EQ(client.ask("DELETE", path + "/1").status, 412u);
+  EXPECT_EQ(client.ask("DELETE", path + "/nonsense").status, 412u);
+  EXPECT_EQ(client.ask("GET", path + "?api-version=1999-01-01").status, 400u);
+}
+
+TEST(HttpDoor, FeedbackIsForServicesOnly) {  // [FBK-10, SEC-11]
+  Rules rules;
+  rules.hub.access = Access::verified;
+  Driver driver{rules};
+  Client client{driver};
+  EXPECT_EQ(client.ask("GET", "/messages/serviceBound/feedback").status, 401u);
+  EXPECT_EQ(client.ask("DELETE", "/messages/serviceBound/feedback/1").status, 401u);
+}
+
+// ---- Who keeps a history is told.
+
+TEST(HttpDoor, TellsOfRequestsAndTheirAnswers) {
+  Driver driver;
+  std::vector<std::string> told;
+  driver.server().tell_of_requests([&](const Request& request) {
+    const std::size_t which = request.index();
+    told.push_back("asked " + std::to_string(which));
+    return [&told, which](const Response& response) {
+      told.push_back((std::holds_alternative<Failed>(response) ? "failed " : "answered ") + std::to_string(which));
+    };
+  });
+  Client client{driver};
+  driver.hold();
+  client.send(request("PUT", "/devices/d1" + version, R"({"deviceId": "d1"})"));
+  const std::string create = std::to_string(Request{CreateDevice{}}.index());
+  EXPECT_EQ(told, std::vector<std::string>{"asked " + create}) << "not before it is durable";
+  driver.release();
+  const std::string remove = std::to_string(Request{DeleteDevice{}}.index());
+  client.take();
+  client.ask("DELETE", "/devices/d9", {}, "If-Match: *\r\n");
+  EXPECT_EQ(told, (std::vector<std::string>{"asked " + create, "answered " + create, "asked " + remove, "failed " + remove}));
+}
+
+// ---- A look inside.
+
+TEST(Server, ShowsItsQueues) {
+  Driver driver;
+  driver.create("d1");
+  driver.create("d2");
+  for (const char* id : {"a", "b", "c"}) driver.command("d1", id);
+  const ConnectionId id = connected(driver, "d2");
+  driver.ask(ReceiveCommand{"d1"});
+  const auto all = driver.server().queues("", 10);
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].device, "d1");
+  EXPECT_EQ(all[0].depth, 3u);
+  EXPECT_EQ(all[0].locked, 1u);
+  EXPECT_FALSE(all[0].connected);
+  EXPECT_EQ(all[1].depth, 0u);
+  EXPECT_TRUE(all[1].connected);
+  EXPECT_EQ(driver.server().queues("d1", 10).size(), 1u);
+  EXPECT_EQ(driver.server().queues("", 1).size(), 1u);
+  EXPECT_TRUE(driver.server().quiet());
+  driver.hold();
+  telemetry(driver, id, "d2", "x", 1);
+  EXPECT_FALSE(driver.server().quiet());
+  driver.release();
+  EXPECT_TRUE(driver.server().quiet());
+}
+
 }  // namespace
 }  // namespace hubproof::server_tests
