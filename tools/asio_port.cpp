@@ -145,7 +145,8 @@ void AsioPort<Net>::failed(const Shared& connection, const std::string& why) {
 template <Network Net>
 void AsioPort<Net>::read(const Shared& connection) {
   if (connection->reading) return;
-  if (paused_ && connection->ours) {
+  if (connection->silent) return;
+  if ((paused_ || connection->held) && connection->ours) {
     held_back_.push_back(connection);
     return;
   }
@@ -153,6 +154,7 @@ void AsioPort<Net>::read(const Shared& connection) {
   connection->stream.async_read_some(
       boost::asio::buffer(connection->incoming), [this, connection](Error error, std::size_t size) {
         connection->reading = false;
+        if (connection->silent) return;
         if (size > 0) heard(connection, model::View{connection->incoming}.first(size));
         if (!error) return read(connection);
         connection->read_all = true;
@@ -196,6 +198,7 @@ void AsioPort<Net>::write(const Shared& connection) {
                            [this, connection](Error error, std::size_t) {
                              connection->writing = false;
                              connection->leaving.clear();
+                             if (connection->silent) return;
                              if (!error) return write(connection);
                              connection->queued.clear();
                              if (connection->ours) return end(connection, ended_by(error));
@@ -304,6 +307,25 @@ void AsioPort<Net>::pause(bool paused) {
 }
 
 template <Network Net>
+void AsioPort<Net>::hold(model::ConnectionId id, bool held) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  const Shared connection = found->second;
+  connection->held = held;
+  if (!held && std::erase(held_back_, connection) > 0) read(connection);
+}
+
+template <Network Net>
+void AsioPort<Net>::fall_silent(model::ConnectionId id) {
+  const Shared connection = take(id);
+  if (!connection) return;
+  connection->silent = true;
+  connection->queued.clear();
+  std::erase(held_back_, connection);
+  silent_.push_back(connection);
+}
+
+template <Network Net>
 void AsioPort<Net>::stop() {
   stopped_ = true;
   alarm_.cancel();
@@ -312,6 +334,7 @@ void AsioPort<Net>::stop() {
     listener->acceptor.close(ignored);
     listener->pause.cancel();
   }
+  for (const Shared& connection : std::exchange(silent_, {})) cut(connection);
   while (!connections_.empty()) close(connections_.begin()->first);
 }
 

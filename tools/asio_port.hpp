@@ -64,6 +64,10 @@ class AsioPort {
 
   // While paused, nothing is read: TCP holds the peers back.
   void pause(bool paused);
+  // Nothing more is read of this connection, until it is let go again.
+  void hold(model::ConnectionId connection, bool held);
+  // Nothing is heard of it again, and its peer hears nothing: the socket stays open until stop().
+  void fall_silent(model::ConnectionId connection);
   void stop();  // no more of anything; connections end in good order
 
  private:
@@ -81,6 +85,8 @@ class AsioPort {
     model::ConnectionId id{};
     std::size_t door = 0;
     bool ours = true;       // the owner may still hear of it
+    bool held = false;      // nothing is read
+    bool silent = false;    // and never again
     bool dialled = false;   // by connect()
     bool greeting = false;  // the owner has not heard of it yet: the TLS handshake is not over
     bool reading = false;
@@ -118,7 +124,8 @@ class AsioPort {
   std::optional<model::Instant> armed_;
   std::vector<std::shared_ptr<Listener>> listeners_;
   std::unordered_map<model::ConnectionId, Shared> connections_;
-  std::vector<Shared> held_back_;  // wait for the end of a pause
+  std::vector<Shared> held_back_;  // wait for the end of a pause, or to be let go
+  std::vector<Shared> silent_;
   model::Bytes plain_;             // scratch
   std::uint32_t accepted_ = 0;
   bool paused_ = false;

@@ -327,14 +327,17 @@ Command read_command_line(int argc, const char* const* argv) {
       ->type_name("NAME,...")
       ->delimiter(',');
   serve_verb->add_flag("--open", serve.open, "ask nobody for credentials (else: tokens and certificates)");
-  serve_verb->add_option("--control", serve.control, "HTTP and JSON: what a back end does")
+  serve_verb->add_option("--control", serve.control, "HTTP and JSON: what a back end does; faults, clock, end")
       ->type_name("HOST:PORT");
   serve_verb->add_option("--routes", serve.routes, "endpoints and routes of telemetry, as a scenario's \"routing\"")
       ->type_name("FILE");
-  serve_verb->add_option("--history", serve.history, "write what the hub saw, as JSON lines")
+  serve_verb->add_option("--history", serve.history, "write what the hub saw, as JSON lines; judge it at the end")
       ->type_name("FILE");
-  refuse(*serve_verb, "--faults", "FILE");
-  refuse(*serve_verb, "--seed", "S");
+  serve_verb->add_option("--faults", serve.faults, "faults for live connections, as a scenario has them")
+      ->type_name("FILE");
+  value_option(*serve_verb, "--seed", serve.seed, "S", "of what faults leave to chance (default: 0)", read_seed);
+  serve_verb->add_flag("--fault-properties", serve.fault_properties,
+                       "telemetry with AzIoTHub_FaultOperationType brings its fault");
 
   ZooArguments zoo;
   zoo.jobs = cores();

@@ -91,6 +91,9 @@ struct ServeArguments {
   std::string control;
   std::string history;
   std::string routes;
+  std::string faults;
+  std::uint64_t seed = 0;
+  bool fault_properties = false;
 };
 
 struct ZooArguments {                        // hidden: the kill matrix

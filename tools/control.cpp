@@ -11,8 +11,6 @@
 #include <string_view>
 #include <utility>
 
-#include "tools/control_api.hpp"
-
 namespace hubproof::tools {
 namespace {
 
@@ -124,6 +122,9 @@ struct Control::Parts {
     auto request = api_request(hooks.now(), {method.data(), method.size()},
                                {target.data(), target.size()}, message.body());
     if (const ApiAnswer* answer = std::get_if<ApiAnswer>(&request)) return say(id, *answer, keep);
+    if (const LabRequest* asked = std::get_if<LabRequest>(&request))
+      return say(id, hooks.lab ? hooks.lab(*asked) : api_error(404, "no_such_place", "this hub is no laboratory"),
+                 keep);
     const auto& asked = std::get<model::Request>(request);
     hooks.ask(asked, [this, id, keep, asked](const model::Response& response) {
       say(id, api_answer(asked, response), keep);

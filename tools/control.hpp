@@ -14,6 +14,15 @@
 //   DELETE /feedback/{token}                      complete           -> 200 {}
 //   POST   /feedback/{token}/abandon                                 -> 200 {}
 //
+// And what makes a laboratory of the hub:
+//   POST   /faults            a fault as a scenario has it, from now -> 201 {"faults": [{"fault", "state"}]}
+//   GET    /faults                                                   -> 200 the same
+//   DELETE /faults                                all of them end    -> 200 the same
+//   GET    /queues?after=&limit=   -> 200 {"queues": [{"device", "connected", "depth", "locked"}]}
+//   POST   /clock   {"step": "-2h"} or {"advance": "1h"}             -> 200 {"date", "stepped"}
+//   GET    /clock                                                    -> 200 the same
+//   POST   /drain                                 end by and by      -> 202 {}
+//
 // A message: {"body": "text" or {"base64": ".."}, "properties": {name: value or null}, "messageId",
 // "correlationId", "userId", "contentType", "contentEncoding", "ack": "none|positive|negative|full",
 // and "expiry": ISO 8601 or milliseconds since 1970, or "ttl": "90s"}. Waits are "20s", 60 s at most.
@@ -27,6 +36,7 @@
 
 #include "model/effects.hpp"
 #include "model/operations.hpp"
+#include "tools/control_api.hpp"
 
 namespace hubproof::tools {
 
@@ -39,6 +49,7 @@ class Control {
     std::function<void(model::ConnectionId, model::View)> send;
     std::function<void(model::ConnectionId)> close;
     std::function<void(std::function<void()>)> later;        // runs it when nobody else is at work
+    std::function<ApiAnswer(const LabRequest&)> lab{};       // none: this hub is no laboratory
   };
 
   explicit Control(Hooks hooks);

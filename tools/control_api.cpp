@@ -23,6 +23,7 @@ constexpr model::Duration longest_wait = std::chrono::seconds{60};
 constexpr model::Duration longest_ttl = std::chrono::hours{24 * 365 * 100};  // dates end in 2262
 constexpr std::uint32_t most_events = 1000;
 constexpr std::uint32_t most_devices = 10'000;
+constexpr model::Duration longest_move = std::chrono::hours{24 * 365};
 constexpr int deepest_json = 8;
 constexpr std::size_t longest_text = 65'535;
 
@@ -434,8 +435,53 @@ model::Request read_request(model::Now now, std::string_view method, const Path&
   if (path.size() == 3 && path[0] == "feedback" && path[2] == "abandon" && method == "POST")
     return model::SettleFeedback{number("token", path[1], any_64, refusal), false};
   refusal.say(404, "no_such_place",
-              "no such path and method: there are /devices, /telemetry, /checkpoints, /feedback");
+              "no such path and method: there are /devices, /telemetry, /checkpoints, /feedback, "
+              "/faults, /queues, /clock, /drain");
   return nothing();
+}
+
+LabRequest clock_request(std::string_view method, std::string_view body, Refusal& refusal) {
+  MoveClock move;
+  if (method == "GET") return move;
+  constexpr const char* expected = "expected {\"step\": \"-2h\"} or {\"advance\": \"1h\"}";
+  const Json json = read_json(body, refusal);
+  if (json.size() != 1) refusal.bad(expected);
+  for (const auto& [name, value] : json.items()) {
+    const auto by = read_duration(text_of(name, value, refusal));
+    if (name == "step" && by && *by <= longest_move && *by >= -longest_move) move.step = *by;
+    else if (name == "advance" && by && *by <= longest_move && *by >= model::Duration{0}) move.advance = *by;
+    else refusal.bad(std::string{expected} + ", a year at most; found " + std::string{body.substr(0, 100)});
+  }
+  return move;
+}
+
+// Nothing: it is no request of the laboratory.
+std::optional<LabRequest> lab_request(std::string_view method, const Path& path, Query& query,
+                                      std::string_view body, Refusal& refusal) {
+  const auto methods = [&](std::string_view said) {
+    refusal.say(405, "bad_method", said);
+    return LabRequest{ListFaults{}};
+  };
+  if (path == Path{"faults"}) {
+    if (method == "POST") return InjectFault{std::string{body}};
+    if (method == "GET") return ListFaults{};
+    if (method == "DELETE") return HealFaults{};
+    return methods("faults take POST, GET and DELETE");
+  }
+  if (path == Path{"queues"}) {
+    if (method != "GET") return methods("queues take GET");
+    ListQueues list;
+    if (const auto after = query.take("after")) list.after = *after;
+    list.limit = static_cast<std::uint32_t>(query.number("limit", 100, most_devices));
+    return list;
+  }
+  if (path == Path{"clock"}) {
+    if (method != "GET" && method != "POST") return methods("the clock takes GET and POST");
+    return clock_request(method, body, refusal);
+  }
+  if (path != Path{"drain"}) return std::nullopt;
+  if (method != "POST") return methods("drain takes POST");
+  return Drain{};
 }
 
 int status_of(model::Error error) {
@@ -547,12 +593,18 @@ Json identity_json(const model::DeviceIdentity& device) {
 
 }  // namespace
 
-std::variant<model::Request, ApiAnswer> api_request(model::Now now, std::string_view method,
-                                                    std::string_view target,
-                                                    std::string_view body) {
+std::variant<model::Request, LabRequest, ApiAnswer> api_request(model::Now now,
+                                                                std::string_view method,
+                                                                std::string_view target,
+                                                                std::string_view body) {
   Refusal refusal;
   Target address = read_target(target, refusal);
   Query query{std::move(address.query), refusal};
+  if (auto asked = lab_request(method, address.path, query, body, refusal)) {
+    query.done();
+    if (refusal.answer()) return *refusal.answer();
+    return *std::move(asked);
+  }
   model::Request request = read_request(now, method, address.path, query, body, refusal);
   query.done();
   if (refusal.answer()) return *refusal.answer();

@@ -3,6 +3,7 @@
 #include <string>
 #include <variant>
 
+#include "model/hub/token.hpp"
 #include "model/routing.hpp"
 
 namespace hubproof::tools {
@@ -32,7 +33,17 @@ Event event(What what, Phase phase, model::NodeIndex device = model::NodeIndex::
 std::vector<Event> operation(const model::Request& request, Phase phase, const IndexOf& index_of) {
   return std::visit(
       Overload{[&](const model::CreateDevice& r) -> std::vector<Event> {
-                 return {event(What::create_device, phase, index_of(r.device))};
+                 std::vector<Event> made{event(What::create_device, phase, index_of(r.device))};
+                 if (!r.enabled) made.push_back(event(What::disable_device, phase, index_of(r.device)));
+                 return made;
+               },
+               [&](const model::UpdateDevice& r) -> std::vector<Event> {
+                 std::vector<Event> made;
+                 const model::NodeIndex device = index_of(r.device);
+                 if (r.credentials) made.push_back(event(What::update_device, phase, device));
+                 if (r.enabled)
+                   made.push_back(event(*r.enabled ? What::enable_device : What::disable_device, phase, device));
+                 return made;
                },
                [&](const model::DeleteDevice& r) -> std::vector<Event> {
                  return {event(What::delete_device, phase, index_of(r.device))};
@@ -152,6 +163,12 @@ std::vector<Event> events_of(const model::Request& request, const model::Respons
       each.sequence = done->sequence;
       each.date = done->date;
       each.expiry = done->expiry;
+    }
+  } else if (const auto* device = std::get_if<model::DeviceIdentity>(&response)) {
+    events = operation(request, Phase::ok, index_of);
+    for (Event& each : events) {
+      each.generation = device->generation;
+      if (each.what == What::update_device && device->credentials) name_keys(each, *device->credentials);
     }
   } else if (const auto* telemetry = std::get_if<model::Telemetry>(&response)) {
     add(events, *telemetry, index_of);

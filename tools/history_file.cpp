@@ -29,6 +29,8 @@ void HistoryFile::write(const model::History& header, const model::Event& event)
   if (failed_) return;
   if (room_ == 0 || header.participants.size() > written_.participants.size())
     write_header(header);
+  for (std::size_t note = written_.notes.size(); note < header.notes.size(); ++note)
+    written_.notes.push_back(header.notes[note]);
   const std::string line = conformance::write_event(written_, event);
   failed_ = failed_ || std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size();
   // What happens seldom may wait for its reader no longer than what happens often.

@@ -360,6 +360,8 @@ void RealDisk::remove(std::uint64_t file) {
   parts_->collected.list.push_back({Batch::Kind::remove, file, {}, 0, 0});
 }
 
+void RealDisk::lose() { parts_->collected = {}; }
+
 void RealDisk::flush() { parts_->hand_over(); }
 
 std::size_t RealDisk::backlog() const { return parts_->handed + parts_->collected.arena.size(); }

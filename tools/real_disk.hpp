@@ -43,6 +43,7 @@ class RealDisk {
   void append(std::uint64_t file, model::View bytes);
   void sync(std::uint64_t file, model::Ticket ticket);
   void remove(std::uint64_t file);
+  void lose();   // what was asked for since the last batch went to the disk never was: a crash
   void flush();  // call when a burst of the above is complete
 
   std::size_t backlog() const;         // bytes asked for and not yet written

@@ -1,4 +1,5 @@
-// The hub machine on real sockets and a real disk: what SimHub is in a simulation.
+// The hub machine on real sockets and a real disk: what SimHub is in a simulation. As a laboratory it also
+// has a nemesis (live_faults.hpp), a clock that can be moved, and an end by and by.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 
 #include "model/server.hpp"
 #include "tools/certificates.hpp"
+#include "tools/fault_plan.hpp"
 
 namespace hubproof::tools {
 
@@ -31,6 +33,9 @@ class RealHub {
     std::function<void(const model::History& header, const model::Event& event)> on_event{};
     // Something that whoever runs the hub may want to know, each once.
     std::function<void(const std::string& what)> on_remark{};
+    std::optional<model::Terms> terms{};  // what the history promises; none: what these rules do
+    std::uint64_t seed = 0;         // of what faults leave to chance
+    bool fault_properties = false;  // devices may ask for faults (model/server/fault_orders.hpp)
   };
 
   RealHub(const model::Rules& rules, Settings settings);  // the rules must outlive the hub
@@ -42,6 +47,11 @@ class RealHub {
   bool secure(const Certificates& certificates, std::string& problem);  // before the first door with TLS
   bool open(std::string& problem);  // reads the store
   void request(const model::Request& request, model::Server::Answer answer);
+
+  // Those whom faults may name: the hub and the devices that exist.
+  Cast cast() const;
+  // These begin now; when they are over, all is healed.
+  void begin_faults(const std::vector<sim::Fault>& faults, const Cast& cast, sim::Duration duration);
 
   void on_signals();                          // SIGINT and SIGTERM stop it
   End run(const std::function<bool()>& until = {});  // until stopped, halted, or `until` says so

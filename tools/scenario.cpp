@@ -665,6 +665,12 @@ void routing_fields(Fields& f, model::Routing& routing) {
   for (const model::RoutingProblem& problem : model::problems(routing)) f.problem(problem.where, problem.what);
 }
 
+void fault_fields(Fields& f, sim::Fault& one, sim::Duration duration) { fault(f, one, duration); }
+
+void nemesis_fields(Fields& f, sim::NemesisSpec& spec, sim::Duration duration, std::size_t nodes) {
+  nemesis(f, spec, duration, nodes);
+}
+
 // Faults name nodes, so the cast is known before them.
 void scenario_fields(Fields& f, Scenario& scenario, Cast& cast, std::string_view profile) {
   if (f.purpose() == Fields::Purpose::schema || (f.reading() && f.given("$schema"))) {

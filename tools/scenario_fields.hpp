@@ -18,6 +18,10 @@ Cast cast_of(const Scenario& scenario);
 // The shape of "routing", which is also the file that `serve --routes` reads.
 void routing_fields(Fields& fields, model::Routing& routing);
 
+// The shapes of an item of "faults" and of "nemeses". Faults end with `duration`; 0: they need not.
+void fault_fields(Fields& fields, sim::Fault& fault, sim::Duration duration);
+void nemesis_fields(Fields& fields, sim::NemesisSpec& spec, sim::Duration duration, std::size_t nodes);
+
 // The object that a file is to hold. None: it holds no such thing, and `problems` has one more.
 std::optional<Document> object_of(std::string_view json, std::vector<Problem>& problems);
 

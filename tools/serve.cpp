@@ -13,6 +13,9 @@
 
 #include "tools/certificates.hpp"
 #include "tools/connection_string.hpp"
+#include "tools/document.hpp"
+#include "tools/fault_plan.hpp"
+#include "tools/find_scenarios.hpp"
 #include "tools/history_file.hpp"
 #include "tools/real_hub.hpp"
 #include "tools/real_net.hpp"
@@ -21,6 +24,7 @@ namespace hubproof::tools {
 namespace {
 
 constexpr int usage = 64;
+constexpr int bad_input = 65;
 constexpr int unreachable = 69;
 constexpr int cannot_write = 73;
 
@@ -209,6 +213,9 @@ int serve(const ServeOptions& options) {
     };
   }
   settings.on_remark = remark;
+  settings.terms = options.terms;
+  settings.seed = options.seed;
+  settings.fault_properties = options.fault_properties;
   RealHub hub{options.rules, std::move(settings)};
   hub.on_signals();
 
@@ -266,6 +273,22 @@ int serve(const ServeOptions& options) {
   };
   if (!hub.problem().empty()) return halted();
 
+  std::vector<sim::Fault> faults;
+  FaultPlan plan;
+  const Cast cast = hub.cast();
+  if (!options.faults.empty()) {
+    std::string text;
+    if (!read_file(options.faults, largest_document, text, problem))
+      return refuse(bad_input, "--faults: " + problem);
+    Problems problems;
+    plan = read_fault_plan(text, cast, !options.store.empty(), problems);
+    if (!problems.empty()) {
+      std::fputs(problems_text(options.faults, problems).c_str(), stderr);
+      return bad_input;
+    }
+    faults = spell_out(plan, cast, options.seed);
+  }
+
   lines += connection_strings(hub, devices, host, service, events);
   if (!hub.problem().empty()) return halted();
   std::fputs(lines.c_str(), stdout);
@@ -274,6 +297,12 @@ int serve(const ServeOptions& options) {
     remark("--open: nobody is asked for credentials: who names a device is that device");
   if (options.store.empty()) remark("no --store: all is kept in memory and lost at the end");
   if (!options.mutant.empty()) remark("this hub is wrong on purpose: mutant " + options.mutant);
+  if (options.fault_properties)
+    remark("--fault-properties: a device that sends AzIoTHub_FaultOperationType gets its fault");
+  if (!options.faults.empty()) {
+    remark(std::to_string(faults.size()) + " faults of seed " + std::to_string(options.seed) + ", then all is healed");
+    hub.begin_faults(faults, cast, plan.duration);
+  }
 
   if (hub.run() == RealHub::End::halted) return halted();
   return history && history->failed() ? cannot_write : 0;

@@ -7,6 +7,8 @@
 
 #include "tests/fuzz/fuzz.hpp"
 #include "tools/control.hpp"
+#include "tools/fault_plan.hpp"
+#include "tools/lab_api.hpp"
 
 namespace {
 
@@ -23,6 +25,19 @@ model::Response answer(const model::Request& request) {
   return model::Done{};
 }
 
+// A laboratory that reads faults, for a hub and two devices, and does nothing.
+tools::ApiAnswer perform(const tools::LabRequest& request) {
+  if (const auto* inject = std::get_if<tools::InjectFault>(&request)) {
+    tools::Problems problems;
+    const auto fault = tools::read_fault(inject->body, tools::live_cast({"d1", "d2"}), true, problems);
+    return fault ? tools::faults_answer({{"a fault", "on"}}, 201) : tools::fault_refused(problems);
+  }
+  if (const auto* list = std::get_if<tools::ListQueues>(&request))
+    return tools::queues_answer({{list->after, true, list->limit, 1}});
+  if (const auto* move = std::get_if<tools::MoveClock>(&request)) return tools::clock_answer({}, move->step);
+  return {202, "{}\n"};
+}
+
 std::string said(model::View bytes, std::size_t chunk) {
   std::string all;
   std::deque<std::function<void()>> later;
@@ -32,7 +47,8 @@ std::string said(model::View bytes, std::size_t chunk) {
        [](const model::Request& request, tools::Control::Answer reply) { reply(answer(request)); },
        [&](model::ConnectionId, model::View some) { all += model::text(some); },
        [&](model::ConnectionId) { all += "<closed>"; },
-       [&](std::function<void()> work) { later.push_back(std::move(work)); }}};
+       [&](std::function<void()> work) { later.push_back(std::move(work)); },
+       perform}};
   control.opened(caller);
   while (!bytes.empty()) {
     const model::View part = bytes.first(std::min(chunk, bytes.size()));

@@ -270,7 +270,8 @@ TEST(Serve, ItsHistoryCanBeJudged) {
     }
     EXPECT_EQ(hub.ask("GET", "/feedback?wait=10s").status, 200);
     hub.process().signal(SIGTERM);
-    EXPECT_EQ(hub.process().wait(), 0);
+    const auto code = hub.process().wait();  // it judges, too
+    EXPECT_TRUE(code == 0 || code == 2) << hub.process().out();
   }
   const std::string text = read_file(history);
   const Json first = Json::parse(text.substr(0, text.find('\n')));

@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -160,6 +162,11 @@ class Socket {
     return all;
   }
   void end_of_sending() { ::shutdown(number_, SHUT_WR); }
+  // There is something to receive, or the end.
+  bool readable(std::chrono::milliseconds patience) const {
+    pollfd one{number_, POLLIN, 0};
+    return ::poll(&one, 1, static_cast<int>(std::max<std::int64_t>(patience.count(), 0))) > 0;
+  }
 
  private:
   int number_;

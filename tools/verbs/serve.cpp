@@ -2,6 +2,8 @@
 #include "tools/serve.hpp"
 
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "model/mutants/mutant.hpp"
 #include "tools/find_scenarios.hpp"
@@ -39,13 +41,22 @@ int serve_verb(const ServeArguments& arguments) {
   options.names = arguments.names;
   options.rules = arguments.profile.empty() ? model::Rules{} : *model::profile(arguments.profile);
   if (!arguments.routes.empty() && !read_routes(arguments.routes, options.rules.hub.routing)) return exit_bad_input;
+  options.rules.hub.access = arguments.open ? model::Access::open : model::Access::verified;
+  options.terms = model::terms(options.rules);
   options.mutant = arguments.mutant;
   if (!arguments.mutant.empty()) model::find_mutant(arguments.mutant)->apply(options.rules);
-  options.rules.hub.access = arguments.open ? model::Access::open : model::Access::verified;
   options.devices = arguments.devices;
   options.control = arguments.control;
   options.history = arguments.history;
-  return serve(options);
+  options.faults = arguments.faults;
+  options.seed = arguments.seed;
+  options.fault_properties = arguments.fault_properties;
+  const int code = serve(options);
+  std::error_code ignored;
+  if (code != exit_pass || !std::filesystem::is_regular_file(arguments.history, ignored)) return code;
+  JudgeArguments judge;
+  judge.history = arguments.history;
+  return judge_verb(judge);
 }
 
 }  // namespace hubproof::tools
