@@ -94,21 +94,21 @@ struct Server::Parts {
     if (!payload.empty()) mqtt.received(now, id, payload, effects);
   }
 
-  void end(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
-    if (websockets.any()) websockets.ended(connection);
-    if (!mqtt.ended(now, connection, by, effects) && !amqp.ended(now, connection, by, effects) &&
-        !http.ended(connection, by, effects))
-      link.ended(connection, by, desk, effects);
+  // False: none of them has this connection.
+  bool end_at_door(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
+    return mqtt.ended(now, connection, by, effects) || amqp.ended(now, connection, by, effects) ||
+           http.ended(connection, by, effects);
   }
 
   void carry_out(Now now, const FaultOrders::Order& order, Effects& effects) {
+    const ConnectionId connection = order.connection;
     if (order.kind == FaultOrders::Kind::kill_tcp) {
-      effects.abort(order.connection);
-      return end(now, order.connection, EndedBy::local, effects);
+      if (!end_at_door(now, connection, EndedBy::local, effects)) return;
+      websockets.ended(connection);
+      effects.abort(connection);
+    } else if (!amqp.carry_out(now, order, effects) && order.kind == FaultOrders::Kind::shut_down) {
+      if (end_at_door(now, connection, EndedBy::local, effects)) effects.close(connection);
     }
-    if (amqp.carry_out(now, order, effects) || order.kind != FaultOrders::Kind::shut_down) return;
-    effects.close(order.connection);
-    end(now, order.connection, EndedBy::local, effects);
   }
 
   // The end of every call: what has become durable leaves, what has become deliverable is
@@ -213,7 +213,9 @@ void Server::received_anywhere(Now now, ConnectionId connection, View bytes, Eff
 
 void Server::ended(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
   if (parts_->halted) return;
-  parts_->end(now, connection, by, effects);
+  if (parts_->websockets.any()) parts_->websockets.ended(connection);
+  if (!parts_->end_at_door(now, connection, by, effects))
+    parts_->link.ended(connection, by, parts_->desk, effects);
   parts_->settle(now, effects);
 }
 

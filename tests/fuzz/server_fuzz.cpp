@@ -49,7 +49,10 @@ class Hub {
         forget(id);
         break;
       case 4: wait(Duration{bytes.size() + 1} * 1'000'000'000); break;
-      case 5: restart(); break;
+      case 5:
+        honours_faults_ = (which & 16) != 0;
+        restart();
+        break;
       default:
         if (open_.contains(id)) server_->received(now(), id, bytes, effects_);
         break;
@@ -63,6 +66,7 @@ class Hub {
   void start() {
     server_.emplace(rules_, Chance{[](void*, ChanceSite, std::uint32_t) { return 0u; }, nullptr});
     server_->name_devices([](std::string_view) { return NodeIndex::none; });
+    if (honours_faults_) server_->honour_fault_properties([](std::string_view, const std::string&, bool) {});
     const auto stored = files_;
     std::vector<StoredFile> views;
     for (const auto& [file, bytes] : stored) views.push_back({FileId{file}, bytes});
@@ -186,6 +190,7 @@ class Hub {
   std::optional<Server> server_;
   Effects effects_;
   Duration time_{};
+  bool honours_faults_ = false;  // that devices ask for
   std::map<ConnectionId, Door> open_;
   std::map<ConnectionId, websocket::Stream> clients_;  // those that were upgraded
   std::map<ConnectionId, websocket::Carries> carries_; // what they asked for

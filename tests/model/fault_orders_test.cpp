@@ -74,6 +74,20 @@ TEST_F(Orders, ShutDownEndsInGoodOrder) {
   EXPECT_TRUE(driver.closed(id));
 }
 
+TEST_F(Orders, OfAConnectionThatHasGoneAreOfNoMoreInterest) {
+  turn_on();
+  for (const char* type : {"KillTcp", "ShutDownMqtt", "KillAmqpConnection", "InvokeThrottling"}) {
+    const ConnectionId id = connected(driver, "d1");
+    order(id, "d1", bag(type, "1", "0"));
+    driver.lose(id);
+    const ConnectionId next = connected(driver, "d1");
+    driver.pass(2s);
+    EXPECT_FALSE(driver.closed(id)) << type;
+    EXPECT_FALSE(driver.closed(next)) << type;
+    driver.lose(next);
+  }
+}
+
 TEST_F(Orders, ThatComeAgainBeforeTheyAreOverAddNothing) {
   turn_on();
   const ConnectionId first = connected(driver, "d1");
