@@ -157,7 +157,7 @@ bool AmqpDoor::ended(Now now, ConnectionId id, EndedBy by, Effects& effects) {
 }
 
 bool AmqpDoor::carry_out(Now now, const FaultOrders::Order& order, Effects& effects) {
-  using Kind = FaultOrders::Kind;
+  using Fault = FaultOrders::Kind;
   Connection* const c = find(order.connection);
   if (c == nullptr) return false;
   if (c->leaving || !c->engine) return true;
@@ -174,18 +174,18 @@ bool AmqpDoor::carry_out(Now now, const FaultOrders::Order& order, Effects& effe
     detach(now, *c, link, {"amqp:link:detach-forced", order.reason}, Why::shutdown, effects);
   };
   switch (order.kind) {
-    case Kind::shut_down: leave(*c, {}, Why::shutdown); break;
-    case Kind::kill_connection:
+    case Fault::shut_down: leave(*c, {}, Why::shutdown); break;
+    case Fault::kill_connection:
       leave(*c, {"amqp:connection:forced", order.reason}, Why::shutdown);
       break;
-    case Kind::kill_session:
+    case Fault::kill_session:
       c->engine->end_session(ours(Use::telemetry), {"amqp:internal-error", order.reason});
       handle(now, *c, effects);
       break;
-    case Kind::kill_token_link: kill(Use::tokens); break;
-    case Kind::kill_answer_link: kill(Use::token_answers); break;
-    case Kind::kill_telemetry_link: kill(Use::telemetry); break;
-    case Kind::kill_command_link: kill(Use::commands); break;
+    case Fault::kill_token_link: kill(Use::tokens); break;
+    case Fault::kill_answer_link: kill(Use::token_answers); break;
+    case Fault::kill_telemetry_link: kill(Use::telemetry); break;
+    case Fault::kill_command_link: kill(Use::commands); break;
     default: break;  // what refuses is not carried out here
   }
   touch(*c);
