@@ -62,8 +62,8 @@ class Server {
   // Where AMQP's readers of telemetry are sent [D2C-37]. An empty host: the one that they asked for.
   void redirect_readers(std::string host, std::uint16_t port);
 
-  // Requests of services by HTTP and commands by AMQP: whoever keeps a history tells them for their
-  // services.
+  // Requests of services by HTTP, and commands and their settling by HTTP and AMQP: whoever keeps a
+  // history tells of them for those who asked.
   void tell_of_requests(ToldOfRequest told);
 
   // From now on faults are done that devices ask for (fault_orders.hpp); `told` hears of each, with its

@@ -28,8 +28,7 @@ Event event(What what, Phase phase, model::NodeIndex device = model::NodeIndex::
   return made;
 }
 
-// The operation as all its events name it. Reads have no invoke: they begin by read_from. What a
-// device does over this door is the device's to tell.
+// The operation as all its events name it. Reads have no invoke: they begin by read_from.
 std::vector<Event> operation(const model::Request& request, Phase phase, const IndexOf& index_of) {
   return std::visit(
       Overload{[&](const model::CreateDevice& r) -> std::vector<Event> {
@@ -64,6 +63,15 @@ std::vector<Event> operation(const model::Request& request, Phase phase, const I
                  Event made = event(What::checkpoint, phase);
                  made.partition = r.partition;
                  made.sequence = r.sequence;
+                 return {made};
+               },
+               [&](const model::SettleCommand& r) -> std::vector<Event> {
+                 const What what = r.how == model::Settle::complete ? What::complete
+                                   : r.how == model::Settle::reject ? What::reject
+                                                                    : What::abandon;
+                 Event made = event(what, phase, index_of(r.device));
+                 made.token = r.token;
+                 made.flags = model::flag_link;
                  return {made};
                },
                [&](const model::SettleFeedback& r) -> std::vector<Event> {

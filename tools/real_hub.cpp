@@ -44,6 +44,8 @@ constexpr std::size_t most_held_up = 64u << 10;
 constexpr model::Duration restart_after = std::chrono::seconds{1};
 // For what is in flight when the hub is drained.
 constexpr model::Duration longest_drain = std::chrono::seconds{30};
+// Deliveries whose settling the history can name; beyond it they are forgotten all at once.
+constexpr std::size_t most_handed_over = 100'000;
 // Faults that are kept in mind.
 constexpr std::size_t most_faults = 10'000;
 // For what was said last to reach the peers.
@@ -243,8 +245,14 @@ struct RealHub::Parts final : PortUser {
   // Tells of a service's request, and gives what is to be told of the answer.
   std::function<void(const model::Response&)> witness(const model::Request& request) {
     const auto name = [this](std::string_view id) { return index_of(id); };
-    const auto tell = [this, request](std::vector<model::Event> events) {
+    model::MessageKey settled{};
+    if (const auto* settle = std::get_if<model::SettleCommand>(&request))
+      if (const auto at = handed_over.find({index_of(settle->device), settle->token}); at != handed_over.end())
+        settled = at->second;
+    const auto tell = [this, request, settled](std::vector<model::Event> events) {
       name_endpoint(history.terms, request, events);
+      if (std::holds_alternative<model::SettleCommand>(request))
+        for (model::Event& event : events) event.message = settled;
       record(service_node, std::move(events));
     };
     tell(events_of(request, name));
@@ -606,7 +614,13 @@ struct RealHub::Parts final : PortUser {
         if (const auto found = wires.find(model::ConnectionId{event.connection});
             found != wires.end() && found->second.device.empty())
           found->second.device = history.participants[static_cast<std::size_t>(event.device)].name;
-    if (settings.on_event) record(hub_node, std::move(events));
+    if (!settings.on_event) return;
+    for (const model::Event& event : events)
+      if (event.what == model::What::packet && event.packet == model::Packet::link_delivery) {
+        if (handed_over.size() >= most_handed_over) handed_over.clear();
+        handed_over[{event.device, event.token}] = event.message;
+      }
+    record(hub_node, std::move(events));
   }
   void send(model::ConnectionId connection, model::View bytes) {
     if (disturbed()) return hold_up(connection, Direction::to_device, bytes);
@@ -756,6 +770,7 @@ struct RealHub::Parts final : PortUser {
   std::vector<std::pair<model::Request, model::Server::Answer>> early;  // asked while it starts
   std::uint64_t asked = 0;
   std::map<std::string, std::uint32_t> notes;
+  std::map<std::pair<model::NodeIndex, std::uint64_t>, model::MessageKey> handed_over;  // by lock token
   std::optional<model::Instant> up_at;  // when a hub that its store has halted starts again
   model::Duration leapt{};              // time that was made to pass at once
   model::Duration stepped{};            // by which its wall clock is off besides

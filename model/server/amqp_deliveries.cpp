@@ -480,7 +480,16 @@ void AmqpDoor::on(Now now, Connection& c, const amqp::Settled& event, Effects& e
 void AmqpDoor::settle_command(Now now, Connection& c, Link& link, const Flight& flight,
                               const amqp::Settled& said, Effects& effects) {
   Outcome outcome;
-  switch (rules_->amqp.settling(said.outcome)) {
+  const AmqpSettling settling = rules_->amqp.settling(said.outcome);
+  std::function<void(const Response&)> told;
+  if (told_of_request_) {
+    const Settle how = settling == AmqpSettling::complete ? Settle::complete
+                       : settling == AmqpSettling::reject ? Settle::reject
+                                                          : Settle::abandon;
+    told = told_of_request_(
+        SettleCommand{hub_->device(link.device).id, static_cast<std::uint64_t>(flight.token), how});
+  }
+  switch (settling) {
     case AmqpSettling::complete:
       outcome = hub_->settle(now, link.device, flight.token, Settle::complete, effects);
       break;
@@ -494,11 +503,19 @@ void AmqpDoor::settle_command(Now now, Connection& c, Link& link, const Flight& 
       hub_->give_back(now, link.device, flight.token, effects);
       break;
   }
-  if (said.settled) return c.engine->forget(said.link, said.delivery);
+  if (said.settled) {
+    if (told) told(Failed{Error::timed_out});  // it gets no answer
+    return c.engine->forget(said.link, said.delivery);
+  }
   if (!rules_->amqp.refuses_lost_locks) outcome.error = Error::none;
   const bool ok = outcome.error == Error::none;  // receivers that settle second get an answer [AMQP-17]
+  std::unique_ptr<Prepared> prepared;
+  if (told) {
+    prepared = std::make_unique<Prepared>();
+    prepared->told = std::move(told);
+  }
   promise({outcome.ticket, c.id, said.link, said.delivery, Promise::Kind::forget,
-           ok ? said.outcome : amqp::Outcome::rejected, outcome.error, {}});
+           ok ? said.outcome : amqp::Outcome::rejected, outcome.error, std::move(prepared)});
 }
 
 void AmqpDoor::settle_feedback(Now now, Connection& c, const Flight& flight,
@@ -543,9 +560,6 @@ void AmqpDoor::keep(Promise& promise, Effects& effects) {
   switch (promise.kind) {
     case Promise::Kind::settle:
       c.engine->settle(promise.link, promise.delivery, promise.outcome, error);
-      if (promise.prepared && promise.prepared->told)
-        promise.prepared->told(promise.error == Error::none ? Response{promise.prepared->done}
-                                                            : Response{Failed{promise.error}});
       break;
     case Promise::Kind::forget:
       c.engine->forget(promise.link, promise.delivery, promise.outcome, error);
@@ -555,6 +569,9 @@ void AmqpDoor::keep(Promise& promise, Effects& effects) {
       hand_over(c, promise.link, link->second, *promise.prepared, effects);
       break;
   }
+  if (promise.prepared && promise.prepared->told)
+    promise.prepared->told(promise.error == Error::none ? Response{promise.prepared->done}
+                                                        : Response{Failed{promise.error}});
   touch(c);
 }
 

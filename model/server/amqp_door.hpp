@@ -149,7 +149,7 @@ class AmqpDoor {
     Event event;
     Flight flight;
     bool shown = false;  // the event is to be told of
-    std::function<void(const Response&)> told{};  // of a command: what is told when it is accepted
+    std::function<void(const Response&)> told{};  // of a command or its settling: what is told when it is answered
     Done done{};
   };
   struct Promise {

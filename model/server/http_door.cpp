@@ -229,6 +229,7 @@ bool HttpDoor::flush(Now now, Place place, Effects& effects) {
     exchanges.erase(next);
     effects.send(place->first, leaving.bytes);
     if (leaving.event) effects.saw(What::packet) = *leaving.event;
+    if (leaving.told) leaving.told(Done{});
     connection.heard = now.mono;
     if (leaving.keep_alive) continue;
     effects.close(place->first);
@@ -475,9 +476,15 @@ void HttpDoor::settle(Asking& asking, Settle how) {
   const auto shown = number<std::uint64_t>(unquoted(etag));
   LockToken token{shown.value_or(0)};
   if (!rules_->http.etag_is_of_delivery) token = newest_[{*device, shown.value_or(0)}];
+  std::function<void(const Response&)> told;
+  if (told_of_request_) told = told_of_request_(SettleCommand{hub_->device(*device).id, shown.value_or(0), how});
   const Outcome outcome = hub_->settle(asking.now, *device, token, how, asking.effects);
   const bool lost = outcome.error == Error::lock_lost && !rules_->http.tells_of_lost_locks;
-  if (outcome.error != Error::none && !lost) return refuse(asking.exchange, outcome.error);
+  if (outcome.error != Error::none && !lost) {
+    if (told) told(Failed{outcome.error});
+    return refuse(asking.exchange, outcome.error);
+  }
+  asking.exchange.told = std::move(told);
   answer(asking.exchange, outcome.ticket, {});
 }
 

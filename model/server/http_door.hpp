@@ -75,6 +75,7 @@ class HttpDoor {
     Bulk bulk{};
     std::vector<std::string> devices{};  // of questions to the desk whose answer names them
     bool purges = false;                 // such a question
+    std::function<void(const Response&)> told{};  // what is told when it leaves
   };
   struct Connection {
     http::RequestDecoder decoder;
