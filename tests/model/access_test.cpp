@@ -244,6 +244,10 @@ char ask_http(World& world, const Credential&, const string& token, const string
   };
   const bool there = device != "d9";
   const string path = "/" + with_device(at.resource, device);
+  if (at.need == Right::service_connect) {  // feedback, or none [FBK-10]
+    const unsigned code = status("GET", path);
+    return letter(code == 200 ? 204 : code, 204);
+  }
   if (at.need == Right::registry_read) return letter(status("GET", path), there ? 200 : 404);
   if (at.need == Right::registry_write) {
     const DeviceIdentity before = described();
@@ -350,7 +354,7 @@ char ask_plain(World& world, const Credential& shown, const string& token, const
 
 const std::vector<DoorUnderTest> doors = {
     {"MQTT", {0}, {{'n', 'u'}}, ask_mqtt},              // no code tells that there is no such device [H-05]
-    {"HTTP", {1, 2, 6, 7}, {}, ask_http},               // [ERR-08, ERR-17, ERR-18]
+    {"HTTP", {1, 2, 4, 6, 7}, {}, ask_http},            // [ERR-08, ERR-17, ERR-18]
     {"AMQP", {1, 2, 3, 4, 5}, {{'d', 'n'}}, ask_amqp},  // [ERR-18]
     {"AMQP, SASL PLAIN", {1, 2, 3, 4}, {{'d', 'n'}}, ask_plain},
 };
