@@ -40,6 +40,7 @@ enum class Kind : std::uint8_t {
   life,              // started, crashed
   healed,
   finished,
+  throttle,          // what became of a request, at a hub that has limits
   other
 };
 

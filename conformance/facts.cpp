@@ -64,6 +64,7 @@ Facts::Facts(const model::Terms& the_terms, const std::vector<model::Participant
     : terms{the_terms},
       nodes(the_participants.size()),
       routed{!the_terms.endpoints.empty()},
+      special{routed || the_terms.throttles},
       streams(the_participants.size()),
       device_ends(the_participants.size()),
       holders(the_participants.size()),
@@ -140,7 +141,8 @@ void Facts::take(const Event& event, Who who, std::uint64_t index, Telemetry* te
       break;
     case What::feedback_abandon:
     case What::fault_ends:
-    case What::finished: break;
+    case What::finished:
+    case What::throttle: break;
   }
   if (!ended_commands_.empty()) retire_ended();
 }

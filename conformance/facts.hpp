@@ -447,6 +447,7 @@ class Facts {
   // Endpoints, of a hub with routes. Each has partitions of its own: in here, partition p of endpoint e of n is
   // number p * n + e.
   const bool routed;
+  const bool special;                   // it has routes, or limits
   std::uint32_t endpoint_of(const model::Event& event) const;      // of a read event
   bool of_endpoint(const model::Event& event) const;               // it names one, and only one
   std::uint32_t partition_in_here(const model::Event& event) const;

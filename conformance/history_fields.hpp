@@ -74,6 +74,15 @@ void each_event_field(E& event, E& absent, F&& field) {
   field("local", DateNs{&event.local}, DateNs{&absent.local});
 }
 
+// The terms of each limit.
+constexpr std::array<std::array<const char*, 3>, model::limit_count> limit_terms{{
+    {"connections_per_minute", "connections_burst", "connections_queue"},
+    {"telemetry_per_minute", "telemetry_burst", "telemetry_queue"},
+    {"commands_per_minute", "commands_burst", "commands_queue"},
+    {"receives_per_minute", "receives_burst", "receives_queue"},
+    {"registry_per_minute", "registry_burst", "registry_queue"},
+}};
+
 template <class F>
 void each_term(model::Terms& terms, F&& field, bool reads = false) {
   field("profile", &terms.profile);
@@ -100,6 +109,16 @@ void each_term(model::Terms& terms, F&& field, bool reads = false) {
   if (!terms.endpoints.empty() || reads) {
     field("endpoints", &terms.endpoints);
     field("fallback", &terms.fallback);
+  }
+  if (terms.throttles || reads) {
+    field("throttles", &terms.throttles);
+    for (std::size_t i = 0; i < model::limit_count; ++i) {
+      field(limit_terms[i][0], &terms.limits[i].per_minute);
+      field(limit_terms[i][1], &terms.limits[i].burst);
+      field(limit_terms[i][2], &terms.limits[i].queue);
+    }
+    field("quota_per_day", &terms.quota_per_day);
+    field("quota_chunk", &terms.quota_chunk);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "conformance/checks/message.hpp"
 #include "conformance/checks/mqtt.hpp"
 #include "conformance/checks/mqtt311.hpp"
+#include "conformance/checks/quotas.hpp"
 #include "conformance/checks/registry.hpp"
 #include "conformance/checks/routes.hpp"
 #include "conformance/checks/security.hpp"
@@ -33,6 +34,9 @@ using Checks =
 // Those that look at nothing unless the hub has routes.
 using RouteChecks =
     std::tuple<RoutesLeadThere, OncePerEndpoint, FallbackTakesTheRest, UnmatchedIsDropped, BuiltinGetsTheRest>;
+
+// ... and unless it has limits.
+using QuotaChecks = std::tuple<PhasesInOrder, RateIsKept, QuotaIsKept, RefusedLeavesNoTrace>;
 
 using Who = Facts::Who;
 
@@ -78,6 +82,7 @@ Kind kind_of(const Event& event, Who who) {
     case What::crashed: return Kind::life;
     case What::healed: return Kind::healed;
     case What::finished: return Kind::finished;
+    case What::throttle: return who == Who::hub ? Kind::throttle : Kind::other;
     default: return Kind::other;
   }
 }
@@ -90,9 +95,10 @@ void tell(std::tuple<C...>& checks, const Seen& seen) {
   std::apply([&](C&... check) { (one(check), ...); }, checks);
 }
 
-template <Kind kind, class... C>
-[[gnu::noinline]] void tell_of_routes(std::tuple<C...>& checks, const Seen& seen) {
-  tell<kind>(checks, seen);
+template <Kind kind, class... R, class... Q>
+[[gnu::noinline]] void tell_special(std::tuple<R...>& routes, std::tuple<Q...>& quotas, const Seen& seen) {
+  if (seen.facts.routed) tell<kind>(routes, seen);
+  if (seen.facts.terms.throttles) tell<kind>(quotas, seen);
 }
 
 template <Kind kind, class... C>
@@ -117,6 +123,7 @@ struct Judge::Parts {
   Facts facts;
   Checks checks;
   RouteChecks route_checks;
+  QuotaChecks quota_checks;
   MessageCounts counts;
   Reading reading;  // of the last read event
   std::uint64_t index = 0;
@@ -179,8 +186,9 @@ template <Kind kind>
   const Seen seen{event, index++, facts, telemetry, reading, command};
   if constexpr (counted.has(kind)) count(seen);
   tell<kind>(checks, seen);
-  if constexpr (any_wants<kind>(static_cast<RouteChecks*>(nullptr)))
-    if (facts.routed) tell_of_routes<kind>(route_checks, seen);
+  if constexpr (any_wants<kind>(static_cast<RouteChecks*>(nullptr)) ||
+                any_wants<kind>(static_cast<QuotaChecks*>(nullptr)))
+    if (facts.special) tell_special<kind>(route_checks, quota_checks, seen);
   if (kind == Kind::telemetry && who != Who::hub)
     facts.take_telemetry(event, who, seen.index, telemetry);
   else if constexpr (kind == Kind::publish_sent || kind == Kind::ack_received)
@@ -242,6 +250,7 @@ void Judge::saw(const Event& event) {
     case Kind::life: return parts.saw_rare<Kind::life>(event, who);
     case Kind::healed: return parts.saw_rare<Kind::healed>(event, who);
     case Kind::finished: return parts.saw_rare<Kind::finished>(event, who);
+    case Kind::throttle: return parts.saw_rare<Kind::throttle>(event, who);
     case Kind::other: return parts.facts.take(event, who, parts.index++, nullptr, nullptr);
   }
 }
@@ -261,6 +270,7 @@ Report Judge::finish() {
   const auto all = [&](const auto&... check) { (one(check), ...); };
   std::apply(all, parts_->checks);
   std::apply(all, parts_->route_checks);
+  std::apply(all, parts_->quota_checks);
   return report;
 }
 
@@ -296,9 +306,10 @@ const char* level_text(Level level) {
 }
 
 const std::vector<const About*>& checks() {
-  static const std::vector<const About*> all = []<class... C, class... R>(std::tuple<C...>*, std::tuple<R...>*) {
-    return std::vector<const About*>{&C::about..., &R::about...};
-  }(static_cast<Checks*>(nullptr), static_cast<RouteChecks*>(nullptr));
+  static const std::vector<const About*> all = []<class... C, class... R, class... Q>(
+                                                   std::tuple<C...>*, std::tuple<R...>*, std::tuple<Q...>*) {
+    return std::vector<const About*>{&C::about..., &R::about..., &Q::about...};
+  }(static_cast<Checks*>(nullptr), static_cast<RouteChecks*>(nullptr), static_cast<QuotaChecks*>(nullptr));
   return all;
 }
 

@@ -32,6 +32,10 @@ const char* error_text(Error error) {
       return "unauthorized";
     case Error::precondition_failed:
       return "precondition_failed";
+    case Error::throttled:
+      return "throttled";
+    case Error::quota_exceeded:
+      return "quota_exceeded";
   }
   return "unknown";
 }

@@ -3,6 +3,7 @@
 // Its public form is JSON lines (conformance/history_json.hpp).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -56,7 +57,12 @@ enum class What : std::uint8_t {
   healed,       // all faults are over and latency is normal: liveness is owed from now on
   finished,     // the last event: the observer of the run looked until here
   // More operations of a service.
-  update_device // credentials changed. ok: token and sequence are the key_digests of the two keys
+  update_device, // credentials changed. ok: token and sequence are the key_digests of the two keys
+  // What a hub that throttles did with a request that counts against the limit `code` (see Limit), at
+  // the hub's end: invoke = it waits in the queue, as number `token`; ok = served, at once (token 0) or
+  // from the queue; fail = refused (error); info = it no longer waits, as its connection is gone. count =
+  // bytes of what is metered; message, where it is one.
+  throttle
 };
 
 enum class Phase : std::uint8_t { invoke, ok, fail, info };
@@ -96,7 +102,8 @@ enum class Why : std::uint8_t {  // why this end closed a connection, where this
   shutdown,
   no_connect,    // no CONNECT within the deadline
   no_answer,     // the peer did not answer in time
-  credentials    // what it was let in with is good no more: a token expired, a key was changed [SEC-17]
+  credentials,   // what it was let in with is good no more: a token expired, a key was changed [SEC-17]
+  throttled      // a request was beyond a limit, and the protocol has no other way to say so [MQTT-44]
 };
 
 enum class Error : std::uint16_t {  // definite errors of operations; texts in error_text
@@ -113,7 +120,9 @@ enum class Error : std::uint16_t {  // definite errors of operations; texts in e
   timed_out,
   disabled,
   unauthorized,        // credentials are missing, wrong, expired, or for something else [ERR-08]
-  precondition_failed  // the ETag is another one [ERR-26]
+  precondition_failed, // the ETag is another one [ERR-26]
+  throttled,           // beyond the limit, the allowance and the queue: try again later [ERR-30]
+  quota_exceeded       // the day's messages are used up [ERR-10]
 };
 const char* error_text(Error error);
 
@@ -129,6 +138,18 @@ enum Flags : std::uint16_t {
   flag_c2d = 256,            // publish: on the device's cloud-to-device topic
   flag_link = 512,           // the operation went over the link, not MQTT
   flag_unmatched = 1024      // telemetry, invoke: no route of the hub matches the message
+};
+
+// What is limited, one by one; 0 is none [QUO-04..QUO-08].
+enum class Limit : std::uint8_t { none, connections, telemetry, commands, receives, registry };
+constexpr std::size_t limit_count = 5;
+
+// Requests of one kind: beyond the allowance they wait, beyond the queue they are refused [QUO-10].
+struct LimitTerms {
+  std::uint32_t per_minute = 0;  // 0: no limit
+  std::uint32_t burst = 0;       // the allowance: so many are served at once after a quiet time [QUO-11]
+  std::uint32_t queue = 0;       // so many may wait [QUO-11]
+  bool operator==(const LimitTerms&) const = default;
 };
 
 constexpr std::int64_t no_date = std::numeric_limits<std::int64_t>::min();
@@ -198,6 +219,10 @@ struct Terms {
   std::int64_t settle_ns = 0;                  // liveness: the time after `healed` within which progress is owed
   std::vector<std::string> endpoints;          // of a hub with routes, the built-in one first; empty: no routes
   bool fallback = true;                        // what matches no route goes to the built-in endpoint [D2C-21]
+  bool throttles = false;                      // the hub has quotas and limits: the ones that follow
+  std::array<LimitTerms, limit_count> limits{};  // of Limit::connections and so on
+  std::uint32_t quota_per_day = 0;             // metered chunks; 0: no quota [QUO-01]
+  std::uint32_t quota_chunk = 4'096;           // bytes [QUO-02]
 };
 
 struct Participant {

@@ -63,6 +63,12 @@ Terms terms(const Rules& rules) {
     terms.endpoints.insert(terms.endpoints.end(), hub.routing.endpoints.begin(), hub.routing.endpoints.end());
     terms.fallback = hub.routing.fallback;
   }
+  if (hub.quota.on()) {
+    terms.throttles = true;
+    terms.limits = hub.quota.limits;
+    terms.quota_per_day = hub.quota.per_day;
+    terms.quota_chunk = hub.quota.chunk;
+  }
   return terms;
 }
 

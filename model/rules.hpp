@@ -11,6 +11,7 @@
 #include "model/amqp/rules.hpp"
 #include "model/history.hpp"
 #include "model/http_rules.hpp"
+#include "model/quota_rules.hpp"
 #include "model/routing.hpp"
 #include "model/time.hpp"
 #include "model/websocket/rules.hpp"
@@ -293,6 +294,8 @@ struct HubRules {
   // Does a key end with its update, and with its device? [SEC-09, C2D-37]
   bool replaced_keys_die = true;
   bool deleted_keys_die = true;
+
+  QuotaRules quota;
 
   // The HTTP door's figures and decisions.
   HttpRules http;

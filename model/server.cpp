@@ -33,7 +33,8 @@ struct Server::Parts {
                amqp.credentials_changed(now, device, effects);
              }},
         http{rules.hub, hub, gate, desk},
-        websockets{rules.hub} {
+        websockets{rules.hub},
+        others{hub.throttle() != nullptr} {
     mqtt.tell_of_arrivals([this](Now now, DeviceIndex device, Effects& effects) {
       amqp.device_taken(now, device, effects);
     });
@@ -162,7 +163,7 @@ struct Server::Parts {
   WebSocketDoor websockets;
   std::unique_ptr<FaultOrders> orders;
   Ticket released{};
-  bool others = false;  // there was a connection of another door than MQTT's and the link's
+  bool others;  // limits, or there was a connection of another door than MQTT's and the link's
   bool wakes_readers = false;
   bool halted = false;
 };
@@ -231,6 +232,7 @@ void Server::woken(Now now, Effects& effects) {
   const std::size_t before = effects.list().size();
   parts_->hub.woken(now, effects);
   if (parts_->stopped(effects, before)) return;
+  if (Throttle* const throttle = parts_->hub.throttle()) throttle->woken(now, effects);
   parts_->mqtt.woken(now, effects);
   parts_->amqp.woken(now, effects);
   parts_->desk.woken(now, effects);
@@ -253,6 +255,7 @@ std::optional<Instant> Server::deadline() const {
     sooner(parts_->amqp.deadline());
     sooner(parts_->http.deadline());
     if (parts_->orders) sooner(parts_->orders->deadline());
+    if (const Throttle* const throttle = parts_->hub.throttle()) sooner(throttle->deadline());
   }
   return first;
 }
@@ -263,7 +266,7 @@ void Server::soon(ConnectionId connection, bool again) const {
 
 void Server::request(Now now, const Request& request, Answer answer, Effects& effects) {
   if (parts_->halted) return;
-  parts_->desk.ask(now, request, {ConnectionId::none, 0, std::move(answer)}, effects);
+  parts_->desk.perform(now, request, {ConnectionId::none, 0, std::move(answer)}, effects);
   parts_->settle(now, effects);
 }
 

@@ -331,6 +331,12 @@ Command read_command_line(int argc, const char* const* argv) {
       ->type_name("HOST:PORT");
   serve_verb->add_option("--routes", serve.routes, "endpoints and routes of telemetry, as a scenario's \"routing\"")
       ->type_name("FILE");
+  serve_verb->add_option("--tier", serve.tier, "limits and the daily quota of a tier (default: none)")
+      ->type_name("free|S1|S2|S3")
+      ->check(CLI::IsMember({"free", "S1", "S2", "S3"}));
+  serve_verb->add_option("--units", serve.units, "of the tier; limits grow with them (default: 1)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 200));
   serve_verb->add_option("--history", serve.history, "write what the hub saw, as JSON lines; judge it at the end")
       ->type_name("FILE");
   serve_verb->add_option("--faults", serve.faults, "faults for live connections, as a scenario has them")

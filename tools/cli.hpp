@@ -94,6 +94,8 @@ struct ServeArguments {
   std::string faults;
   std::uint64_t seed = 0;
   bool fault_properties = false;
+  std::string tier;
+  std::uint32_t units = 1;
 };
 
 struct ZooArguments {                        // hidden: the kill matrix

@@ -493,6 +493,8 @@ int status_of(model::Error error) {
     case model::Error::disabled: return 403;
     case model::Error::unauthorized: return 401;
     case model::Error::precondition_failed: return 412;
+    case model::Error::throttled: return 429;
+    case model::Error::quota_exceeded: return 403;
     case model::Error::too_large: return 413;
     case model::Error::invalid_expiry:
     case model::Error::bad_request: return 400;
@@ -520,6 +522,8 @@ const char* message_of(model::Error error) {
     case model::Error::disabled: return "the device is disabled";
     case model::Error::unauthorized: return "these credentials do not allow it";
     case model::Error::precondition_failed: return "the device has another ETag by now";
+    case model::Error::throttled: return "too many requests: try again later";
+    case model::Error::quota_exceeded: return "the messages of this day are used up";
   }
   return "unknown error";
 }

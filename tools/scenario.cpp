@@ -138,8 +138,44 @@ void route(Fields& f, model::Route& route) {
   f.text("endpoint", "where matching messages go; absent: the built-in one, events", route.endpoint);
 }
 
+void limit(Fields& f, model::LimitTerms& terms) {
+  f.number("per_minute", "requests; 0: no limit [QUO-09]", terms.per_minute, {0, 100'000'000});
+  f.number("burst", "the allowance: so many are served at once after a quiet time [QUO-11]", terms.burst,
+           {0, 100'000'000});
+  f.number("queue", "so many may wait; further ones are refused [QUO-11]", terms.queue, {0, 100'000'000});
+  if (f.reading() && terms.per_minute > 0 && terms.burst == 0)
+    f.problem("burst", "expected 1 or more where there is a limit, found 0");
+}
+
+void quotas(Fields& f, model::QuotaRules& quota) {
+  f.choice("tier", "whose figures the others begin with [QUO-01..08]", quota.tier, model::tier_names);
+  f.number("units", "of the hub: limits grow with them [QUO-09]", quota.units, {1, 200});
+  if (f.reading()) {
+    if (quota.units > model::most_units(quota.tier) && quota.tier != model::Tier::none)
+      f.problem("units", "expected at most " + std::to_string(model::most_units(quota.tier)) +
+                             " of this tier, found " + std::to_string(quota.units));
+    const model::QuotaRules figures = model::quotas_of(quota.tier, quota.units);
+    quota.limits = figures.limits;
+    quota.per_day = figures.per_day;
+    quota.chunk = figures.chunk;
+  }
+  constexpr std::array<std::pair<std::string_view, std::string_view>, model::limit_count> limits{{
+      {"connections", "new connections of devices [QUO-04]"},
+      {"telemetry", "sends of devices [QUO-05]"},
+      {"commands", "sends of back ends [QUO-06]"},
+      {"receives", "of devices that speak HTTP [HTTP-19]"},
+      {"registry", "operations [QUO-08]"},
+  }};
+  for (std::size_t i = 0; i < limits.size(); ++i)
+    f.object(limits[i].first, limits[i].second, quota.limits[i], model::LimitTerms{}, limit);
+  f.number("per_day", "chunks of messages until midnight, UTC; 0: no quota [QUO-01]", quota.per_day);
+  f.number("chunk", "bytes that count as one message [QUO-02]", quota.chunk, {1, 1'048'576});
+}
+
 void hub_with_routes(Fields& f, model::HubRules& rules) {
   hub(f, rules);
+  f.object("quotas", "what the hub takes of its tier; absent: all [QUO-01..13]", rules.quota,
+           model::QuotaRules{}, quotas);
   f.object("routing", "where telemetry goes; absent: to the built-in endpoint [D2C-19..23]", rules.routing,
            model::Routing{}, routing_fields);
 }

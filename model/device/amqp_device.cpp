@@ -30,6 +30,12 @@ amqp::Outcome outcome(Settle how, std::uint64_t token) {
   return amqp::Outcome::accepted;
 }
 
+// Refused for now: it may be taken later, unchanged [ERR-36].
+bool comes_again(const amqp::Error& error) {
+  return error.condition == "com.microsoft:device-container-throttled" ||
+         error.condition == "com.microsoft:quota-exceeded";
+}
+
 }  // namespace
 
 AmqpDevice::AmqpDevice(const DeviceSettings& settings, const DeviceRules& rules, std::string id,
@@ -214,6 +220,7 @@ std::optional<Instant> AmqpDevice::deadline() const {
   const auto& online = std::get<Online>(state_);
   if (under_way_ > 0) first = std::min(first, online.progress + settings_->ack_patience);
   first = std::min(first, put_ ? *put_ + settings_->ack_patience : renew_);
+  if (online.pause > Instant{} && under_way_ < outbox_.size()) first = std::min(first, online.pause);
   for (const InHand& one : in_hand_)
     first = std::min(first, one.asked ? one.handled + settings_->ack_patience : one.handled);
   if (first == Instant::max()) return std::nullopt;
@@ -322,6 +329,12 @@ bool AmqpDevice::on(Now now, amqp::Event& event, Effects& effects) {
       if (Online* online = std::get_if<Online>(&state_)) online->progress = now.mono;
       --under_way_;
       const bool refused = said->outcome == amqp::Outcome::rejected;
+      if (refused && comes_again(said->error)) {
+        sent->delivery = amqp::DeliveryId::none;
+        pause(now);
+        return true;
+      }
+      pauses_.reset();
       if (said->outcome != amqp::Outcome::accepted && !refused) {  // not taken: it goes again
         sent->delivery = amqp::DeliveryId::none;
         return true;
@@ -351,7 +364,18 @@ bool AmqpDevice::on(Now now, amqp::Event& event, Effects& effects) {
          !std::holds_alternative<amqp::Broken>(event);
 }
 
+// The hub takes no more for now: what it refused, and all behind it, waits [ERR-36].
+void AmqpDevice::pause(Now now) {
+  Online& online = std::get<Online>(state_);
+  if (online.pause > now.mono) return;  // another one of the same moment
+  online.pause = now.mono + pauses_.next(chance_, ChanceSite::back_off, settings_->back_off_first,
+                                         settings_->back_off_max,
+                                         settings_->back_off_jitter_percent);
+}
+
 void AmqpDevice::send_telemetry(Now now, Online& online) {
+  if (now.mono < online.pause) return;
+  online.pause = {};
   for (Sent& one : outbox_) {
     if (under_way_ >= settings_->window || engine_->credit(telemetry_) == 0) return;
     if (one.delivery != amqp::DeliveryId::none) continue;

@@ -59,6 +59,7 @@ class AmqpDevice {
   struct Online {
     Instant since;
     Instant progress;  // when the hub last accepted something, or first owed it
+    Instant pause{};   // the hub takes no telemetry for now: until then nothing is sent
   };
   using State = std::variant<Asleep, Waiting, Dialling, Greeting, Online>;
 
@@ -89,6 +90,7 @@ class AmqpDevice {
   void put_token(Now now, Effects& effects);
   bool answered(Now now, const amqp::Arrived& event, Effects& effects);  // false: the token is not taken
   void turned_away(Effects& effects);
+  void pause(Now now);
   void send_telemetry(Now now, Online& online);
   void take(Now now, const amqp::Arrived& event, Effects& effects);
   void settle_due(Now now, Effects& effects);
@@ -116,6 +118,7 @@ class AmqpDevice {
   std::uint32_t connections_ = 0;
   std::uint64_t tags_ = 0;
   BackOff back_off_;
+  BackOff pauses_;
   Bytes out_;                    // scratch
 };
 

@@ -98,6 +98,8 @@ std::optional<Instant> Hub::deadline() const {
   return first;
 }
 
+Throttle* Hub::throttle() const { return parts_->throttle.get(); }
+
 DeviceIndex Hub::find(std::string_view id) const { return parts_->registry.find(id); }
 
 const DeviceInfo& Hub::device(DeviceIndex index) const { return parts_->registry.at(index).info; }

@@ -13,6 +13,7 @@
 
 #include "model/chance.hpp"
 #include "model/effects.hpp"
+#include "model/hub/throttle.hpp"
 #include "model/operations.hpp"
 #include "model/rules.hpp"
 
@@ -95,6 +96,9 @@ class Hub {
 
   void woken(Now now, Effects& effects);      // lock time-outs, expiry, feedback batches, retention, compaction
   std::optional<Instant> deadline() const;
+
+  // Null: this hub has no quotas. Doors ask it; its time is the server's affair.
+  Throttle* throttle() const;
 
   // Registry. find() knows existing devices only.
   DeviceIndex find(std::string_view id) const;

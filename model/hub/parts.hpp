@@ -33,7 +33,12 @@ struct Hub::Parts {
         journal{hub_rules},
         log{hub_rules},
         feedback{hub_rules},
-        router{hub_rules, hub_rules.routing} {}
+        router{hub_rules, hub_rules.routing} {
+    if (rules.quota.on())
+      throttle = std::make_unique<Throttle>(rules.quota, [this](std::int64_t day, std::uint64_t used) {
+        journal.append(QuotaRecord{static_cast<std::uint64_t>(day), used});
+      });
+  }
 
   Date date(Now now) const { return cut(now.wall, rules.tick); }
   bool safe(Ticket ticket) const { return ticket <= journal.durable(); }
@@ -147,6 +152,8 @@ struct Hub::Parts {
   std::optional<Instant> routing_due;      // when it is told
   std::vector<std::pair<TelemetryLog::Entry, View>> unrouted;  // kept to keep its memory
   Selection selection;
+
+  std::unique_ptr<Throttle> throttle;  // null: no quotas
 };
 
 }  // namespace hubproof::model

@@ -43,7 +43,8 @@ enum class RecordKind : std::uint8_t {
   identity = 21,          // how a device proves that it is itself; follows its `device`
   policy = 22,            // a shared access policy
   endpoint = 23,          // an endpoint besides the built-in one, and its number in the log
-  routed = 24             // how far the routing stage is in a partition
+  routed = 24,            // how far the routing stage is in a partition
+  quota = 25              // what has been used of a day's quota
 };
 
 struct SegmentRecord {
@@ -274,6 +275,13 @@ struct RoutedRecord {
   std::uint32_t partition = 0;
   std::uint64_t sequence = 0;
   static void fields(auto& r, auto& f) { f(r.partition, r.sequence); }
+};
+
+struct QuotaRecord {
+  static constexpr RecordKind kind = RecordKind::quota;
+  std::uint64_t day = 0;  // since 1970
+  std::uint64_t used = 0;
+  static void fields(auto& r, auto& f) { f(r.day, r.used); }
 };
 
 // How many bytes the fields take.

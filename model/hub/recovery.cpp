@@ -39,6 +39,7 @@ class Hub::Parts::Replay {
       case RecordKind::policy: return as<PolicyRecord>(record);
       case RecordKind::endpoint: return as<EndpointRecord>(record);
       case RecordKind::routed: return as<RoutedRecord>(record);
+      case RecordKind::quota: return as<QuotaRecord>(record);
       case RecordKind::segment:
       case RecordKind::snapshot_end:
       case RecordKind::telemetry: return;
@@ -162,6 +163,11 @@ class Hub::Parts::Replay {
   void apply(const FeedbackHanded& r) { p_.feedback.restore_handed(r.batch); }
   void apply(const FeedbackReturned& r) { p_.feedback.restore_returned(r.batch, r.count); }
   void apply(const FeedbackFinal& r) { p_.feedback.drop(r.batch); }
+  void apply(const QuotaRecord& r) {
+    constexpr std::uint64_t farthest = 1'000'000;  // days: a torn one that is taken for whole
+    if (p_.throttle && r.day < farthest && r.used <= p_.rules.quota.per_day)
+      p_.throttle->recovered(static_cast<std::int64_t>(r.day), r.used);
+  }
   void apply(const TokensRecord& r) { p_.tokens_below = std::max(p_.tokens_below, r.below); }
   void apply(const EndpointRecord& r) {
     if (r.number < TelemetryLog::most_endpoints) p_.endpoint_numbers.try_emplace(std::string{r.name}, r.number);
@@ -354,6 +360,8 @@ void Hub::Parts::write_state() {
   for (const auto& [key, sequence] : checkpoints)
     journal.append(CheckpointRecord{key.first, key.second, sequence});
   if (routes) write_routing();
+  if (throttle && throttle->used() > 0)
+    journal.append(QuotaRecord{static_cast<std::uint64_t>(throttle->day()), throttle->used()});
   if (rules.snapshot_has_records)
     for (const FeedbackRecord& record : feedback.records()) journal.append(entry_of(record));
   for (const auto& [number, batch] : feedback.batches()) {

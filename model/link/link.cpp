@@ -218,7 +218,7 @@ void fields(Io&, T&) {}
 
 template <class Io, Is<Failed> T>
 void fields(Io& io, T& it) {
-  io.choice(it.error, Error::precondition_failed);
+  io.choice(it.error, Error::quota_exceeded);
 }
 template <class Io, Is<Done> T>
 void fields(Io& io, T& it) {

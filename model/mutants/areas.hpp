@@ -7,6 +7,7 @@ namespace hubproof::model {
 
 std::span<const Mutant> telemetry_mutants();
 std::span<const Mutant> routing_mutants();
+std::span<const Mutant> quota_mutants();
 std::span<const Mutant> command_mutants();
 std::span<const Mutant> feedback_mutants();
 std::span<const Mutant> session_mutants();

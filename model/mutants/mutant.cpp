@@ -10,8 +10,8 @@ std::span<const Mutant> mutants() {
   static const std::vector<Mutant> all = [] {
     std::vector<Mutant> zoo;
     for (const std::span<const Mutant> area :
-         {telemetry_mutants(), routing_mutants(), command_mutants(), feedback_mutants(), session_mutants(),
-          journal_mutants(), device_mutants(), service_mutants(), http_mutants(), security_mutants(),
+         {telemetry_mutants(), routing_mutants(), quota_mutants(), command_mutants(), feedback_mutants(),
+          session_mutants(), journal_mutants(), device_mutants(), service_mutants(), http_mutants(), security_mutants(),
           amqp_mutants(), websocket_mutants()})
       zoo.insert(zoo.end(), area.begin(), area.end());
     return zoo;

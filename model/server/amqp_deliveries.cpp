@@ -257,15 +257,40 @@ void AmqpDoor::take_telemetry(Now now, Connection& c, const amqp::Arrived& event
     take(event.message);
   }
   if (error == Error::none && orders_ != nullptr && disturbed(now, c, event, link, messages)) return;
+  const Sending what{c.id, event.link, event.delivery, event.settled};
+  if (error != Error::none) return tell(what, {}, error);
+  if (throttle_ == nullptr) return store(now, what, messages, effects);
+  Throttle::Request request{Limit::telemetry, c.id, hub_->device(link.device).node};
+  std::size_t size = 0;
+  for (const Bytes& flat : messages) size += MessageView{flat}.counted_size();
+  request.size = static_cast<std::uint32_t>(size);
+  if (messages.size() == 1) request.message = MessageView{messages[0]}.key();
+  limited(
+      now, request, what,
+      [this, what, messages](Now then, Effects& more) { store(then, what, messages, more); },
+      effects);
+}
+
+void AmqpDoor::store(Now now, const Sending& what, const std::vector<Bytes>& messages,
+                     Effects& effects) {
+  const DeviceIndex device = find(what.connection)->links.at(what.link).device;
   Ticket ticket{};
-  if (error == Error::none)
-    for (const Bytes& flat : messages)
-      ticket = hub_->append_telemetry(now, link.device, flat, false, effects);
-  if (event.settled)  // nobody waits for an answer
-    return c.engine->settle(event.link, event.delivery, amqp::Outcome::none);
+  for (const Bytes& flat : messages)
+    ticket = hub_->append_telemetry(now, device, flat, false, effects);
   if (!rules_->amqp.accepts_durable_only) ticket = {};
-  promise({ticket, c.id, event.link, event.delivery, Promise::Kind::settle,
-           error == Error::none ? amqp::Outcome::accepted : amqp::Outcome::rejected, error, {}});
+  tell(what, ticket, Error::none);
+}
+
+void AmqpDoor::tell(const Sending& what, Ticket ticket, Error error,
+                    std::unique_ptr<Prepared> prepared) {
+  if (what.settled) {
+    Connection& c = *find(what.connection);
+    touch(c);
+    return c.engine->settle(what.link, what.delivery, amqp::Outcome::none);
+  }
+  promise({ticket, what.connection, what.link, what.delivery, Promise::Kind::settle,
+           error == Error::none ? amqp::Outcome::accepted : amqp::Outcome::rejected, error,
+           std::move(prepared)});
 }
 
 // True: the device asked for a fault that refuses these messages, and is told so. Of a batch the
@@ -294,26 +319,51 @@ bool AmqpDoor::disturbed(Now now, Connection& c, const amqp::Arrived& event, con
   return true;
 }
 
+template <class Act>
+void AmqpDoor::limited(Now now, const Throttle::Request& request, const Sending& what, Act act,
+                       Effects& effects) {
+  const auto answer = throttle_->ask(now, request, effects);
+  switch (answer.phase) {
+    case Throttle::Phase::served: return act(now, effects);
+    case Throttle::Phase::waits:
+      return throttle_->wait([this, what, act](Now then, Error error, Effects& more) {
+        const Connection* const c = find(what.connection);
+        if (c == nullptr || !c->links.contains(what.link)) return;  // it does not wait any more
+        if (error == Error::none) act(then, more);
+        else tell(what, {}, error);
+      });
+    case Throttle::Phase::refused:
+      return answer.acts ? act(now, effects) : tell(what, {}, answer.error);
+  }
+}
+
 void AmqpDoor::take_command(Now now, Connection& c, const amqp::Arrived& event, Effects& effects) {
   flat_.clear();
-  Outcome outcome{read_message(event, flat_), {}, {}};
+  const Sending what{c.id, event.link, event.delivery, event.settled};
+  const Error error = read_message(event, flat_);
+  const MessageView message{flat_};
+  if (error != Error::none) return tell(what, {}, error);
+  if (throttle_ == nullptr) return enqueue(now, what, flat_, effects);
+  limited(
+      now,
+      {Limit::commands, c.id, NodeIndex::none, message.key(),
+       static_cast<std::uint32_t>(message.counted_size())},
+      what, [this, what, flat = flat_](Now then, Effects& more) { enqueue(then, what, flat, more); },
+      effects);
+}
+
+void AmqpDoor::enqueue(Now now, const Sending& what, View flat, Effects& effects) {
+  const auto to = MessageView{flat}.system(System::to);
+  const auto device = to ? amqp::device_of(*to) : std::nullopt;
   std::unique_ptr<Prepared> prepared;
-  if (outcome.error == Error::none) {
-    const auto to = MessageView{flat_}.system(System::to);
-    const auto device = to ? amqp::device_of(*to) : std::nullopt;
-    if (device && told_of_request_) {
-      prepared = std::make_unique<Prepared>();
-      prepared->told = told_of_request_(SendCommand{*device, flat_});
-    }
-    outcome = device ? hub_->enqueue(now, *device, flat_, effects)
-                     : Outcome{Error::bad_request, {}, {}};
+  if (device && told_of_request_) {
+    prepared = std::make_unique<Prepared>();
+    prepared->told = told_of_request_(SendCommand{*device, {flat.begin(), flat.end()}});
   }
-  if (event.settled) return c.engine->settle(event.link, event.delivery, amqp::Outcome::none);
-  const bool ok = outcome.error == Error::none;
+  const Outcome outcome = device ? hub_->enqueue(now, *device, flat, effects)
+                                 : Outcome{Error::bad_request, {}, {}};
   if (prepared) prepared->done = outcome.done;
-  promise({outcome.ticket, c.id, event.link, event.delivery, Promise::Kind::settle,
-           ok ? amqp::Outcome::accepted : amqp::Outcome::rejected, outcome.error,
-           std::move(prepared)});
+  tell(what, outcome.ticket, outcome.error, std::move(prepared));
 }
 
 // What leaves.

@@ -41,6 +41,7 @@ AmqpDoor::AmqpDoor(const HubRules& rules, Hub& hub, const Gate& gate, std::strin
     : rules_{&rules},
       hub_{&hub},
       gate_{&gate},
+      throttle_{hub.throttle()},
       host_{std::move(host)},
       came_{std::move(came)} {}
 
@@ -195,6 +196,7 @@ bool AmqpDoor::carry_out(Now now, const FaultOrders::Order& order, Effects& effe
 // The one end of every connection.
 void AmqpDoor::finish(Now now, Connection& c, EndedBy by, Why why, Effects& effects) {
   while (!c.links.empty()) gone(now, c, c.links.begin()->first, by, why, effects);
+  if (throttle_ != nullptr) throttle_->forget(c.id, effects);
   Event& event = effects.saw(What::ended);
   event.connection = static_cast<std::uint32_t>(c.id);
   event.by = by;
@@ -236,13 +238,33 @@ void AmqpDoor::flush_touched(Now now, Effects& effects) {
 }
 
 void AmqpDoor::handle(Now now, Connection& c, Effects& effects) {
-  while (auto event = c.engine->next())
+  while (!c.held) {
+    auto event = c.engine->next();
+    if (!event) return;
     std::visit([&](auto& one) { on(now, c, one, effects); }, *event);
+  }
 }
 
-void AmqpDoor::on(Now, Connection& c, const amqp::Opened& event, Effects&) {
+// Every connection counts, as none says in its open whether devices are behind it [QUO-04].
+void AmqpDoor::on(Now now, Connection& c, const amqp::Opened& event, Effects& effects) {
   c.opened = true;
   c.host = event.hostname;
+  if (throttle_ == nullptr) return;
+  const auto answer = throttle_->ask(now, {Limit::connections, c.id}, effects);
+  if (answer.phase == Throttle::Phase::waits) {
+    c.held = true;
+    throttle_->wait([this, id = c.id](Now then, Error, Effects& more) { let_in(then, id, more); });
+  } else if (answer.phase == Throttle::Phase::refused && !answer.acts) {
+    leave(c, amqp_error(answer.error), Why::throttled);  // [QUO-12]
+  }
+}
+
+void AmqpDoor::let_in(Now now, ConnectionId id, Effects& effects) {
+  Connection* const c = find(id);
+  if (c == nullptr) return;
+  c->held = false;
+  touch(*c);
+  handle(now, *c, effects);
 }
 
 void AmqpDoor::on(Now, Connection& c, const amqp::Closed&, Effects&) {
@@ -260,6 +282,7 @@ void AmqpDoor::on(Now, Connection& c, const amqp::Broken& event, Effects&) {
 // Links.
 
 void AmqpDoor::on(Now now, Connection& c, const amqp::Attached& event, Effects& effects) {
+  if (c.leaving) return;  // it was refused, and did not know it yet
   auto planned = plan(now, c, event.attach);
   if (const amqp::Error* error = std::get_if<amqp::Error>(&planned))
     return c.engine->refuse(event.link, *error);

@@ -115,6 +115,7 @@ class AmqpDoor {
     Stage stage = Stage::header;
     bool logged_in = false;
     bool opened = false;           // its AMQP open came
+    bool held = false;             // and waits for its turn, with all that came behind it
     bool touched = false;          // it stands in touched_
     bool leaving = false;          // it is to end when its last words are said
     bool silent = false;           // ... for it was silent itself
@@ -177,6 +178,7 @@ class AmqpDoor {
   void leave(Connection& c, const amqp::Error& error, Why why);
   void handle(Now now, Connection& c, Effects& effects);
   void on(Now now, Connection& c, const amqp::Opened& event, Effects& effects);
+  void let_in(Now now, ConnectionId id, Effects& effects);
   void on(Now now, Connection& c, const amqp::Attached& event, Effects& effects);
   void on(Now now, Connection& c, const amqp::Credited& event, Effects& effects);
   void on(Now now, Connection& c, amqp::Arrived& event, Effects& effects);
@@ -211,6 +213,21 @@ class AmqpDoor {
                       Effects& effects);
   bool disturbed(Now now, Connection& c, const amqp::Arrived& event, const Link& link,
                  const std::vector<Bytes>& messages);
+  // What peers sent: it is done, and its outcome told when it is durable.
+  struct Sending {
+    ConnectionId connection{};
+    amqp::LinkId link{};
+    amqp::DeliveryId delivery{};
+    bool settled = false;  // nobody waits for the outcome
+  };
+  void store(Now now, const Sending& what, const std::vector<Bytes>& messages, Effects& effects);
+  void enqueue(Now now, const Sending& what, View flat, Effects& effects);
+  void tell(const Sending& what, Ticket ticket, Error error,
+            std::unique_ptr<Prepared> prepared = {});
+  // Does `act` now, or when its turn comes, or tells that it is refused.
+  template <class Act>
+  void limited(Now now, const Throttle::Request& request, const Sending& what, Act act,
+               Effects& effects);
   Error read_message(const amqp::Arrived& event, Bytes& flat) const;
   void take_command(Now now, Connection& c, const amqp::Arrived& event, Effects& effects);
 
@@ -238,6 +255,7 @@ class AmqpDoor {
   const HubRules* rules_;
   Hub* hub_;
   const Gate* gate_;
+  Throttle* throttle_;                         // null: there are no limits
   std::string host_;
   std::string redirect_host_;
   std::uint16_t redirect_port_ = 5671;

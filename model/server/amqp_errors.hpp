@@ -20,6 +20,8 @@ inline amqp::Error amqp_error(Error error) {
       case Error::unauthorized: return "amqp:unauthorized-access";               // [ERR-08]
       case Error::device_exists: return "com.microsoft:device-already-exists";
       case Error::precondition_failed: return "com.microsoft:precondition-failed";
+      case Error::throttled: return "com.microsoft:device-container-throttled";  // [QUO-12]
+      case Error::quota_exceeded: return "com.microsoft:quota-exceeded";         // [ERR-10]
       case Error::timed_out: return "com.microsoft:timeout";
       case Error::none: return "";
       default: return "amqp:internal-error";

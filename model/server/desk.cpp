@@ -19,6 +19,19 @@ struct Overload : F... {
 template <class... F>
 Overload(F...) -> Overload<F...>;
 
+// What a request counts as [QUO-06, QUO-08].
+Limit limit_of(const Request& request) {
+  return std::visit(Overload{[](const SendCommand&) { return Limit::commands; },
+                             [](const CreateDevice&) { return Limit::registry; },
+                             [](const DeleteDevice&) { return Limit::registry; },
+                             [](const EnableDevice&) { return Limit::registry; },
+                             [](const UpdateDevice&) { return Limit::registry; },
+                             [](const GetDevice&) { return Limit::registry; },
+                             [](const ListDevices&) { return Limit::registry; },
+                             [](const auto&) { return Limit::none; }},
+                    request);
+}
+
 Response failed(Error error) { return Failed{error}; }
 
 // What a reader gets who has waited in vain.
@@ -31,11 +44,37 @@ Desk::Desk(const HubRules& rules, Hub& hub, ToldOfDevice device_gone,
            ToldOfDevice credentials_changed)
     : rules_{&rules},
       hub_{&hub},
+      throttle_{hub.throttle()},
       device_gone_{std::move(device_gone)},
       credentials_changed_{std::move(credentials_changed)},
       shown_(rules.partitions) {}
 
 void Desk::ask(Now now, Request request, Asker asker, Effects& effects) {
+  const Limit limit = throttle_ == nullptr ? Limit::none : limit_of(request);
+  if (limit == Limit::none) return perform(now, std::move(request), std::move(asker), effects);
+  Throttle::Request counted{limit, asker.connection};
+  if (const auto* command = std::get_if<SendCommand>(&request)) {
+    const MessageView message{command->message};
+    if (!message.valid()) return perform(now, std::move(request), std::move(asker), effects);
+    const DeviceIndex device = hub_->find(command->device);
+    if (device != DeviceIndex::none) counted.device = hub_->device(device).node;
+    counted.message = message.key();
+    counted.size = static_cast<std::uint32_t>(message.counted_size());
+  }
+  const auto verdict = throttle_->ask(now, counted, effects);
+  if (verdict.phase == Throttle::Phase::waits)
+    return throttle_->wait([this, request = std::move(request), asker = std::move(asker)](
+                               Now then, Error error, Effects& more) {
+      if (error == Error::none) perform(then, request, asker, more);
+      else answer(asker, Outcome{error, {}, {}}, more);
+    });
+  if (verdict.phase == Throttle::Phase::served)
+    return perform(now, std::move(request), std::move(asker), effects);
+  if (verdict.acts) perform(now, std::move(request), {}, effects);  // a wrong hub's way
+  answer(std::move(asker), Outcome{verdict.error, {}, {}}, effects);
+}
+
+void Desk::perform(Now now, Request request, Asker asker, Effects& effects) {
   std::visit(
       Overload{[&](const CreateDevice& r) {
                  answer(std::move(asker), hub_->create(now, r, effects), effects);
@@ -269,7 +308,8 @@ void Desk::send(const Asker& asker, const Reply& reply, Effects& effects) {
   if (reply.event) effects.saw(What::packet) = *reply.event;
 }
 
-void Desk::forget(ConnectionId connection) {
+void Desk::forget(ConnectionId connection, Effects& effects) {
+  if (throttle_ != nullptr) throttle_->forget(connection, effects);
   std::erase_if(waiting_, [&](const Waiting& one) { return one.asker.connection == connection; });
   for (Owed& one : owed_)
     if (one.asker.connection == connection) one.asker = {};

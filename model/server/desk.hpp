@@ -28,8 +28,10 @@ class Desk {
 
   Desk(const HubRules& rules, Hub& hub, ToldOfDevice device_gone, ToldOfDevice credentials_changed);
 
-  void ask(Now now, Request request, Asker asker, Effects& effects);
-  void forget(ConnectionId connection);   // it is gone: nobody there wants an answer
+  void ask(Now now, Request request, Asker asker, Effects& effects);  // if limits allow
+  void perform(Now now, Request request, Asker asker, Effects& effects);
+  // It is gone: nobody there wants an answer.
+  void forget(ConnectionId connection, Effects& effects);
   void release(Effects& effects) {        // what is durable now may leave
     if (!owed_.empty()) release_owed(effects);
   }
@@ -77,6 +79,7 @@ class Desk {
 
   const HubRules* rules_;
   Hub* hub_;
+  Throttle* throttle_;  // null: there are no limits
   ToldOfDevice device_gone_;
   ToldOfDevice credentials_changed_;
   std::deque<Owed> owed_;

@@ -70,7 +70,7 @@ bool is_batch(const http::Request& request) {
 }  // namespace
 
 HttpDoor::HttpDoor(const HubRules& rules, Hub& hub, const Gate& gate, Desk& desk)
-    : rules_{&rules}, hub_{&hub}, gate_{&gate}, desk_{&desk} {}
+    : rules_{&rules}, hub_{&hub}, gate_{&gate}, desk_{&desk}, throttle_{hub.throttle()} {}
 
 // ---- Connections.
 
@@ -110,6 +110,7 @@ void HttpDoor::finish(Place place, EndedBy by, Why why, Effects& effects) {
   event.connection = static_cast<std::uint32_t>(place->first);
   event.by = by;
   event.why = why;
+  if (throttle_ != nullptr) throttle_->forget(place->first, effects);
   connections_.erase(place);
 }
 
@@ -141,7 +142,8 @@ void HttpDoor::woken(Now now, Effects& effects) {
 bool HttpDoor::read_on(Now now, Place place, Effects& effects) {
   Connection& connection = place->second;
   for (;;) {
-    while (!connection.over && connection.exchanges.size() < rules_->http.pipeline) {
+    while (!connection.over && !connection.waits &&
+           connection.exchanges.size() < rules_->http.pipeline) {
       const http::Request* request = connection.decoder.next();
       if (request == nullptr) {
         incomplete(now, connection);
@@ -366,8 +368,50 @@ void HttpDoor::send_telemetry(Asking& asking) {
   if (MessageView{flat_}.counted_size() > rules_->d2c_size_limit)
     return refuse(asking.exchange, Error::too_large);  // [D2C-40]
   if (disturbed(asking, *device, MessageView{flat_})) return;
-  const Ticket ticket = hub_->append_telemetry(asking.now, *device, flat_, false, asking.effects);
-  answer(asking.exchange, rules_->http.telemetry_waits ? ticket : Ticket::none, {});  // [DLV-07]
+  if (throttle_ == nullptr)
+    return store(asking.now, asking.exchange, *device, {&flat_, 1}, asking.effects);
+  limited(asking, *device,
+          {Limit::telemetry, asking.id, hub_->device(*device).node, MessageView{flat_}.key(),
+           static_cast<std::uint32_t>(MessageView{flat_}.counted_size())},
+          [this, device = *device, flat = flat_](Now now, ConnectionId, Exchange& exchange,
+                                                 Effects& effects) {
+            store(now, exchange, device, {&flat, 1}, effects);
+          });
+}
+
+// A 204 leaves when all of it is durable [DLV-07].
+void HttpDoor::store(Now now, Exchange& exchange, DeviceIndex device,
+                     std::span<const Bytes> messages, Effects& effects) {
+  Ticket ticket{};
+  for (const Bytes& flat : messages)  // in their order [D2C-44]
+    ticket = hub_->append_telemetry(now, device, flat, false, effects);
+  answer(exchange, rules_->http.telemetry_waits ? ticket : Ticket::none, {});
+}
+
+template <class Act>
+void HttpDoor::limited(Asking& asking, DeviceIndex device, Throttle::Request request, Act act) {
+  const auto verdict = throttle_->ask(asking.now, request, asking.effects);
+  if (verdict.acts) act(asking.now, asking.id, asking.exchange, asking.effects);
+  if (verdict.phase == Throttle::Phase::refused) {
+    asking.exchange.event.reset();
+    return refuse(asking.exchange, verdict.error);
+  }
+  if (verdict.phase == Throttle::Phase::served) return;
+  asking.connection.waits = true;
+  throttle_->wait([this, id = asking.id, number = asking.exchange.number, device, act](
+                      Now now, Error error, Effects& effects) {
+    const Place place = connections_.find(id);
+    if (place == connections_.end()) return;  // it does not wait any more
+    place->second.waits = false;
+    const auto exchange = std::ranges::find(place->second.exchanges, number, &Exchange::number);
+    if (exchange == place->second.exchanges.end()) return;
+    const DeviceInfo& info = hub_->device(device);
+    if (error == Error::none && !info.exists) error = Error::device_not_found;
+    if (error == Error::none && !info.enabled) error = Error::disabled;
+    if (error == Error::none) act(now, id, *exchange, effects);
+    else refuse(*exchange, error);
+    owe(id, exchange->ticket);
+  });
 }
 
 // True: the device asked for a fault that refuses this message, and is answered.
@@ -394,11 +438,17 @@ void HttpDoor::send_batch(Asking& asking, DeviceIndex device) {
   for (const Bytes& message : messages)
     if (disturbed(asking, device, MessageView{message})) return;
   const auto count = static_cast<std::uint32_t>(messages.size());
-  const std::uint32_t stored = rules_->http.stored_of_batch(count);
-  Ticket ticket{};
-  for (std::uint32_t i = 0; i < stored; ++i)  // in their order [D2C-44]
-    ticket = hub_->append_telemetry(asking.now, device, messages[i], false, asking.effects);
-  answer(asking.exchange, rules_->http.telemetry_waits ? ticket : Ticket::none, {});
+  const auto stored = std::span{messages}.first(rules_->http.stored_of_batch(count));
+  if (throttle_ == nullptr)
+    return store(asking.now, asking.exchange, device, stored, asking.effects);
+  // One send, whatever is in it [QUO-05], metered by its size [QUO-02].
+  limited(asking, device,
+          {Limit::telemetry, asking.id, hub_->device(device).node, MessageKey::none,
+           static_cast<std::uint32_t>(size)},
+          [this, device, all = std::vector<Bytes>(stored.begin(), stored.end())](
+              Now now, ConnectionId, Exchange& exchange, Effects& effects) {
+            store(now, exchange, device, all, effects);
+          });
 }
 
 // ---- Commands [HTTP-09..HTTP-17].
@@ -406,18 +456,28 @@ void HttpDoor::send_batch(Asking& asking, DeviceIndex device) {
 void HttpDoor::receive(Asking& asking) {
   const auto device = this->device(asking);
   if (!device) return;
+  if (throttle_ == nullptr)
+    return hand_over(asking.now, asking.id, asking.exchange, *device, asking.effects);
+  limited(asking, *device, {Limit::receives, asking.id, hub_->device(*device).node},  // [HTTP-19]
+          [this, device = *device](Now now, ConnectionId id, Exchange& exchange, Effects& effects) {
+            hand_over(now, id, exchange, device, effects);
+          });
+}
+
+void HttpDoor::hand_over(Now now, ConnectionId id, Exchange& exchange, DeviceIndex device,
+                         Effects& effects) {
   for (;;) {
-    const auto delivery = hub_->deliver(asking.now, *device, Holder::link, asking.effects);
-    if (!delivery) return answer(asking.exchange, Ticket::none, {});  // at once [HTTP-10]
+    const auto delivery = hub_->deliver(now, device, Holder::link, effects);
+    if (!delivery) return answer(exchange, Ticket::none, {});  // at once [HTTP-10]
     const MessageView message{delivery->flat};
     if (!http::fits_fields(message)) {  // no response can carry it [MSG-13]
-      hub_->settle(asking.now, *device, delivery->token, Settle::reject, asking.effects);
+      hub_->settle(now, device, delivery->token, Settle::reject, effects);
       continue;
     }
     std::uint64_t shown = static_cast<std::uint64_t>(delivery->token);
     if (!rules_->http.etag_is_of_delivery) {
       shown = delivery->sequence;
-      newest_[{*device, shown}] = delivery->token;
+      newest_[{device, shown}] = delivery->token;
     }
     Reply reply;
     reply.status = 200;
@@ -429,22 +489,22 @@ void HttpDoor::receive(Asking& asking) {
       reply.fields.emplace_back("iothub-to", *to);
     } else {
       std::string& path = reply.fields.emplace_back("iothub-to", "/devices/").second;
-      http::write_level(path, hub_->device(*device).id);
+      http::write_level(path, hub_->device(device).id);
       path += "/messages/deviceBound";
     }
     http::each_property(message, [&](std::string_view name, std::string_view value) {
       reply.fields.emplace_back(name, value);
     });
     reply.content = message.body();
-    answer(asking.exchange, delivery->ticket, reply);
+    answer(exchange, delivery->ticket, reply);
 
-    Event& event = asking.exchange.event.emplace();
+    Event& event = exchange.event.emplace();
     event.what = What::packet;
     event.packet = Packet::link_delivery;
     event.flags = flag_sent | flag_link;
-    event.device = hub_->device(*device).node;
-    event.generation = hub_->device(*device).generation;
-    event.connection = static_cast<std::uint32_t>(asking.id);
+    event.device = hub_->device(device).node;
+    event.generation = hub_->device(device).generation;
+    event.connection = static_cast<std::uint32_t>(id);
     event.message = delivery->message;
     event.digest = message.content_digest();
     event.token = shown;
@@ -453,7 +513,7 @@ void HttpDoor::receive(Asking& asking) {
     event.date = delivery->enqueued.time_since_epoch().count();
     event.expiry = delivery->expiry.time_since_epoch().count();
     if (!rules_->http.receiving_keeps)
-      hub_->settle(asking.now, *device, delivery->token, Settle::complete, asking.effects);
+      hub_->settle(now, device, delivery->token, Settle::complete, effects);
     return;
   }
 }

@@ -14,6 +14,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -86,6 +87,7 @@ class HttpDoor {
     Instant heard{};    // the last byte, or the last response
     Instant begun{};    // of the request that is not whole
     bool partial = false;
+    bool waits = false;  // for the turn of a request; what comes behind that waits, too
   };
   using Place = std::map<ConnectionId, Connection>::iterator;
   struct Told {  // an answer of the desk
@@ -120,7 +122,14 @@ class HttpDoor {
   void send_telemetry(Asking& asking);
   void send_batch(Asking& asking, DeviceIndex device);
   bool disturbed(Asking& asking, DeviceIndex device, const MessageView& message);
+  void store(Now now, Exchange& exchange, DeviceIndex device, std::span<const Bytes> messages,
+             Effects& effects);
   void receive(Asking& asking);
+  void hand_over(Now now, ConnectionId id, Exchange& exchange, DeviceIndex device,
+                 Effects& effects);
+  // Does `act` now, or when its turn comes, or refuses [QUO-10].
+  template <class Act>
+  void limited(Asking& asking, DeviceIndex device, Throttle::Request request, Act act);
   void complete_or_reject(Asking& asking);
   void abandon(Asking& asking);
   void settle(Asking& asking, Settle how);
@@ -150,6 +159,7 @@ class HttpDoor {
   Hub* hub_;
   const Gate* gate_;
   Desk* desk_;
+  Throttle* throttle_;  // null: there are no limits
   Upgrade upgrade_;
   ToldOfRequest told_of_request_;
   FaultOrders* orders_ = nullptr;

@@ -180,6 +180,10 @@ HttpError http_error(Error error) {
     case Error::unauthorized:
       return {401, 401002, "IotHubUnauthorizedAccess",
               "the credentials are missing, wrong, expired, or for something else"};
+    case Error::throttled:
+      return {429, 429001, "ThrottlingException", "too many requests: try again later"};  // [QUO-12]
+    case Error::quota_exceeded:
+      return {403, 403002, "IotHubQuotaExceeded", "the day's messages are used up"};  // [QUO-03]
     case Error::precondition_failed:
       return {412, 412001, "PreconditionFailed", "the ETag is another one"};
   }

@@ -37,7 +37,7 @@ bool LinkDoor::ended(ConnectionId id, EndedBy by, Desk& desk, Effects& effects) 
 
 void LinkDoor::finish(ConnectionId id, EndedBy by, Why why, Desk& desk, Effects& effects) {
   links_.erase(id);
-  desk.forget(id);
+  desk.forget(id, effects);
   Event& event = effects.saw(What::ended);
   event.connection = static_cast<std::uint32_t>(id);
   event.by = by;

@@ -16,6 +16,7 @@ constexpr std::size_t most_spares = 64;  // decoders kept for the next partial p
 constexpr std::size_t longest_topic = 65'535;
 constexpr std::uint8_t failure = 0x80;  // SUBACK [mqtt311:3.9.3-2]
 constexpr std::uint8_t refused_id = 2;  // CONNACK [mqtt311:3.1.3-8]
+constexpr std::uint8_t unavailable = 3; // CONNACK: come again later [OPEN-10]
 // A wall clock that is set by less moves no alarm: so much later may a token's expiry be seen.
 constexpr Duration least_step = 50ms;
 
@@ -54,6 +55,7 @@ MqttDoor::MqttDoor(const HubRules& rules, Hub& hub, const Gate& gate)
     : rules_{&rules},
       hub_{&hub},
       gate_{&gate},
+      throttle_{hub.throttle()},
       looks_above_{rules.d2c_size_limit},
       decoder_{fresh_decoder(rules)} {}
 
@@ -160,6 +162,10 @@ void MqttDoor::finish(Now now, std::uint32_t slot, EndedBy by, Why why, Effects&
   index_.erase(session.id);
   free_.push_back(slot);
   if (!certificates_.empty()) certificates_.erase(session.id);
+  if (throttle_ != nullptr) {
+    throttle_->forget(session.id, effects);
+    held_.erase(session.id);
+  }
   if (session.admission) --admissions_;
 
   Event& event = effects.saw(What::ended);
@@ -207,16 +213,64 @@ void MqttDoor::credentials_changed(Now now, DeviceIndex device, Effects& effects
 // CONNECT.
 
 bool MqttDoor::handle(Now now, std::uint32_t slot, const mqtt::Packet& packet, Effects& effects) {
-  if (sessions_[slot].stage == Stage::greeting && !std::holds_alternative<mqtt::Connect>(packet))
-    return cut(now, slot, Why::protocol, effects);  // [MQTT-03, mqtt311:3.1.0-1]
+  if (sessions_[slot].stage <= Stage::greeting && !std::holds_alternative<mqtt::Connect>(packet))
+    return before_connect(now, slot, packet, effects);
   if (const auto* publish = std::get_if<mqtt::Publish>(&packet))
     return on(now, slot, *publish, effects);
   return std::visit([&](const auto& other) { return on(now, slot, other, effects); }, packet);
 }
 
+bool MqttDoor::before_connect(Now now, std::uint32_t slot, const mqtt::Packet& packet,
+                              Effects& effects) {
+  Session& session = sessions_[slot];
+  if (session.stage == Stage::greeting)
+    return cut(now, slot, Why::protocol, effects);  // [MQTT-03, mqtt311:3.1.0-1]
+  Bytes& held = held_[session.id];
+  std::visit([&](const auto& one) { mqtt::write(held, one); }, packet);
+  return held.size() <= longest_packet(*rules_) || cut(now, slot, Why::not_allowed, effects);
+}
+
+// A connection counts before it is looked at [QUO-04].
+bool MqttDoor::knock(Now now, std::uint32_t slot, const mqtt::Connect& packet, Effects& effects) {
+  Session& session = sessions_[slot];
+  const DeviceIndex device = hub_->find(packet.client_id);
+  if (device != DeviceIndex::none) session.node = hub_->device(device).node;
+  const auto answer =
+      throttle_->ask(now, {Limit::connections, session.id, session.node}, effects);
+  if (answer.phase == Throttle::Phase::waits) {
+    session.stage = Stage::held;
+    session.heard = now.mono;
+    mqtt::write(held_[session.id], packet);
+    throttle_->wait([this, id = session.id](Now then, Error, Effects& more) { let_in(then, id, more); });
+    return true;
+  }
+  if (answer.phase == Throttle::Phase::refused && !answer.acts) {
+    saw(effects, session, Packet::connect,
+        connect_flags(packet.clean_session, packet.will.has_value()));
+    return refuse(now, slot, unavailable, effects, Why::throttled);
+  }
+  let_in_ = session.id;
+  const bool lives = on(now, slot, packet, effects);
+  let_in_ = ConnectionId::none;
+  return lives;
+}
+
+// Its turn has come: what was held is as if it came now.
+void MqttDoor::let_in(Now now, ConnectionId id, Effects& effects) {
+  const std::uint32_t slot = index_.find(id);
+  if (slot == no_slot) return;
+  sessions_[slot].stage = Stage::greeting;
+  const auto held = held_.extract(id);
+  mqtt::Decoder decoder = fresh_decoder(*rules_);
+  let_in_ = id;
+  take(now, slot, decoder, held.mapped(), effects);
+  let_in_ = ConnectionId::none;
+}
+
 bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Connect& packet, Effects& effects) {
   Session& session = sessions_[slot];
   const bool first = session.stage == Stage::greeting;
+  if (first && throttle_ != nullptr && let_in_ != session.id) return knock(now, slot, packet, effects);
   const DeviceIndex device = first ? hub_->find(packet.client_id) : session.device;
   if (first && device != DeviceIndex::none) session.node = hub_->device(device).node;
   Event& event = saw(effects, session, Packet::connect,
@@ -291,7 +345,7 @@ void MqttDoor::expect_expiry(Now now, Session& session) {
   alarm(session.admission->due = std::max(now.when(*expires), now.mono + Duration{1}), session.id);
 }
 
-bool MqttDoor::refuse(Now now, std::uint32_t slot, std::uint8_t code, Effects& effects) {
+bool MqttDoor::refuse(Now now, std::uint32_t slot, std::uint8_t code, Effects& effects, Why why) {
   Session& session = sessions_[slot];
   mqtt::write(effects.sending(session.id), mqtt::Connack{false, code});  // [mqtt311:3.2.2-4]
   effects.sent();
@@ -301,7 +355,7 @@ bool MqttDoor::refuse(Now now, std::uint32_t slot, std::uint8_t code, Effects& e
   event.device = session.node;
   event.flags = flag_sent;
   event.code = code;
-  return cut(now, slot, Why::not_allowed, effects);  // [mqtt311:3.2.2-5, 3.1.4-5]
+  return cut(now, slot, why, effects);  // [mqtt311:3.2.2-5, 3.1.4-5]
 }
 
 void MqttDoor::take_over(Now now, std::uint32_t slot, Effects& effects) {
@@ -439,12 +493,60 @@ bool MqttDoor::on(Now now, std::uint32_t slot, const mqtt::Publish& packet, Effe
       if (const auto why = disturbed(now, session)) return cut(now, slot, *why, effects);  // [MQTT-44]
   }
 
+  if (throttle_ != nullptr) [[unlikely]]
+    if (topic.kind == mqtt::Topic::Kind::telemetry && !too_large)
+      return limited(now, slot, packet, effects);
+
   Ticket ticket{};
   const bool dropped = packet.dup && dropped_resend(session, packet.id);
   if (topic.kind == mqtt::Topic::Kind::telemetry && !too_large && !dropped)
     ticket = append(now, session, effects);
   if (rules_->stored_before && packet.qos > 0 && !dropped) newest_[session.device] = packet.id;
   if (packet.qos > 0) promise(session, Promise::Kind::puback, packet.id, ticket);  // [DLV-04]
+  if (ticket == Ticket::none) release(now, effects);
+  return true;
+}
+
+// Telemetry at a hub that throttles. What waits is taken later, in the order in which it came; it ends
+// with its connection, as nobody was told anything of it yet.
+bool MqttDoor::limited(Now now, std::uint32_t slot, const mqtt::Publish& packet, Effects& effects) {
+  const Session& session = sessions_[slot];
+  const MessageView message{flat_};
+  const auto answer = throttle_->ask(now,
+                                     {Limit::telemetry, session.id, session.node, message.key(),
+                                      static_cast<std::uint32_t>(message.counted_size())},
+                                     effects);
+  if (answer.phase == Throttle::Phase::waits) {
+    throttle_->wait([this, id = session.id, flat = flat_, packet_id = packet.id, qos = packet.qos,
+                     dup = packet.dup](Now then, Error error, Effects& more) {
+      const std::uint32_t where = index_.find(id);
+      if (where == no_slot) return;
+      if (error != Error::none) {
+        cut(then, where, Why::throttled, more);
+        return;
+      }
+      flat_ = flat;
+      take_message(then, where, packet_id, qos, dup, more);
+    });
+    return true;
+  }
+  if (answer.acts && !take_message(now, slot, packet.id, packet.qos, packet.dup, effects))
+    return false;
+  if (answer.phase == Throttle::Phase::served) return true;
+  if (rules_->quota.refused_is_not_acknowledged || packet.qos == 0)
+    return cut(now, slot, Why::throttled, effects);  // [MQTT-44]
+  promise(session, Promise::Kind::puback, packet.id, Ticket::none);
+  return true;
+}
+
+// What is in flat_ is taken: stored, and acknowledged when it is durable.
+bool MqttDoor::take_message(Now now, std::uint32_t slot, mqtt::PacketId id, std::uint8_t qos, bool dup,
+                            Effects& effects) {
+  Session& session = sessions_[slot];
+  const bool dropped = dup && dropped_resend(session, id);
+  const Ticket ticket = dropped ? Ticket::none : append(now, session, effects);
+  if (rules_->stored_before && qos > 0 && !dropped) newest_[session.device] = id;
+  if (qos > 0) promise(session, Promise::Kind::puback, id, ticket);  // [DLV-04]
   if (ticket == Ticket::none) release(now, effects);
   return true;
 }
@@ -813,7 +915,7 @@ void MqttDoor::woken(Now now, Effects& effects) {
     if (session.heard + session.limit > now.mono) {
       arm(session);
     } else {
-      cut(now, slot, session.stage == Stage::greeting ? Why::no_connect : Why::keep_alive, effects);
+      cut(now, slot, session.stage <= Stage::greeting ? Why::no_connect : Why::keep_alive, effects);
     }
   }
 }

@@ -1,6 +1,7 @@
 // The hub's MQTT door: every MQTT connection's session, fed by the server, meeting the hub.
 //
-// A session is greeting (waits for CONNECT), accepting (its CONNACK waits for durability) or live.
+// A session is greeting (waits for CONNECT), accepting (its CONNACK waits for durability) or live. At
+// a hub that throttles it may be held between the first two, and what it says after CONNECT with it.
 //
 //   opened ──▶ greeting ──CONNECT──▶ accepting ──durable──▶ live
 //                 │ no, late, bad        │ any end             │ any end
@@ -71,7 +72,7 @@ class MqttDoor {
   std::size_t connections() const { return index_.size(); }
 
  private:
-  enum class Stage : std::uint8_t { greeting, accepting, live };
+  enum class Stage : std::uint8_t { held, greeting, accepting, live };
 
   // A QoS 1 delivery that the device has not acknowledged, also one whose lock has run out.
   struct Flight {
@@ -169,7 +170,17 @@ class MqttDoor {
   std::variant<Grant, Error> admit(Now now, ConnectionId id, const mqtt::Connect& packet);
   bool over(Now now, const Session& session) const;  // what it was let in with has expired
   void expect_expiry(Now now, Session& session);
-  bool refuse(Now now, std::uint32_t slot, std::uint8_t code, Effects& effects);
+  bool refuse(Now now, std::uint32_t slot, std::uint8_t code, Effects& effects,
+              Why why = Why::not_allowed);
+  // At a hub that throttles [QUO-10].
+  [[gnu::noinline]] bool before_connect(Now now, std::uint32_t slot, const mqtt::Packet& packet,
+                                        Effects& effects);
+  bool knock(Now now, std::uint32_t slot, const mqtt::Connect& packet, Effects& effects);
+  void let_in(Now now, ConnectionId id, Effects& effects);
+  [[gnu::noinline]] bool limited(Now now, std::uint32_t slot, const mqtt::Publish& packet,
+                                 Effects& effects);
+  bool take_message(Now now, std::uint32_t slot, mqtt::PacketId id, std::uint8_t qos, bool dup,
+                    Effects& effects);
   bool cut(Now now, std::uint32_t slot, Why why, Effects& effects);  // always false: handling ends
   void finish(Now now, std::uint32_t slot, EndedBy by, Why why, Effects& effects);
   void take_over(Now now, std::uint32_t slot, Effects& effects);
@@ -199,6 +210,7 @@ class MqttDoor {
   const HubRules* rules_;
   Hub* hub_;
   const Gate* gate_;
+  Throttle* throttle_;  // null: there are no limits
   FaultOrders* orders_ = nullptr;
   std::size_t looks_above_;  // bytes of a flat message that is looked at more closely
   std::function<void(Now, DeviceIndex, Effects&)> came_;
@@ -218,6 +230,8 @@ class MqttDoor {
   Duration wall_minus_mono_{};               // by which expiries were last put on the clock of alarms
   mqtt::Decoder decoder_;                    // for whoever has no partial packet
   std::vector<std::unique_ptr<mqtt::Decoder>> spare_;
+  std::map<ConnectionId, Bytes> held_;  // what those say whose CONNECT waits, packet by packet
+  ConnectionId let_in_{};               // whose CONNECT has been counted
   Bytes flat_;  // scratch
   Bytes bag_;   // scratch
 };

@@ -70,6 +70,10 @@ Took Administration::answered(Line& line, const link::ResponseFrame& frame) {
   if (refusal == nullptr && done == nullptr && updated == nullptr) return Took::misfit;
   asking_ = {};
   Operation& operation = waiting_.front();
+  if (refusal != nullptr && refused_for_now(refusal->error)) {  // it has done nothing [QUO-13]
+    not_before_ = line.now.mono + throttled_pause;
+    return Took::fine;
+  }
   if (refusal != nullptr && undecided(refusal->error)) {
     operation.tried_before = true;
     not_before_ = line.now.mono + least_pause;

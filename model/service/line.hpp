@@ -29,6 +29,12 @@ enum class Took : std::uint8_t { not_mine, fine, misfit };
 // An error that says nothing of the outcome [ERR-38].
 inline bool undecided(Error error) { return error == Error::storage || error == Error::timed_out; }
 
+// An error that passes by itself [ERR-36].
+inline bool refused_for_now(Error error) {
+  return error == Error::throttled || error == Error::quota_exceeded;
+}
+inline constexpr Duration throttled_pause = std::chrono::seconds{10};  // as the vendor's SDKs begin
+
 // After a refusal, and where a long poll does not wait.
 inline constexpr Duration least_pause = std::chrono::seconds{1};
 

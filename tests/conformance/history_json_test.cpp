@@ -109,6 +109,23 @@ RC_GTEST_PROP(HistoryJson, WhatIsWrittenIsReadAsItWas, ()) {
     RC_ASSERT(same(history.events[i], history, back.history.events[i], back.history));
 }
 
+TEST(HistoryJson, LimitsAreTermsOfAHubThatHasThem) {
+  model::History history = Story{}.history;
+  EXPECT_EQ(conformance::write_header(history).find("throttles"), std::string::npos);
+  history.terms.throttles = true;
+  history.terms.quota_per_day = 7;
+  history.terms.quota_chunk = 512;
+  for (std::uint32_t i = 0; i < model::limit_count; ++i)
+    history.terms.limits[i] = {3 * i + 1, 3 * i + 2, 3 * i + 3};
+  const Read back = read(conformance::write_header(history) + R"({"at":1,"what":"finished"})");
+  EXPECT_TRUE(back.problems.empty());
+  EXPECT_TRUE(back.warnings.empty());
+  EXPECT_TRUE(back.history.terms.throttles);
+  EXPECT_EQ(back.history.terms.limits, history.terms.limits);
+  EXPECT_EQ(back.history.terms.quota_per_day, 7u);
+  EXPECT_EQ(back.history.terms.quota_chunk, 512u);
+}
+
 TEST(HistoryJson, ReadsAsPeopleWouldWriteIt) {
   model::History history = Story{}.history;
   Event event;
@@ -167,6 +184,18 @@ INSTANTIATE_TEST_SUITE_P(
             R"({"hubproof-history":1,"terms":{"queue_limit":-1,"lock_ns":"x"},"participants":[]})",
             {{1, "/terms/queue_limit", "expected an integer from 0 to 4294967295, found -1"},
              {1, "/terms/lock_ns", "expected an integer from 0 to 1152921504606846976, found \"x\""}}},
+        Bad{"Limits",
+            R"({"hubproof-history":1,"terms":{"throttles":1,"telemetry_burst":-2,"quota_chunk":"x"},"participants":[]})",
+            {{1, "/terms/throttles", "expected true or false, found 1"},
+             {1, "/terms/telemetry_burst", "expected an integer from 0 to 4294967295, found -2"},
+             {1, "/terms/quota_chunk", "expected an integer from 0 to 4294967295, found \"x\""}}},
+        Bad{"Throttled",
+            after_head(R"({"at":1,"what":"throttle","phase":"refused","error":"throtled","code":-1})"),
+            {{2, "/phase", "expected one of invoke, ok, fail, info, found \"refused\""},
+             {2, "/error", "expected one of none, device_not_found, queue_full, too_large, invalid_expiry, lock_lost, "
+                           "not_found, device_exists, bad_request, storage, timed_out, disabled, unauthorized, "
+                           "precondition_failed, throttled, quota_exceeded, found \"throtled\""},
+             {2, "/code", "expected an integer from 0 to 65535, found -1"}}},
         Bad{"NotJson", after_head("{\"at\":1,"), {{2, "", "the JSON ends too early; is the file complete?"}}},
         Bad{"TooDeep", after_head(std::string(100'000, '[').c_str()), {{2, "", "nested more than 64 levels deep"}}},
         Bad{"NotJsonInside", after_head("{\"at\";1}"), {{2, "", "not JSON, column 6"}}},

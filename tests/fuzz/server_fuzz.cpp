@@ -23,7 +23,7 @@ using namespace hubproof::model;
 // One input: steps of `kind, connection, size, bytes`.
 class Hub {
  public:
-  Hub() {
+  explicit Hub(const Rules& rules) : rules_{rules} {
     start();
     server_->request(now(), CreateDevice{"d0"}, [](const Response&) {}, effects_);
     server_->request(now(), CreateDevice{"d1"}, [](const Response&) {}, effects_);
@@ -185,7 +185,7 @@ class Hub {
   }
 
   static constexpr std::string_view key = "dGhlIHNhbXBsZSBub25jZQ==";
-  const Rules rules_{};
+  const Rules rules_;
   const Chance zero{[](void*, ChanceSite, std::uint32_t) { return 0u; }, nullptr};
   std::optional<Server> server_;
   Effects effects_;
@@ -200,13 +200,18 @@ class Hub {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Hub hub;
-  Reader input{View{data, size}};
-  while (input.left() > 0) {
-    const std::uint8_t kind = input.u8();
-    const std::uint8_t which = input.u8();
-    const std::size_t length = input.u8();
-    hub.step(kind, which, input.bytes(std::min(length, input.left())));
+  Rules limited;  // the same of a hub where most requests wait or are refused
+  for (LimitTerms& limit : limited.hub.quota.limits) limit = {30, 1, 2};
+  limited.hub.quota.per_day = 5;
+  for (const Rules& rules : {Rules{}, limited}) {
+    Hub hub{rules};
+    Reader input{View{data, size}};
+    while (input.left() > 0) {
+      const std::uint8_t kind = input.u8();
+      const std::uint8_t which = input.u8();
+      const std::size_t length = input.u8();
+      hub.step(kind, which, input.bytes(std::min(length, input.left())));
+    }
   }
   return 0;
 }

@@ -196,7 +196,7 @@ TEST(Link, WhatCannotBeReadBreaksTheStream) {
   EXPECT_TRUE(broken(false, frame(0x8a, {0})));
   EXPECT_TRUE(broken(true, frame(1, {0, 1, 0xff})));    // not UTF-8
   EXPECT_TRUE(broken(true, frame(3, {0, 1, 'd', 2})));  // neither true nor false
-  EXPECT_TRUE(broken(false, frame(0x81, {14})));        // an error that does not exist
+  EXPECT_TRUE(broken(false, frame(0x81, {16})));        // an error that does not exist
   EXPECT_TRUE(broken(true, frame(5, {0, 1, 'd', 0, 0, 0, 1, 0x80})));  // not a flat message
   EXPECT_TRUE(broken(false, frame(0x83, {0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff})));  // too many
   EXPECT_TRUE(broken(true, frame(1, {0, 1, 'd', 0, 1, 0, 0})));  // fields that say nothing

@@ -1073,6 +1073,75 @@ const std::map<std::string, RoutedStory>& routed_stories() {
   return all;
 }
 
+// Stories of a hub with limits: two at once, two more that wait, one a second; ten chunks of 100 bytes a day.
+Rules with_limits() {
+  Rules rules;
+  rules.hub.quota.of(Limit::telemetry) = {60, 2, 2};
+  rules.hub.quota.per_day = 10;
+  rules.hub.quota.chunk = 100;
+  return rules;
+}
+
+// How many are acknowledged at once and in the two seconds behind it, and what is stored then.
+void limited_story(Driver& driver, Tale& tale, int count) {
+  const auto id = connected(driver, "d1");
+  for (int i = 0; i < count && !driver.closed(id); ++i)
+    telemetry(driver, id, "d1", std::string(1, "abcdefgh"[i]), static_cast<mqtt::PacketId>(i + 1));
+  for (int half = 0; half <= 4; ++half) {
+    tale << driver.take(id).size();
+    driver.pass(500ms);
+  }
+  tale << driver.closed(id) << driver.bodies();
+}
+
+// So many of the day's messages are taken.
+void quota_story(Driver& driver, Tale& tale, const std::string& body = "x") {
+  std::size_t taken = 0;
+  for (int i = 0; i < 12; ++i) {
+    const auto id = connected(driver, "d1");
+    telemetry(driver, id, "d1", body, 1);
+    taken += driver.take(id).size();
+    if (!driver.closed(id)) driver.lose(id);
+    driver.pass(1s);
+  }
+  tale << taken;
+}
+
+const std::map<std::string, Story>& limited_stories() {
+  static const std::map<std::string, Story> all{
+      {"refused-is-stored", [](Driver& d, Tale& t) { limited_story(d, t, 5); }},
+      {"refused-is-acknowledged", [](Driver& d, Tale& t) { limited_story(d, t, 5); }},
+      {"refused-before-full", [](Driver& d, Tale& t) { limited_story(d, t, 4); }},
+      {"allowance-doubled", [](Driver& d, Tale& t) { limited_story(d, t, 4); }},
+      {"queue-too-fast", [](Driver& d, Tale& t) { limited_story(d, t, 4); }},
+      {"refused-is-metered",
+       [](Driver& d, Tale& t) {
+         for (int i = 0; i < 3; ++i) limited_story(d, t, 5);
+         quota_story(d, t);
+       }},
+      {"chunks-rounded-down", [](Driver& d, Tale& t) { quota_story(d, t, std::string(150, 'x')); }},
+      {"quota-ends-with-process",
+       [](Driver& d, Tale& t) {
+         quota_story(d, t);
+         d.crash();
+         quota_story(d, t);
+       }},
+      {"quota-by-local-midnight",
+       [](Driver& d, Tale& t) {
+         quota_story(d, t);
+         d.pass(std::chrono::hours{3});  // it is about five in the afternoon
+         quota_story(d, t);
+       }},
+      {"quota-never-resets",
+       [](Driver& d, Tale& t) {
+         quota_story(d, t);
+         d.pass(std::chrono::hours{11});
+         quota_story(d, t);
+       }},
+  };
+  return all;
+}
+
 std::string told(const Rules& rules, const Story& story) {
   Driver driver{rules};
   driver.create("d1");
@@ -1090,6 +1159,13 @@ TEST_P(EveryMutant, TellsAnotherStory) {
     Rules wrong = right;
     mutant.apply(wrong);
     EXPECT_NE(told(wrong, routed->second.story), told(right, routed->second.story));
+    return;
+  }
+  if (const auto limited = limited_stories().find(mutant.name); limited != limited_stories().end()) {
+    const Rules right = with_limits();
+    Rules wrong = right;
+    mutant.apply(wrong);
+    EXPECT_NE(told(wrong, limited->second), told(right, limited->second));
     return;
   }
   const auto story = stories().find(mutant.name);
@@ -1160,10 +1236,9 @@ TEST(Mutants, ThereIsOneForEachCheck) {
   std::set<std::string> meant;
   for (const Mutant& mutant : mutants()) meant.insert(mutant.meant_for);
   for (int n = 1; n <= 25; ++n) {
-    if (n == 22) continue;  // throttling has no door yet
     EXPECT_TRUE(meant.contains((n < 10 ? "INV-0" : "INV-") + std::to_string(n))) << n;
   }
-  for (const char* id : {"SEC-04", "SEC-09", "SEC-12", "SEC-17"}) EXPECT_TRUE(meant.contains(id)) << id;
+  for (const char* id : {"SEC-04", "SEC-09", "SEC-12", "SEC-17", "QUO-03", "QUO-09", "QUO-13"}) EXPECT_TRUE(meant.contains(id)) << id;
   EXPECT_TRUE(meant.contains("mqtt311:3.3.1-1"));
   EXPECT_TRUE(meant.contains("mqtt311:4.6.0-1"));
 }

@@ -136,6 +136,14 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{R"("profile": "iot-hub-2018")",
             "/profile | expected \"iot-hub-2017\", \"iot-hub-2026\" or \"mqtt-3.1.1\", found "
             "\"iot-hub-2018\"; did you mean \"iot-hub-2017\"?\n"},
+        Bad{R"("hub": {"quotas": {"tier": "S4"}})",
+            "/hub/quotas/tier | expected \"none\", \"free\", \"S1\", \"S2\" or \"S3\", found \"S4\"; did you mean "
+            "\"S1\"?\n"},
+        Bad{R"("hub": {"quotas": {"tier": "S3", "units": 11}})",
+            "/hub/quotas/units | expected at most 10 of this tier, found 11\n"},
+        Bad{R"("hub": {"quotas": {"units": 0}})", "/hub/quotas/units | expected a whole number from 1 to 200, found 0\n"},
+        Bad{R"("hub": {"quotas": {"telemetry": {"per_minute": 5}}})",
+            "/hub/quotas/telemetry/burst | expected 1 or more where there is a limit, found 0\n"},
         Bad{R"("hub": [])", "/hub | expected an object, found an empty list\n"},
         Bad{R"("hub": {"lock": "0s"})", "/hub/lock | expected a duration from 1ns to 36500d, found \"0s\"\n"},
         Bad{R"("hub": {"lok": "1s"})", "/hub/lok | unknown key; did you mean \"lock\"?\n"},

@@ -1,6 +1,7 @@
 // hubproof serve: the hub on real sockets.
 #include "tools/serve.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
@@ -30,6 +31,25 @@ bool read_routes(const std::string& file, model::Routing& routing) {
   return false;
 }
 
+bool read_tier(const ServeArguments& arguments, model::QuotaRules& quota) {
+  if (arguments.tier.empty() && arguments.units == 1) return true;
+  const auto found = std::ranges::find(model::tier_names, arguments.tier);
+  if (arguments.tier.empty() || found == model::tier_names.end()) {
+    std::fprintf(stderr, "hubproof serve: --units: expected a --tier that they are of\n"
+                         "Try: hubproof serve --help\n");
+    return false;
+  }
+  const auto tier = static_cast<model::Tier>(found - model::tier_names.begin());
+  if (arguments.units > model::most_units(tier)) {
+    std::fprintf(stderr, "hubproof serve: --units: expected at most %u of tier %s, found %u\n"
+                         "Try: hubproof serve --help\n",
+                 model::most_units(tier), arguments.tier.c_str(), arguments.units);
+    return false;
+  }
+  quota = model::quotas_of(tier, arguments.units);
+  return true;
+}
+
 }  // namespace
 
 int serve_verb(const ServeArguments& arguments) {
@@ -42,6 +62,7 @@ int serve_verb(const ServeArguments& arguments) {
   options.rules = arguments.profile.empty() ? model::Rules{} : *model::profile(arguments.profile);
   if (!arguments.routes.empty() && !read_routes(arguments.routes, options.rules.hub.routing)) return exit_bad_input;
   options.rules.hub.access = arguments.open ? model::Access::open : model::Access::verified;
+  if (!read_tier(arguments, options.rules.hub.quota)) return exit_usage;
   options.terms = model::terms(options.rules);
   options.mutant = arguments.mutant;
   if (!arguments.mutant.empty()) model::find_mutant(arguments.mutant)->apply(options.rules);
