@@ -286,6 +286,9 @@ TEST(Exhaustive, WhatWouldNotBePlayedIsRefused) {
   scenario = two_messages();
   scenario.devices[0].sleep.emplace();
   EXPECT_THAT(unfit_for_exhaustion(scenario), HasSubstr("sleep"));
+  scenario.rules.hub.quota.per_day = 1;
+  EXPECT_THAT(unfit_for_exhaustion(scenario), HasSubstr("limits of the hub"));
+  scenario.rules.hub.quota = {};
   scenario = two_messages();
   scenario.devices[0].count = 9;
   scenario.devices[0].name = "d{}";

@@ -94,6 +94,7 @@ std::string unfit_for_exhaustion(const Scenario& scenario) {
   // What would be left out without a word is refused.
   if (!scenario.faults.empty() || !scenario.nemeses.empty())
     return "it has faults at known or drawn times; here \"exhaustive\" says which there are";
+  if (scenario.rules.hub.quota.on()) return "limits of the hub are not played";
   for (const DeviceGroup& group : scenario.devices) {
     if (!group.twin_of.empty()) return "twins are not played";
     if (is_mixed(group)) return "protocols are not drawn; let each group speak one";
