@@ -18,7 +18,9 @@ constexpr Duration idle = std::chrono::seconds{60};
 
 // What a definite refusal means.
 Error read_error(std::string_view condition) {
-  constexpr std::array<std::pair<std::string_view, Error>, 9> known{{
+  constexpr std::array<std::pair<std::string_view, Error>, 11> known{{
+      {"com.microsoft:device-container-throttled", Error::throttled},
+      {"com.microsoft:quota-exceeded", Error::quota_exceeded},
       {"amqp:not-found", Error::device_not_found},
       {"amqp:resource-limit-exceeded", Error::queue_full},
       {"amqp:link:message-size-exceeded", Error::too_large},

@@ -45,6 +45,7 @@ Error read_error(unsigned status, const Json* body) {
     case 404: return Error::device_not_found;
     case 409: return Error::device_exists;
     case 412: return Error::precondition_failed;
+    case 429: return Error::throttled;
     default: return code == time_out ? Error::timed_out : Error::storage;
   }
 }

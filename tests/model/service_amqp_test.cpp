@@ -168,6 +168,27 @@ TEST(AmqpService, CommandsAreStoredOrRefusedForAReason) {
   EXPECT_EQ(pair.pending(), 0u);
 }
 
+TEST(AmqpService, BeyondALimitACommandFailsAndTheRegistryIsAskedAgain) {
+  Rules rules;
+  rules.hub.quota.of(Limit::commands) = {60, 1, 0};
+  rules.hub.quota.of(Limit::registry) = {6, 1, 0};
+  Pair pair{over_amqp(), rules};
+  pair.driver.create("d1");
+  pair.start();
+  pair.submit(command(1));
+  pair.submit(command(2));
+  EXPECT_EQ(pair.saw(What::command).size(), 1u);
+  ASSERT_EQ(pair.saw(What::command, Phase::fail).size(), 1u);
+  EXPECT_EQ(pair.saw(What::command, Phase::fail)[0].error, Error::throttled);
+  pair.submit(EnableDevice{"d1", false});
+  pair.submit(EnableDevice{"d1", true});
+  EXPECT_EQ(pair.saw(What::disable_device).size(), 1u);
+  EXPECT_TRUE(pair.saw(What::enable_device).empty());
+  pair.pass(15s);
+  EXPECT_EQ(pair.saw(What::enable_device).size(), 1u);
+  EXPECT_TRUE(pair.saw(What::enable_device, Phase::fail).empty());
+}
+
 TEST(AmqpService, OfACommandWithoutAnAnswerNobodyKnows) {
   Pair pair;
   pair.driver.create("d1");
