@@ -210,9 +210,12 @@ void HttpDoor::refuse(Exchange& exchange, const HttpError& error, std::string_vi
   answer(exchange, Ticket::none, reply);
 }
 
+// None waits for what another connection waits for: a lock that began long before its hand-over ends
+// too soon for the device [TIME-10].
 void HttpDoor::owe(ConnectionId id, Ticket ticket) {
-  if (!owed_.empty()) ticket = std::max(ticket, owed_.back().first);
-  owed_.emplace_back(ticket, id);
+  const auto place =
+      std::ranges::upper_bound(owed_, ticket, {}, &std::pair<Ticket, ConnectionId>::first);
+  owed_.emplace(place, ticket, id);
 }
 
 bool HttpDoor::flush(Now now, Place place, Effects& effects) {

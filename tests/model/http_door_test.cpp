@@ -153,6 +153,25 @@ TEST(HttpDoor, A204LeavesWhenTheMessageIsDurable) {
   EXPECT_EQ(driver.bodies(), std::vector<std::string>{"kept"});
 }
 
+// A seed of http-fleet found it: a lock of sixty seconds was over 59.35 seconds after its hand-over, as that had
+// waited for what another device had sent [TIME-10].
+TEST(HttpDoor, AHandOverDoesNotWaitForWhatOthersSent) {
+  Driver driver;
+  driver.create("d1");
+  driver.hold();
+  driver.command("d1", "c-1", "command");
+  Client sender{driver};
+  sender.send(request("POST", "/devices/d1/messages/events" + version, "later"));
+  Client receiver{driver};
+  receiver.send(request("GET", "/devices/d1/messages/devicebound" + version));
+  EXPECT_TRUE(receiver.take().empty());
+  driver.release_one();
+  EXPECT_EQ(receiver.take().size(), 1u);
+  EXPECT_TRUE(sender.take().empty());
+  driver.release();
+  EXPECT_EQ(sender.take().size(), 1u);
+}
+
 TEST(HttpDoor, ABatchIsStoredInItsOrderAndHasOneAnswer) {
   Driver driver;
   driver.create("d1");
