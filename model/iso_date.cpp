@@ -1,6 +1,7 @@
 #include "model/iso_date.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace hubproof::model {
 namespace {
@@ -138,6 +139,12 @@ std::optional<std::int64_t> read_iso_date(std::string_view text) {
                           ((hour * 60 + minute - zone) * 60 + second) * 1'000 + millisecond;
   if (at < days_of(1, 1, 1) * day || at >= days_of(10'000, 1, 1) * day) return std::nullopt;
   return at;
+}
+
+std::int64_t nanoseconds_of(std::int64_t milliseconds) {
+  constexpr std::int64_t each = 1'000'000;
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / each;
+  return std::clamp(milliseconds, -most, most) * each;
 }
 
 }  // namespace hubproof::model

@@ -18,4 +18,7 @@ std::uint8_t* put_iso_date(std::uint8_t* to, std::int64_t milliseconds,
 // or an offset, and there must be one.
 std::optional<std::int64_t> read_iso_date(std::string_view text);
 
+// Nanoseconds since 1970, of milliseconds; where those go further than a Date does, its nearest end.
+std::int64_t nanoseconds_of(std::int64_t milliseconds);
+
 }  // namespace hubproof::model

@@ -5,6 +5,7 @@
 #include "model/amqp/cbs.hpp"
 #include "model/amqp/message.hpp"
 #include "model/hub/token.hpp"
+#include "model/iso_date.hpp"
 
 namespace hubproof::model {
 namespace {
@@ -401,7 +402,6 @@ void AmqpDevice::take(Now now, const amqp::Arrived& event, Effects& effects) {
   taken.sequence = sections->annotation("x-opt-sequence-number").bits;
   taken.delivery = event.delivery;
   taken.handled = now.mono + chance_.handling();
-  constexpr std::int64_t nanoseconds = 1'000'000;
   for (const What what : {What::packet, What::delivery}) {
     Event& seen = saw(effects, what);
     if (what == What::packet) seen.packet = Packet::link_delivery;
@@ -410,7 +410,7 @@ void AmqpDevice::take(Now now, const amqp::Arrived& event, Effects& effects) {
     seen.token = taken.token;
     seen.sequence = taken.sequence;
     seen.count = static_cast<std::uint32_t>(sections->annotation("iothub-deliverycount").bits);
-    seen.date = sections->annotation("iothub-enqueuedtime").number() * nanoseconds;
+    seen.date = nanoseconds_of(sections->annotation("iothub-enqueuedtime").number());
     if (const auto expiry = message.expiry()) seen.expiry = expiry->time_since_epoch().count();
   }
   const std::uint32_t reject = settings_->reject_per_mille;

@@ -58,7 +58,7 @@ std::uint64_t number(std::string_view text) {
 
 std::int64_t date(std::string_view text) {
   const auto at = read_iso_date(text);
-  return at ? *at * 1'000'000 : no_date;
+  return at ? nanoseconds_of(*at) : no_date;
 }
 
 }  // namespace

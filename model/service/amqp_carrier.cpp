@@ -13,7 +13,6 @@
 namespace hubproof::model {
 namespace {
 
-constexpr std::int64_t nanoseconds = 1'000'000;  // of a millisecond
 constexpr Duration idle = std::chrono::seconds{60};
 
 // What a definite refusal means.
@@ -75,7 +74,7 @@ bool read_feedback(const amqp::Sections& sections, Feedback& out) {
   const auto json = read_json(text(sections.data[0]));
   if (!json || !json->is(Json::Kind::array)) return false;
   out.token = token_of(amqp::id_text(sections.message_id));
-  out.created = sections.annotation("iothub-enqueuedtime").number() * nanoseconds;
+  out.created = nanoseconds_of(sections.annotation("iothub-enqueuedtime").number());
   for (const Json& item : json->items) {
     FeedbackRecord record;
     const auto status = read_status(member(item, "statusCode"));
@@ -85,7 +84,7 @@ bool read_feedback(const amqp::Sections& sections, Feedback& out) {
     record.device = member(item, "deviceId");
     record.generation = static_cast<std::uint32_t>(number(member(item, "deviceGenerationId")));
     record.status = *status;
-    record.date = *date * nanoseconds;
+    record.date = nanoseconds_of(*date);
     out.records.push_back(std::move(record));
   }
   return true;
@@ -286,7 +285,7 @@ void AmqpCarrier::on(const amqp::Arrived& event) {
   it.sequence = sections->annotation("x-opt-sequence-number").bits;
   const amqp::Value offset = sections->annotation("x-opt-offset");
   it.offset = offset.is_text() ? number(offset.text()) : offset.bits;
-  it.enqueued = sections->annotation("x-opt-enqueued-time").number() * nanoseconds;
+  it.enqueued = nanoseconds_of(sections->annotation("x-opt-enqueued-time").number());
   it.device = sections->annotation("iothub-connection-device-id").text();
   it.generation =
       static_cast<std::uint32_t>(number(sections->annotation("iothub-connection-auth-generation-id").text()));

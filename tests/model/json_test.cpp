@@ -70,6 +70,9 @@ TEST(IsoDate, WrittenAndRead) {
   EXPECT_EQ(read_iso_date("2026-11-23T10:19:03.722Z"), 1'795'429'143'722);
   EXPECT_EQ(read_iso_date("2026-11-23T11:19:03.7229999+01:00"), 1'795'429'143'722);
   EXPECT_FALSE(read_iso_date("2026-11-23T10:19:03"));
+  EXPECT_EQ(nanoseconds_of(*read_iso_date("1969-12-31T23:59:59.999Z")), -1'000'000);
+  EXPECT_LT(nanoseconds_of(*read_iso_date("1013-01-01T00:00:00Z")), nanoseconds_of(*read_iso_date("1700-01-01T00:00:00Z")));
+  EXPECT_GT(nanoseconds_of(*read_iso_date("9999-12-31T23:59:59Z")), nanoseconds_of(*read_iso_date("2261-01-01T00:00:00Z")));
   EXPECT_FALSE(read_iso_date("2026-02-29T10:19:03Z"));
 }
 
