@@ -106,6 +106,8 @@ std::optional<double> number(std::string_view text, std::size_t& size) {
 
 // --- Reading ---
 
+int binding(Kind kind);  // how tightly: what is at least as tight needs no parentheses
+
 class Parser {
  public:
   explicit Parser(std::string_view text) : text_{text} {}
@@ -170,9 +172,12 @@ class Parser {
     if (!sign(wanted)) fail("expected \"" + std::string{wanted} + "\", found " + found());
   }
 
-  // Chains grow on the left, where no Level counts them.
-  Expression join(Kind kind, Expression left, Expression right, std::size_t& links) {
-    if (++links > Condition::deepest)
+  // Chains grow on the left, where no Level counts them; what stands there in parentheses is written
+  // without them.
+  Expression join(Kind kind, Expression left, Expression right) {
+    std::size_t links = 1;
+    for (const Expression* at = &left; binding(at->kind) == binding(kind); at = &at->of[0]) ++links;
+    if (links > Condition::deepest)
       fail("expected at most " + std::to_string(Condition::deepest) + " expressions in each other");
     Expression result;
     result.kind = kind;
@@ -214,9 +219,8 @@ class Parser {
                                                                       {">=", Kind::at_least},
                                                                       {"<", Kind::less},
                                                                       {">", Kind::more}}};
-    std::size_t links = 0;
     for (const auto& [text, kind] : signs)
-      if (sign(text)) return join(kind, std::move(left), sum(), links);
+      if (sign(text)) return join(kind, std::move(left), sum());
     if (!keyword("IN")) return left;
     Expression result;
     result.kind = Kind::one_of;
@@ -226,28 +230,26 @@ class Parser {
   }
 
   Expression sum() {
-    std::size_t links = 0;
     Expression left = product();
     while (!error_) {
       if (sign("+"))
-        left = join(Kind::plus, std::move(left), product(), links);
+        left = join(Kind::plus, std::move(left), product());
       else if (sign("-"))
-        left = join(Kind::minus, std::move(left), product(), links);
+        left = join(Kind::minus, std::move(left), product());
       else
         break;
     }
     return left;
   }
   Expression product() {
-    std::size_t links = 0;
     Expression left = sign_of();
     while (!error_) {
       if (sign("*"))
-        left = join(Kind::times, std::move(left), sign_of(), links);
+        left = join(Kind::times, std::move(left), sign_of());
       else if (sign("/"))
-        left = join(Kind::divided, std::move(left), sign_of(), links);
+        left = join(Kind::divided, std::move(left), sign_of());
       else if (sign("%"))
-        left = join(Kind::modulo, std::move(left), sign_of(), links);
+        left = join(Kind::modulo, std::move(left), sign_of());
       else
         break;
     }
