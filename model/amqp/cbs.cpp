@@ -6,6 +6,18 @@
 
 namespace hubproof::model::amqp {
 
+CbsLinks attach_cbs(Engine& engine) {
+  Attach tokens;
+  tokens.peer_sends = false;
+  tokens.name = "tokens";
+  tokens.target = cbs_address;
+  Attach answers;
+  answers.name = "token-answers";
+  answers.source = cbs_address;
+  const LinkId first = engine.attach(tokens);
+  return {first, engine.attach(answers)};
+}
+
 void write_put_token(Bytes& out, std::uint64_t id, std::string_view audience, std::string_view token) {
   constexpr std::uint8_t properties = 0x73, application_properties = 0x74, amqp_value = 0x77;
   ValueWriter to{out};

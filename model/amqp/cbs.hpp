@@ -5,11 +5,19 @@
 #include <optional>
 #include <string_view>
 
+#include "model/amqp/engine.hpp"
 #include "model/bytes.hpp"
 
 namespace hubproof::model::amqp {
 
 inline constexpr std::string_view cbs_address = "$cbs";
+
+// The pair of links, asked for on a connection that is new.
+struct CbsLinks {
+  LinkId tokens;   // to the node
+  LinkId answers;  // from it
+};
+CbsLinks attach_cbs(Engine& engine);
 
 // The message that puts a token. `audience` is what it is for: host/path.
 void write_put_token(Bytes& out, std::uint64_t id, std::string_view audience, std::string_view token);

@@ -95,15 +95,9 @@ void AmqpDevice::connected(Now now, ConnectionId connection, Effects& effects) {
   put_.reset();
   renew_ = Instant::max();
   if (settings_->signer) {
-    amqp::Attach attach;
-    attach.peer_sends = false;
-    attach.name = "tokens";
-    attach.target = amqp::cbs_address;
-    tokens_ = engine_->attach(attach);
-    attach = {};
-    attach.name = "token-answers";
-    attach.source = amqp::cbs_address;
-    answers_ = engine_->attach(attach);
+    const amqp::CbsLinks links = amqp::attach_cbs(*engine_);
+    tokens_ = links.tokens;
+    answers_ = links.answers;
   } else {
     ask_for_links();
   }

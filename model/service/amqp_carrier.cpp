@@ -99,15 +99,9 @@ void AmqpCarrier::opened(Now now, ConnectionId connection, Effects& effects) {
     may_ask_ = true;
     ask_for_links();
   } else {
-    amqp::Attach attach;
-    attach.peer_sends = false;
-    attach.name = "tokens";
-    attach.target = amqp::cbs_address;
-    tokens_ = engine_->attach(attach);
-    attach = {};
-    attach.name = "token-answers";
-    attach.source = amqp::cbs_address;
-    token_answers_ = engine_->attach(attach);
+    const amqp::CbsLinks links = amqp::attach_cbs(*engine_);
+    tokens_ = links.tokens;
+    token_answers_ = links.answers;
   }
   flush(now, effects);
 }
