@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "model/hub/token.hpp"
 #include "tests/serve/served.hpp"
