@@ -311,6 +311,7 @@ struct Command {
   bool answered = false;               // the send has an end: ok, fail or info
   bool accepted = false;
   bool may_be_gone = false;            // something that removes it has begun
+  bool may_be_removed = false;         // that was a purge, or a deletion of the device
   bool murky = false;                  // its id was used twice: nothing can be said
   bool handed_at_qos0 = false;
   std::uint64_t invoked_event = 0;
@@ -566,6 +567,10 @@ class Facts {
   void take_clock(const model::Event& event);
   void take_life(const model::Event& event);
   void may_go(Command& command);
+  void may_be_removed(Command& command) {
+    command.may_be_removed = true;
+    may_go(command);
+  }
   void ended(Command& command, End how, std::int64_t at);
   void retire(Command& command);
   void retire_ended() {

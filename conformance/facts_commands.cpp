@@ -196,7 +196,7 @@ void Facts::take_command(const Event& event, std::uint64_t index, Command* comma
   const bool quiet = queue.registry_open == 0 && !queue.registry_murky &&
                      queue.registry_at < command->invoked_at;
   command->generation = event.generation != 0 ? event.generation : quiet ? queue.generation : 0;
-  if (!quiet || queue.purges_open > 0 || queue.purge_murky) may_go(*command);
+  if (!quiet || queue.purges_open > 0 || queue.purge_murky) may_be_removed(*command);
 }
 
 bool Facts::may_have_more_hand_overs(const Command& command) const {
@@ -383,7 +383,7 @@ void Facts::take_registry(const Event& event) {
     ++queue.deletes_open;
     queue.delete_asked_at = std::min(queue.delete_asked_at, event.at);
     for (std::uint32_t at = queue.first; at != Command::none; at = commands[at].after)
-      may_go(commands[at]);
+      may_be_removed(commands[at]);
     return;
   }
   const std::int64_t asked_at = queue.delete_asked_at;
@@ -428,7 +428,7 @@ void Facts::take_purge(const Event& event) {
     queue.purged = true;
     queue.purge_asked_at = std::min(queue.purge_asked_at, event.at);
     for (std::uint32_t at = queue.first; at != Command::none; at = commands[at].after)
-      may_go(commands[at]);
+      may_be_removed(commands[at]);
     return;
   }
   const std::int64_t asked_at = queue.purge_asked_at;

@@ -38,7 +38,7 @@ bool QueuesEmpty::listens(const Facts& facts, std::uint32_t device, std::int64_t
 // Can it have left the queue without anybody having been told? Its record, if it was to have one, is
 // not what is judged here: that is lost is for FBK-04 to say.
 bool QueuesEmpty::may_have_left(const Facts& facts, const Command& command) const {
-  if (command.acks > 0 || command.handed_at_qos0) return true;
+  if (command.acks > 0 || command.handed_at_qos0 || command.may_be_removed) return true;
   const std::uint32_t registered = facts.queues[command.device].generation;
   if (command.generation != 0 && registered != 0 && command.generation != registered)
     return true;  // it went with a registration that is gone [C2D-36]

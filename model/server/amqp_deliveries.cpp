@@ -586,9 +586,10 @@ void AmqpDoor::settle_feedback(Now now, Connection& c, const Flight& flight,
 
 // Promises leave in the order in which they were made.
 
+// None waits for what another link waits for: see HttpDoor::owe.
 void AmqpDoor::promise(Promise one) {
-  if (!promises_.empty()) one.ticket = std::max(one.ticket, promises_.back().ticket);
-  promises_.push_back(std::move(one));
+  const auto place = std::ranges::upper_bound(promises_, one.ticket, {}, &Promise::ticket);
+  promises_.insert(place, std::move(one));
 }
 
 void AmqpDoor::release_durable(Now, Effects& effects) {

@@ -284,8 +284,8 @@ void Desk::answer(Asker asker, const Outcome& outcome, Effects& effects) {
 
 void Desk::answer(Asker asker, Ticket ticket, Reply reply, Effects& effects) {
   if (ticket <= hub_->durable()) return send(asker, reply, effects);
-  if (!owed_.empty()) ticket = std::max(ticket, owed_.back().ticket);
-  owed_.push_back({ticket, std::move(asker), std::move(reply)});
+  const auto place = std::ranges::upper_bound(owed_, ticket, {}, &Owed::ticket);  // see HttpDoor::owe
+  owed_.insert(place, {ticket, std::move(asker), std::move(reply)});
 }
 
 void Desk::release_owed(Effects& effects) {

@@ -161,6 +161,15 @@ bool HttpDoor::read_on(Now now, Place place, Effects& effects) {
     }
     const bool was_full = connection.exchanges.size() == rules_->http.pipeline;
     if (!flush(now, place, effects)) return false;
+    if (!connection.exchanges.empty() && connection.exchanges.front().in_turn) {
+      Exchange& first = connection.exchanges.front();
+      const auto act = std::exchange(first.in_turn, nullptr);
+      connection.waits = false;
+      Turn turn{now, place->first, connection, first, effects};
+      act(turn);
+      if (first.answered && first.ticket > hub_->durable()) owe(place->first, first.ticket);
+      continue;
+    }
     if (was_full && connection.exchanges.size() < rules_->http.pipeline) continue;
     if (connection.exchanges.empty() && connection.decoder.wants_continue())
       effects.send(place->first, view(http::go_on));
@@ -315,7 +324,7 @@ void HttpDoor::perform(Now now, Place place, const http::Request& request, Effec
   const std::string* version = target->asked("api-version");
   if (version == nullptr || std::ranges::find(versions, *version) == versions.end())
     return refuse(exchange, unknown_version);  // [ERR-01]
-  Asking asking{now, place->first, connection, request, std::move(*target), exchange, effects};
+  Asking asking{{now, place->first, connection, exchange, effects}, request, std::move(*target)};
   (this->*method->perform)(asking);
   if (exchange.answered && exchange.ticket > hub_->durable()) owe(asking.id, exchange.ticket);
 }
@@ -392,16 +401,16 @@ void HttpDoor::store(Now now, Exchange& exchange, DeviceIndex device,
 }
 
 template <class Act>
-void HttpDoor::limited(Asking& asking, DeviceIndex device, Throttle::Request request, Act act) {
-  const auto verdict = throttle_->ask(asking.now, request, asking.effects);
-  if (verdict.acts) act(asking.now, asking.id, asking.exchange, asking.effects);
+void HttpDoor::limited(Turn& turn, DeviceIndex device, Throttle::Request request, Act act) {
+  const auto verdict = throttle_->ask(turn.now, request, turn.effects);
+  if (verdict.acts) act(turn.now, turn.id, turn.exchange, turn.effects);
   if (verdict.phase == Throttle::Phase::refused) {
-    asking.exchange.event.reset();
-    return refuse(asking.exchange, verdict.error);
+    turn.exchange.event.reset();
+    return refuse(turn.exchange, verdict.error);
   }
   if (verdict.phase == Throttle::Phase::served) return;
-  asking.connection.waits = true;
-  throttle_->wait([this, id = asking.id, number = asking.exchange.number, device, act](
+  turn.connection.waits = true;
+  throttle_->wait([this, id = turn.id, number = turn.exchange.number, device, act](
                       Now now, Error error, Effects& effects) {
     const Place place = connections_.find(id);
     if (place == connections_.end()) return;  // it does not wait any more
@@ -415,6 +424,14 @@ void HttpDoor::limited(Asking& asking, DeviceIndex device, Throttle::Request req
     else refuse(*exchange, error);
     owe(id, exchange->ticket);
   });
+}
+
+template <class Act>
+void HttpDoor::first_of_all(Asking& asking, Act act) {
+  const bool first = &asking.exchange == &asking.connection.exchanges.front();
+  if (first || !rules_->http.in_order) return act(asking);
+  asking.connection.waits = true;
+  asking.exchange.in_turn = std::move(act);
 }
 
 // True: the device asked for a fault that refuses this message, and is answered.
@@ -457,14 +474,16 @@ void HttpDoor::send_batch(Asking& asking, DeviceIndex device) {
 // ---- Commands [HTTP-09..HTTP-17].
 
 void HttpDoor::receive(Asking& asking) {
-  const auto device = this->device(asking);
-  if (!device) return;
-  if (throttle_ == nullptr)
-    return hand_over(asking.now, asking.id, asking.exchange, *device, asking.effects);
-  limited(asking, *device, {Limit::receives, asking.id, hub_->device(*device).node},  // [HTTP-19]
-          [this, device = *device](Now now, ConnectionId id, Exchange& exchange, Effects& effects) {
-            hand_over(now, id, exchange, device, effects);
-          });
+  const auto granted = this->device(asking);
+  if (!granted) return;
+  first_of_all(asking, [this, device = *granted](Turn& turn) {
+    if (throttle_ == nullptr)
+      return hand_over(turn.now, turn.id, turn.exchange, device, turn.effects);
+    limited(turn, device, {Limit::receives, turn.id, hub_->device(device).node},  // [HTTP-19]
+            [this, device](Now now, ConnectionId id, Exchange& exchange, Effects& effects) {
+              hand_over(now, id, exchange, device, effects);
+            });
+  });
 }
 
 void HttpDoor::hand_over(Now now, ConnectionId id, Exchange& exchange, DeviceIndex device,
@@ -554,7 +573,8 @@ void HttpDoor::settle(Asking& asking, Settle how) {
 // ---- Feedback, by the desk. A batch shows its lock token as its ETag, as a command does [FBK-18].
 
 void HttpDoor::receive_feedback(Asking& asking) {
-  if (allowed(asking, feedback_path, Right::service_connect)) ask(asking, ReceiveFeedback{});
+  if (!allowed(asking, feedback_path, Right::service_connect)) return;
+  first_of_all(asking, [this](Turn& turn) { ask(turn, ReceiveFeedback{}); });
 }
 
 void HttpDoor::complete_feedback(Asking& asking) { settle_feedback(asking, true); }
@@ -569,18 +589,18 @@ void HttpDoor::settle_feedback(Asking& asking, bool complete) {
 
 // ---- The registry, by the desk.
 
-void HttpDoor::ask(Asking& asking, Request request, std::size_t place) {
-  const ConnectionId id = asking.id;
-  const std::uint32_t number = asking.exchange.number;
+void HttpDoor::ask(Turn& turn, Request request, std::size_t place) {
+  const ConnectionId id = turn.id;
+  const std::uint32_t number = turn.exchange.number;
   std::function<void(const Response&)> told =
       told_of_request_ ? told_of_request_(request) : nullptr;
-  desk_->ask(asking.now, std::move(request),
+  desk_->ask(turn.now, std::move(request),
              {ConnectionId::none, 0,
               [this, id, number, place, told = std::move(told)](const Response& response) {
                 if (told) told(response);
                 told_.push_back({id, number, place, response});
               }},
-             asking.effects);
+             turn.effects);
 }
 
 void HttpDoor::list_devices(Asking& asking) {

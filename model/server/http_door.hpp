@@ -65,6 +65,7 @@ class HttpDoor {
     std::size_t open = 0;
     std::map<std::size_t, BulkFailure> failures;  // by the place of the operation
   };
+  struct Turn;
   struct Exchange {  // a request that has no answer yet, or whose answer has not left
     std::uint32_t number = 0;
     bool answered = false;
@@ -77,6 +78,7 @@ class HttpDoor {
     std::vector<std::string> devices{};  // of questions to the desk whose answer names them
     bool purges = false;                 // such a question
     std::function<void(const Response&)> told{};  // what is told when it leaves
+    std::function<void(Turn&)> in_turn{};  // what is done when it is the first of its connection
   };
   struct Connection {
     http::RequestDecoder decoder;
@@ -87,7 +89,7 @@ class HttpDoor {
     Instant heard{};    // the last byte, or the last response
     Instant begun{};    // of the request that is not whole
     bool partial = false;
-    bool waits = false;  // for the turn of a request; what comes behind that waits, too
+    bool waits = false;  // for a request to be let act; what comes behind that waits, too
   };
   using Place = std::map<ConnectionId, Connection>::iterator;
   struct Told {  // an answer of the desk
@@ -96,15 +98,18 @@ class HttpDoor {
     std::size_t place = 0;  // of a bulk operation
     Response response;
   };
-  // A request on its way through the door.
-  struct Asking {
+  // A request that is done now.
+  struct Turn {
     Now now;
     ConnectionId id{};
     Connection& connection;
-    const http::Request& request;
-    http::Target target;
     Exchange& exchange;
     Effects& effects;
+  };
+  // A request on its way through the door.
+  struct Asking : Turn {
+    const http::Request& request;
+    http::Target target;
   };
   // What stands behind a path: the methods that it has, and who does what they do.
   struct Method {
@@ -127,9 +132,12 @@ class HttpDoor {
   void receive(Asking& asking);
   void hand_over(Now now, ConnectionId id, Exchange& exchange, DeviceIndex device,
                  Effects& effects);
-  // Does `act` now, or when its turn comes, or refuses [QUO-10].
+  // Does `act` now, or when the limit allows it, or refuses [QUO-10].
   template <class Act>
-  void limited(Asking& asking, DeviceIndex device, Throttle::Request request, Act act);
+  void limited(Turn& turn, DeviceIndex device, Throttle::Request request, Act act);
+  // Does `act` as soon as the answer could leave at once: a lock begins with its hand-over [TIME-10].
+  template <class Act>
+  void first_of_all(Asking& asking, Act act);
   void complete_or_reject(Asking& asking);
   void abandon(Asking& asking);
   void settle(Asking& asking, Settle how);
@@ -145,7 +153,7 @@ class HttpDoor {
   void abandon_feedback(Asking& asking);
   void settle_feedback(Asking& asking, bool complete);
 
-  void ask(Asking& asking, Request request, std::size_t place = 0);
+  void ask(Turn& turn, Request request, std::size_t place = 0);
   void told(const Told& answer);
   void answer(Exchange& exchange, Ticket ticket, const Reply& reply);
   void refuse(Exchange& exchange, const HttpError& error, std::string_view more = {});

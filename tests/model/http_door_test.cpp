@@ -172,6 +172,26 @@ TEST(HttpDoor, AHandOverDoesNotWaitForWhatOthersSent) {
   EXPECT_EQ(sender.take().size(), 1u);
 }
 
+// A seed of mixed-fleet found it: a command was locked when its request was read and expired while the answer
+// waited behind that to telemetry, so that it was handed over when it was over [TIME-10].
+TEST(HttpDoor, ALockBeginsWhenNothingIsAheadOfItsHandOver) {
+  Driver driver;
+  driver.create("d1");
+  driver.command("d1", "c-1", "command");
+  Client client{driver};
+  driver.hold();
+  client.send(request("POST", "/devices/d1/messages/events" + version, "slow") +
+              request("GET", "/devices/d1/messages/devicebound" + version) + request("GET", "/nowhere"));
+  driver.pass(8s);
+  driver.release();
+  const auto all = client.take();
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[1].body, "command");
+  EXPECT_EQ(all[2].status, 404u);
+  driver.pass(55s);
+  EXPECT_EQ(client.settle("complete", etag(all[1])), 204u) << "the lock is 60 s long";
+}
+
 TEST(HttpDoor, ABatchIsStoredInItsOrderAndHasOneAnswer) {
   Driver driver;
   driver.create("d1");
