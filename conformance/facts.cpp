@@ -574,6 +574,7 @@ void Facts::take_connection(const Event& event) {
       if (link) end.accepted_at = event.at;
       end.asleep = false;
       end.turned_away = false;
+      end.asks_with_will = false;
       end.received.clear();
       break;
     case What::accepted:
@@ -595,6 +596,7 @@ void Facts::take_connection(const Event& event) {
       break;
     case What::refused:
       end.connected = false;
+      end.asks_with_will = false;
       end.turned_away = event.code != 0;
       end.ended_at = event.at;
       break;
@@ -606,13 +608,18 @@ void Facts::take_connection(const Event& event) {
         ++other.wills_possible;
         other.will_ended_at = event.at;
       }
-      end.connected = false;
+      // The hub may have said yes, and the answer was lost.
+      if (!terms.hub_observed && !end.connected && end.asks_with_will && valid(event.device))
+        ++hub_ends[number(event.device)].wills_possible;
+      end.connected = end.asks_with_will = false;
       end.ended_at = event.at;
       if (event.why == model::Why::disconnect && event.by == model::EndedBy::local) end.asleep = true;
       anyone_slept = anyone_slept || end.asleep;
       break;
   }
-  if (event.what == What::accepted) end.has_will = (event.flags & model::flag_has_will) != 0;
+  if (event.what != What::accepted) return;
+  end.has_will = (event.flags & model::flag_has_will) != 0;
+  end.asks_with_will = false;
 }
 
 void Facts::take_hub_end(const Event& event) {
@@ -689,6 +696,7 @@ void Facts::take_packet_at_device(const Event& event) {
         if ((event.flags & model::flag_c2d_filter) != 0) end.subscribed = Subscribed::yes;
         break;
       case model::Packet::connect:
+        end.asks_with_will = (event.flags & model::flag_has_will) != 0;
         if (event.expiry != model::no_date)
           tokens[number(event.observer)] = {event.connection, event.at, event.expiry, event.token,
                                            event.sequence};

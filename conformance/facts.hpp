@@ -204,6 +204,7 @@ struct alignas(64) DeviceEnd {
   bool has_will = false;
   bool asleep = false;                 // it went by its own will
   bool turned_away = false;            // the last attempt was refused by the hub
+  bool asks_with_will = false;         // its CONNECT left and has a will, and no answer came yet
   Subscribed subscribed = Subscribed::unknown;
   std::int64_t sent_at = long_ago;     // last packet sent
   std::int64_t accepted_at = long_ago;

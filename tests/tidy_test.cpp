@@ -130,7 +130,7 @@ const std::vector<Layer> layers = {
     {"sim/asio/", {"sim/"}, {"boost/asio"}},
     {"model/", Names{"model/*", "model/server/", "model/device/", "model/service/",
                      "model/hub/", "model/link/", "model/mqtt/",
-                     "model/amqp/", "model/http/", "model/websocket/", "model/broker/"} +
+                     "model/amqp/", "model/http/", "model/websocket/", "model/broker/", "model/observer/"} +
                    meeting_places},
     {"model/json", {"model/*"}, {"nlohmann/"}},
     {"model/hub/", {"model/*", "model/hub/"}},

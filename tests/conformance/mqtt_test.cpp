@@ -126,6 +126,32 @@ TEST(WillExactlyOnce, OneAfterDisconnectFails) {
   EXPECT_EQ(story.verdict("INV-17"), Verdict::fail);
 }
 
+// The hub said yes and published the will of a client that never heard of either.
+TEST(WillExactlyOnce, AConnectionWhoseAnswerWasLostMayLeaveOne) {
+  for (const bool answered : {false, true}) {
+    Story story;
+    story.history.terms.hub_observed = false;
+    story.read_from();
+    Event& opened = story.at(1s).add(Story::d1, What::opened);
+    opened.connection = 1;
+    opened.device = Story::d1;
+    story.packet(Story::d1, Packet::connect, model::flag_sent | model::flag_has_will, 1);
+    if (answered) {
+      Event& refused = story.add(Story::d1, What::refused);
+      refused.connection = 1;
+      refused.device = Story::d1;
+      refused.code = 5;
+    }
+    Event& ended = story.at(2s).add(Story::d1, What::ended);
+    ended.connection = 1;
+    ended.device = Story::d1;
+    story.at(3s);
+    will(story, 1, 1);
+    story.at(4s).finished();
+    EXPECT_EQ(story.verdict("INV-17"), answered ? Verdict::fail : Verdict::not_exercised);
+  }
+}
+
 TEST(WillExactlyOnce, AReplayIsNoSecondWill) {
   Story story = with_will();
   story.at(2s).hub_ends(1);
