@@ -25,6 +25,8 @@ struct AmqpRules {
 
   // Is a message accepted only once it is durable? [AMQP-16, DLV-06]
   bool accepts_durable_only = true;
+  // Is the word on a delivery confirmed only once what it did is durable? [AMQP-17]
+  bool settles_durable_only = true;
   // What does an outcome do? [AMQP-20, OPEN-14]
   AmqpSettling (*settling)(amqp::Outcome outcome) = [](amqp::Outcome outcome) {
     switch (outcome) {

@@ -558,6 +558,7 @@ void AmqpDoor::settle_command(Now now, Connection& c, Link& link, const Flight& 
     return c.engine->forget(said.link, said.delivery);
   }
   if (!rules_->amqp.refuses_lost_locks) outcome.error = Error::none;
+  if (!rules_->amqp.settles_durable_only) outcome.ticket = {};
   const bool ok = outcome.error == Error::none;  // receivers that settle second get an answer [AMQP-17]
   std::unique_ptr<Prepared> prepared;
   if (told) {
@@ -584,7 +585,7 @@ void AmqpDoor::settle_feedback(Now now, Connection& c, const Flight& flight,
            ok ? said.outcome : amqp::Outcome::rejected, outcome.error, {}});
 }
 
-// Promises leave in the order in which they were made.
+// Promises leave in the order of their tickets.
 
 // None waits for what another link waits for: see HttpDoor::owe.
 void AmqpDoor::promise(Promise one) {

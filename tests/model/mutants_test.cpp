@@ -259,6 +259,17 @@ const std::map<std::string, Story>& stories() {
          d.hold();
          t << static_cast<int>(client.outcome(client.telemetry(link, "x")));
        }},
+      {"amqp-settlement-before-durable",
+       [](Driver& d, Tale& t) {
+         command(d, 1);
+         AmqpClient client{d};
+         const LinkId link = client.receive_from(commands_of("d1"), 5);
+         const DeliveryId delivery = client.on(link)[0]->delivery;
+         d.hold();
+         client.engine().propose(link, delivery, amqp::Outcome::accepted);
+         client.run();
+         t << static_cast<int>(client.outcome(delivery));
+       }},
       {"amqp-released-completes", settles_as<amqp::Outcome::released>},
       {"amqp-modified-completes", settles_as<amqp::Outcome::modified>},
       {"amqp-rejected-returns", settles_as<amqp::Outcome::rejected>},
