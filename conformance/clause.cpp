@@ -79,8 +79,9 @@ const Catalogue& catalogue() {
 
 }  // namespace
 
-std::optional<Status> status(const Clause& clause, bool checked) {
+std::optional<Status> status(const Clause& clause, bool checked, bool tested) {
   if (checked) return Status::checked;
+  if (tested) return Status::tested;
   if (clause.planned) return Status::planned;
   if (!clause.unseen.empty()) return Status::unseen;
   if (!clause.outside.empty()) return Status::outside;

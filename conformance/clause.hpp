@@ -41,18 +41,20 @@ struct Clause {
   bool planned = false;               // a case for foreign systems is to come
 };
 
-// How an entry is covered. Cases for foreign systems come with a later version.
+// How an entry is covered.
 enum class Status : std::uint8_t {
   checked,  // a check judges it in every run, or rests on it
+  tested,   // a case for foreign systems drives it
   planned,  // a case is to come; until then tests at most look at it
   unseen,   // no black box can show it; the entry says why
   outside,  // hubproof leaves it out; the entry says why
   decided   // an open question, with the decision that hubproof took
 };
-inline constexpr std::array<std::string_view, 5> status_names{"checked", "planned", "unseen", "outside", "decided"};
+inline constexpr std::array<std::string_view, 6> status_names{"checked", "tested", "planned", "unseen", "outside", "decided"};
 
-// `checked`: there is a check. None: the entry does not say how it is covered, which a test forbids.
-std::optional<Status> status(const Clause& clause, bool checked);
+// `checked`: there is a check; `tested`: there is a case. None: the entry does not say how it is covered, which a
+// test forbids.
+std::optional<Status> status(const Clause& clause, bool checked, bool tested);
 
 struct Source {
   std::string key;

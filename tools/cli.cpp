@@ -163,7 +163,7 @@ void list_options(CLI::App& app, ListArguments& list) {
               {"hub", "device", "service", "simulator"});
   name_option(app, "--level", list.level, "LEVEL", "only MUST, SHOULD, LIMIT or NOTE",
               {"MUST", "SHOULD", "LIMIT", "NOTE"});
-  name_option(app, "--status", list.status, "STATUS", "only what is checked, planned, unseen, outside or decided",
+  name_option(app, "--status", list.status, "STATUS", "only what is checked, tested, planned, unseen, outside or decided",
               {conformance::status_names.begin(), conformance::status_names.end()});
   app.final_callback([&list] {
     if (list.what == "clauses") return;
@@ -345,6 +345,25 @@ Command read_command_line(int argc, const char* const* argv) {
   serve_verb->add_flag("--fault-properties", serve.fault_properties,
                        "telemetry with AzIoTHub_FaultOperationType brings its fault");
 
+  ConformArguments conform;
+  CLI::App* conform_verb = verb(app, "conform", "the suite against a hub or broker",
+                                "  hubproof conform mqtt://127.0.0.1:1883\n"
+                                "  hubproof conform mqtt://127.0.0.1:1883 --only 'mqtt/connect/*' --out findings\n"
+                                "  hubproof conform broker.json --known known.json --format junit > conform.xml\n"
+                                "  hubproof conform simulated --profile iot-hub-2026 --mutant older-connection-kept\n");
+  conform_verb->add_option("TARGET", conform.target, "a descriptor file, SCHEME://HOST:PORT, or `simulated`")->required();
+  profile_option(*conform_verb, conform.profile, "what it promises (default: as its descriptor says, or mqtt-3.1.1)");
+  conform_verb->add_option("--only", conform.only, "cases whose names fit (hubproof list cases names them)")
+      ->type_name("GLOB");
+  value_option(*conform_verb, "--seed", conform.seed, "S", "of what cases leave to chance (default: 0)", read_seed);
+  conform_verb->add_option("--known", conform.known, "failures that are known and do not count; one that passes fails")
+      ->type_name("FILE");
+  conform_verb->add_flag("--certified", conform.certified, "nothing may be left out");
+  mutant_option(*conform_verb, conform.mutant, "a wrong hub; only with `simulated`");
+  conform_verb->add_option("--out", conform.out, "write the result there too, in every format, and failures as known ones")
+      ->type_name("DIR");
+  format_option(*conform_verb, conform.format, true);
+
   ZooArguments zoo;
   zoo.jobs = cores();
   CLI::App* zoo_verb = verb(app, "zoo", "mutants against checks: the kill matrix",
@@ -373,14 +392,6 @@ Command read_command_line(int argc, const char* const* argv) {
   value_option(*zoo_verb, "--jobs", zoo.jobs, "J", "processes", read_jobs);
   zoo_verb->add_option("--mutant", zoo.mutants, "only these")->type_name("NAME");
 
-  for (const char* name : {"conform"}) {
-    CLI::App* future = app.add_subcommand(name, later)->group("");
-    future->allow_extras();
-    future->parse_complete_callback([name] {
-      throw CLI::ValidationError(std::string{"hubproof "} + name, later);
-    });
-  }
-
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -408,6 +419,7 @@ Command read_command_line(int argc, const char* const* argv) {
   if (*replay_verb) return replay;
   if (*shrink_verb) return shrink;
   if (*judge_verb) return judge;
+  if (*conform_verb) return conform;
   if (*list_verb) return list;
   if (*serve_verb) return serve;
   return zoo;

@@ -72,6 +72,18 @@ struct JudgeArguments {
   Format format = Format::text;
 };
 
+struct ConformArguments {
+  std::string target;                        // a descriptor file, SCHEME://HOST:PORT, or `simulated`
+  std::string profile;
+  std::string mutant;                        // of the simulated target
+  std::string only;
+  std::string out;
+  std::string known;
+  std::uint64_t seed = 0;
+  bool certified = false;
+  Format format = Format::text;
+};
+
 struct ListArguments {
   std::string what;
   Format format = Format::text;
@@ -114,8 +126,8 @@ struct Done {                                // help was shown, or the command l
   int code = 0;
 };
 
-using Command = std::variant<Done, RunArguments, ReplayArguments, ShrinkArguments, JudgeArguments, ListArguments,
-                             ServeArguments, ZooArguments>;
+using Command = std::variant<Done, RunArguments, ReplayArguments, ShrinkArguments, JudgeArguments, ConformArguments,
+                             ListArguments, ServeArguments, ZooArguments>;
 
 // Help goes to standard output, what is wrong to standard error.
 Command read_command_line(int argc, const char* const* argv);

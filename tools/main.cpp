@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
     int operator()(const ReplayArguments& arguments) const { return replay_verb(arguments); }
     int operator()(const ShrinkArguments& arguments) const { return shrink_verb(arguments); }
     int operator()(const JudgeArguments& arguments) const { return judge_verb(arguments); }
+    int operator()(const ConformArguments& arguments) const { return conform_verb(arguments); }
     int operator()(const ListArguments& arguments) const { return list_verb(arguments); }
     int operator()(const ServeArguments& arguments) const { return serve_verb(arguments); }
     int operator()(const ZooArguments& arguments) const { return zoo_verb(arguments); }

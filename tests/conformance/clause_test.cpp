@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "conformance/cases/case.hpp"
 #include "tests/support/paths.hpp"
 
 namespace hubproof::conformance {
@@ -30,6 +31,12 @@ bool is_checked(const Clause& clause) {
   if (clause.chapter == "RUN") return true;  // by the campaign, which no history shows
   return std::ranges::any_of(checks(), [&](const About* about) {
     return about->id == clause.id || std::ranges::count(about->rests_on, clause.id) > 0;
+  });
+}
+
+bool is_tested(const Clause& clause) {
+  return std::ranges::any_of(cases::cases(), [&](const cases::Case& one) {
+    return std::ranges::count(one.clauses, clause.id) > 0;
   });
 }
 
@@ -108,7 +115,7 @@ TEST(Clauses, EachSaysWhomItBindsAndWhereItComesFrom) {
 TEST(Clauses, EachHasAStatus) {
   for (const Clause& clause : clauses()) {
     const bool checked = is_checked(clause);
-    EXPECT_TRUE(status(clause, checked).has_value())
+    EXPECT_TRUE(status(clause, checked, is_tested(clause)).has_value())
         << clause.id << R"( has no check: say "status": "planned", or why it is "unseen" or "outside")";
     EXPECT_LE(clause.planned + !clause.unseen.empty() + !clause.outside.empty() + !clause.decision.empty(), 1)
         << clause.id << " says twice how it is covered";
@@ -176,19 +183,20 @@ TEST(Clauses, AreFoundByTheirId) {
 
 TEST(Clauses, TheirStatusFollowsFromWhatTheySay) {
   Clause clause;
-  EXPECT_FALSE(status(clause, false).has_value());
+  EXPECT_FALSE(status(clause, false, false).has_value());
   clause.planned = true;
-  EXPECT_EQ(status(clause, false), Status::planned);
-  EXPECT_EQ(status(clause, true), Status::checked);
+  EXPECT_EQ(status(clause, false, false), Status::planned);
+  EXPECT_EQ(status(clause, false, true), Status::tested);
+  EXPECT_EQ(status(clause, true, true), Status::checked);
   clause.planned = false;
   clause.unseen = "no wire shows it";
-  EXPECT_EQ(status(clause, false), Status::unseen);
+  EXPECT_EQ(status(clause, false, false), Status::unseen);
   clause.unseen.clear();
   clause.outside = "a neighbour";
-  EXPECT_EQ(status(clause, false), Status::outside);
+  EXPECT_EQ(status(clause, false, false), Status::outside);
   clause.outside.clear();
   clause.decision = "either";
-  EXPECT_EQ(status(clause, false), Status::decided);
+  EXPECT_EQ(status(clause, false, false), Status::decided);
 }
 
 TEST(Checks, CiteClausesThatExist) {

@@ -134,7 +134,6 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{{"replay", "quiet-fleet", "--seed", "1", "--pcap", "x"}, "--pcap: comes with a later version"},
         Usage{{"replay", "quiet-fleet", "--seed", "1", "--html", "x"}, "--html: comes with a later version"},
         Usage{{"shrink", "quiet-fleet"}, "hubproof shrink: --seed S is required"},
-        Usage{{"conform", "simulated", "--profile", "x"}, "hubproof conform: comes with a later version"},
         Usage{{"serve", "--faults"}, "--faults: 1 required FILE missing"},
         Usage{{"serve", "--faults", "x", "--seed", "y"}, "--seed: expected a whole number, found \"y\""},
         Usage{{"serve", "--tier", "S9"}, "--tier"},
@@ -145,7 +144,7 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{{"list", "clauses", "--chapter", "c2d"}, "--chapter: there is no chapter \"c2d\"; there are DLV, D2C, C2D"},
         Usage{{"list", "clauses", "--side", "huh"}, "there is no side \"huh\"; did you mean \"hub\"?; there are hub, device"},
         Usage{{"list", "clauses", "--level", "must"}, "there is no level \"must\"; there are MUST, SHOULD, LIMIT, NOTE"},
-        Usage{{"list", "clauses", "--status", "done"}, "there is no status \"done\"; there are checked, planned"},
+        Usage{{"list", "clauses", "--status", "done"}, "there is no status \"done\"; there are checked, tested, planned"},
         Usage{{"list", "mutants", "--side", "hub"}, "--side: it chooses among clauses, not mutants"},
         Usage{{"list", "checks", "--format", "markdown"}, "--format: only clauses come as markdown, not checks"},
         Usage{{"list", "clauses", "--format", "xml"}, "expected text, json or markdown, found \"xml\""}));

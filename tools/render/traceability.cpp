@@ -27,7 +27,10 @@ std::string joined(const std::vector<std::string>& words) {
 
 std::string how(const TracedClause& traced) {
   const Clause& clause = *traced.clause;
-  if (!traced.checks.empty()) return "checked by " + joined(traced.checks);
+  const std::size_t cases = traced.cases.size();
+  const std::string by = cases == 0 ? "" : std::to_string(cases) + (cases == 1 ? " case" : " cases");
+  if (!traced.checks.empty()) return "checked by " + joined(traced.checks) + (by.empty() ? "" : ", " + by);
+  if (!by.empty()) return "tested by " + by;
   std::string text{traced.status};
   for (const std::string* reason : {&clause.unseen, &clause.outside, &clause.decision})
     if (!reason->empty()) return text + ": " + cell(*reason);
@@ -77,6 +80,7 @@ Every requirement that hubproof knows, and how it is covered. Made by `hubproof 
 (`tools/golden` writes it afresh); `tools/traceability ID` shows where code, tests, scenarios and pages cite one.
 
 - **checked**: a check judges it in every run, or rests on it; `hubproof list checks` has the sentences.
+- **tested**: cases of `hubproof conform` drive it at foreign systems; `hubproof list clauses --format json` names them.
 - **planned**: a case for foreign hubs and devices is to come. Our own machines may have tests for it all the same.
 - **unseen**: no black box can show it, for the reason given.
 - **outside**: hubproof leaves it out, for the reason given.

@@ -13,6 +13,7 @@ struct TracedClause {
   const conformance::Clause* clause;
   std::string_view status;          // of conformance::status_names; empty: the entry does not say
   std::vector<std::string> checks;  // that judge it or rest on it
+  std::vector<std::string> cases;   // for foreign systems, that drive it
 };
 
 // reports/traceability.md, when it is given all clauses in their order.

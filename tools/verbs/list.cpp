@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <iterator>
 
+#include "conformance/cases/case.hpp"
 #include "conformance/clause.hpp"
 #include "model/mutants/mutant.hpp"
 #include "sim/fault.hpp"
@@ -97,10 +98,13 @@ std::vector<TracedClause> clauses(const ListArguments& only) {
     std::vector<std::string> checks;
     for (const conformance::About& about : all_checks())
       if (about.id == clause.id || std::ranges::count(about.rests_on, clause.id) > 0) checks.emplace_back(about.id);
-    const auto status = conformance::status(clause, !checks.empty());
+    std::vector<std::string> cases;
+    for (const conformance::cases::Case& each : conformance::cases::cases())
+      if (std::ranges::count(each.clauses, clause.id) > 0) cases.push_back(each.name);
+    const auto status = conformance::status(clause, !checks.empty(), !cases.empty());
     const std::string_view name =
         status ? conformance::status_names[static_cast<std::size_t>(*status)] : std::string_view{};
-    if (chosen(only, clause, name)) traced.push_back({&clause, name, std::move(checks)});
+    if (chosen(only, clause, name)) traced.push_back({&clause, name, std::move(checks), std::move(cases)});
   }
   return traced;
 }
@@ -109,7 +113,7 @@ Item item(const TracedClause& traced) {
   const conformance::Clause& clause = *traced.clause;
   Item item{clause.id, level(clause.level), clause.sentence,
             {{"chapter", text(clause.chapter)}, {"status", text(traced.status)},
-             {"cases", Document::list()}, {"checks", words(traced.checks)}}};
+             {"cases", words(traced.cases)}, {"checks", words(traced.checks)}}};
   for (const conformance::TextField& field : conformance::text_fields)
     if (!(clause.*field.value).empty()) item.more.emplace_back(field.name, text(clause.*field.value));
   for (const conformance::ListField& field : conformance::list_fields)
@@ -159,6 +163,22 @@ std::vector<Item> mutants() {
   return items;
 }
 
+// Cases for foreign systems, as JSON with what they decide and need.
+std::vector<Item> cases() {
+  using namespace conformance::cases;
+  std::vector<Item> items;
+  for (const Case& one : conformance::cases::cases()) {
+    std::vector<std::string> needs;
+    for (std::size_t at = 0; at < capability_names.size(); ++at)
+      if (one.needs.has(static_cast<Capability>(at))) needs.emplace_back(capability_names[at]);
+    const char* profiles = one.profiles == For::brokers ? "brokers" : one.profiles == For::hubs ? "hubs" : "all";
+    items.push_back({one.name, {}, one.sentence,
+                     {{"clauses", words(one.clauses)}, {"needs", words(needs)}, {"profiles", text(profiles)},
+                      {"alone", Document::boolean(one.alone)}}});
+  }
+  return items;
+}
+
 }  // namespace
 
 int list_verb(const ListArguments& arguments) {
@@ -175,14 +195,13 @@ int list_verb(const ListArguments& arguments) {
   if (arguments.what == "checks") items = checks();
   if (arguments.what == "faults") items = faults();
   if (arguments.what == "mutants") items = mutants();
+  if (arguments.what == "cases") items = cases();
   if (!wrong.empty()) {
     std::fprintf(stderr, "%s", wrong.c_str());
     return exit_bad_input;
   }
   const bool ids = arguments.what == "clauses" || arguments.what == "checks";
   if (arguments.format == Format::text) {
-    if (arguments.what == "cases")
-      std::fprintf(stderr, "hubproof list: cases for foreign systems come with a later version\n");
     Table table{std::vector<Table::Align>(3, Table::Align::left)};
     for (const Item& item : items) {
       std::vector<std::string> row{item.name, item.sentence};

@@ -9,6 +9,7 @@ int run_verb(const RunArguments& arguments);
 int replay_verb(const ReplayArguments& arguments);
 int shrink_verb(const ShrinkArguments& arguments);
 int judge_verb(const JudgeArguments& arguments);
+int conform_verb(const ConformArguments& arguments);
 int list_verb(const ListArguments& arguments);
 int serve_verb(const ServeArguments& arguments);
 int zoo_verb(const ZooArguments& arguments);

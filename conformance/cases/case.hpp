@@ -1,0 +1,37 @@
+// The table of cases. A case drives one or more clauses by one stimulus.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conformance/cases/script.hpp"
+#include "conformance/cases/target.hpp"
+
+namespace hubproof::conformance::cases {
+
+class Stage;
+
+enum class For : std::uint8_t { all, brokers, hubs };  // profiles
+
+struct Case {
+  std::string name;                    // mqtt/connect/second-connect: door, chapter, stimulus
+  std::string sentence;                // what is done, and what is looked at
+  std::vector<std::string> clauses;    // that it decides
+  std::function<Script(Stage&)> script;
+  Capabilities needs = {};             // besides its door
+  For profiles = For::all;
+  bool alone = false;                  // it needs the target for itself
+};
+
+using Cases = std::vector<Case>;
+
+const Cases& cases();                      // in the order of their names
+const Case* find_case(std::string_view name);
+std::string why_not(const Case& one, const Target& target);  // why it is not applicable; empty: it is
+
+// The chapters; each adds its own.
+void add_connect(Cases& cases);
+
+}  // namespace hubproof::conformance::cases

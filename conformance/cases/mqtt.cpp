@@ -1,0 +1,94 @@
+#include "conformance/cases/mqtt.hpp"
+
+namespace hubproof::conformance::cases {
+
+View connect_packet(Stage& stage, Who who, const Login& login) {
+  const Identity& identity = stage.identity(who);
+  std::uint8_t flags = login.flags_too;
+  if (login.clean) flags |= 2;
+  if (!login.will_topic.empty())
+    flags |= static_cast<std::uint8_t>(4 | login.will_qos << 3 | (login.will_retain ? 0x20 : 0));
+  if (!identity.user.empty()) flags |= 0x80;
+  if (!identity.password.empty()) flags |= 0x40;
+  Raw raw{Type::connect};
+  raw.field(login.protocol).u8(login.level).u8(flags).u16(login.keep_alive).field(identity.id);
+  if (!login.will_topic.empty()) raw.field(login.will_topic).field(login.will);
+  if (!identity.user.empty()) raw.field(identity.user);
+  if (!identity.password.empty()) raw.field(identity.password);
+  return stage.keep(raw.packet());
+}
+
+Task<Client> called(Stage& stage, Door door) {
+  const Client client = stage.connect(door);
+  co_await stage.opened(client);
+  co_return client;
+}
+
+Task<const Packet*> answered(Stage& stage, Client client, Who who, Login login) {
+  stage.send(client, connect_packet(stage, who, login));
+  const Packet* connack = co_await stage.heard(client, Type::connack);
+  co_return connack;
+}
+
+Task<Client> joined(Stage& stage, Who who, Login login) {
+  const Client client = co_await called(stage);
+  const Packet* connack = co_await answered(stage, client, who, login);
+  if (connack == nullptr) co_await stage.give_up(stage.keep("a good CONNECT got " + stage.found(client)));
+  if (connack->code != 0)
+    co_await stage.give_up(stage.keep("a good CONNECT was refused with code " + std::to_string(connack->code)));
+  co_return client;
+}
+
+View subscribe_packet(Stage& stage, std::uint16_t id, std::string_view filter, std::uint8_t qos) {
+  return stage.keep(Raw{Type::subscribe, 2}.u16(id).field(filter).u8(qos).packet());
+}
+
+View publish(Stage& stage, std::string_view topic, View payload, std::uint8_t qos, std::uint16_t id, bool dup,
+             bool retain) {
+  return stage.keep(publish_packet(topic, payload, qos, id, dup, retain));
+}
+
+Task<std::uint16_t> subscribed(Stage& stage, Client client, std::string_view filter, std::uint8_t qos) {
+  const std::uint16_t id = stage.packet_id();
+  stage.send(client, subscribe_packet(stage, id, filter, qos));
+  const Packet* suback = co_await stage.heard(client, Type::suback, id);
+  if (suback == nullptr) co_await stage.give_up(stage.keep("a SUBSCRIBE got " + stage.found(client)));
+  if (suback->codes.size() != 1 || suback->codes[0] != qos)
+    co_await stage.give_up(stage.keep("a SUBSCRIBE got " + describe(suback->raw)));
+  co_return id;
+}
+
+Task<bool> fenced(Stage& stage, Client client) {
+  stage.send(client, stage.keep(pingreq()));
+  const Packet* pong = co_await stage.heard(client, Type::pingresp);
+  co_return pong != nullptr;
+}
+
+Task<bool> must_close(Stage& stage, Client client, std::string_view why, std::string_view clauses) {
+  const bool ended = co_await stage.ended(client);
+  stage.expect(ended, stage.keep("the end of the connection, for " + std::string{why}), stage.found(client), clauses);
+  co_return ended;
+}
+
+Task<bool> must_not_accept(Stage& stage, Client client, std::string_view why, std::string_view clauses) {
+  const bool ended = co_await stage.ended(client);
+  const Packet* connack = stage.take(client, Type::connack);
+  const bool refused = ended && (connack == nullptr || connack->code != 0);
+  const std::string found = connack != nullptr ? describe(connack->raw) + (ended ? ", and the end" : ", and no end")
+                                               : stage.found(client);
+  stage.expect(refused, stage.keep("a refusal and the end of the connection, for " + std::string{why}), found, clauses);
+  co_return refused;
+}
+
+Task<bool> must_live(Stage& stage, Client client, std::string_view why, std::string_view clauses) {
+  const bool alive = co_await fenced(stage, client);
+  stage.expect(alive, stage.keep("a connection that stands " + std::string{why}), stage.found(client), clauses);
+  co_return alive;
+}
+
+void acknowledge(Stage& stage, Client client, const Packet& publish) {
+  if (publish.qos() == 1) stage.send(client, stage.keep(acknowledgement(Type::puback, publish.id)));
+  if (publish.qos() == 2) stage.send(client, stage.keep(acknowledgement(Type::pubrec, publish.id)));
+}
+
+}  // namespace hubproof::conformance::cases

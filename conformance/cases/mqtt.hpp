@@ -1,0 +1,53 @@
+// What scripts of MQTT do again and again.
+#pragma once
+
+#include <string_view>
+
+#include "conformance/cases/stage.hpp"
+
+namespace hubproof::conformance::cases {
+
+// A CONNECT. What is not said is as usual; a wrong one is made by changing its bytes.
+struct Login {
+  bool clean = true;
+  std::uint16_t keep_alive = 0;
+  std::string_view will_topic = {};  // empty: no will
+  View will = {};
+  std::uint8_t will_qos = 0;
+  bool will_retain = false;
+  std::uint8_t level = 4;
+  std::string_view protocol = "MQTT";
+  std::uint8_t flags_too = 0;        // set as well, whatever they mean
+};
+
+// The packet, with the credentials that the target wants; it lives as long as the case.
+View connect_packet(Stage& stage, Who who, const Login& login = {});
+
+// A connection that was accepted, or the case gives up. `login` must be plain data: views outlive the case.
+Task<Client> joined(Stage& stage, Who who, Login login = {});
+// A connection whose transport is up and that has said nothing.
+Task<Client> called(Stage& stage, Door door = Door::mqtt);
+// CONNECT was sent; its CONNACK, or null when the connection ended or none came.
+Task<const Packet*> answered(Stage& stage, Client client, Who who, Login login = {});
+
+// Subscribed with this QoS granted, or the case gives up. Gives the packet id.
+Task<std::uint16_t> subscribed(Stage& stage, Client client, std::string_view filter, std::uint8_t qos);
+View subscribe_packet(Stage& stage, std::uint16_t id, std::string_view filter, std::uint8_t qos);
+View publish(Stage& stage, std::string_view topic, View payload, std::uint8_t qos = 0, std::uint16_t id = 0,
+             bool dup = false, bool retain = false);
+
+// All that the server had to say on this connection has come: a PINGREQ was answered. False: it ended.
+Task<bool> fenced(Stage& stage, Client client);
+// The server must end this connection for what was sent. If not, all clauses (or these) fail: it is then
+// open, and answers others.
+Task<bool> must_close(Stage& stage, Client client, std::string_view why, std::string_view clauses = {});
+// The server must have closed without CONNACK, or refused with one: nothing else.
+Task<bool> must_not_accept(Stage& stage, Client client, std::string_view why, std::string_view clauses = {});
+
+// The connection works: PINGREQ is answered. Else all clauses (or these) fail, `why` being what it had to stand.
+Task<bool> must_live(Stage& stage, Client client, std::string_view why, std::string_view clauses = {});
+
+// A message arrived at QoS > 0: the acknowledgement that its QoS wants is sent. For QoS 2 its first half.
+void acknowledge(Stage& stage, Client client, const Packet& publish);
+
+}  // namespace hubproof::conformance::cases

@@ -1,0 +1,259 @@
+// The table of cases, and what a stage makes of a script.
+#include "conformance/cases/case.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "conformance/cases/mqtt.hpp"
+#include "conformance/clause.hpp"
+
+namespace hubproof::conformance::cases {
+namespace {
+
+TEST(Cases, CiteClausesThatExist) {
+  std::set<std::string> names;
+  for (const Case& one : cases()) {
+    EXPECT_TRUE(names.insert(one.name).second) << one.name << " is there twice";
+    EXPECT_FALSE(one.sentence.empty()) << one.name;
+    EXPECT_FALSE(one.clauses.empty()) << one.name;
+    EXPECT_TRUE(one.script != nullptr) << one.name;
+    EXPECT_EQ(std::ranges::count(one.name, '/'), 2) << one.name << ": door, chapter, stimulus";
+    std::set<std::string> clauses;
+    for (const std::string& id : one.clauses) {
+      EXPECT_NE(find_clause(id), nullptr) << one.name << " decides " << id;
+      EXPECT_TRUE(clauses.insert(id).second) << one.name << " decides " << id << " twice";
+    }
+  }
+  EXPECT_EQ(find_case("mqtt/connect/no-such-case"), nullptr);
+  ASSERT_NE(find_case("mqtt/connect/two-ids"), nullptr);
+}
+
+// Statements that a server can be seen to keep or break, and that fewer than three cases drive so far. The
+// list may only shrink.
+const std::set<std::string> too_few = {
+    "mqtt311:1.5.3-1", "mqtt311:1.5.3-2", "mqtt311:1.5.3-3", "mqtt311:2.2.2-1", "mqtt311:2.2.2-2", "mqtt311:2.3.1-1",
+    "mqtt311:2.3.1-4", "mqtt311:2.3.1-5", "mqtt311:2.3.1-6", "mqtt311:2.3.1-7", "mqtt311:3.1.2-4", "mqtt311:3.1.2-5",
+    "mqtt311:3.1.2-6", "mqtt311:3.1.2-7", "mqtt311:3.1.2-8", "mqtt311:3.1.2-10", "mqtt311:3.1.2-12",
+    "mqtt311:3.1.2-16", "mqtt311:3.1.2-17", "mqtt311:3.1.3-10", "mqtt311:3.1.3-11", "mqtt311:3.1.4-5",
+    "mqtt311:3.2.2-1", "mqtt311:3.2.2-2", "mqtt311:3.2.2-3", "mqtt311:3.3.1-1", "mqtt311:3.3.1-2", "mqtt311:3.3.1-3",
+    "mqtt311:3.3.1-4", "mqtt311:3.3.1-5", "mqtt311:3.3.1-6", "mqtt311:3.3.1-7", "mqtt311:3.3.1-8", "mqtt311:3.3.1-9",
+    "mqtt311:3.3.1-10", "mqtt311:3.3.1-11", "mqtt311:3.3.1-12", "mqtt311:3.3.2-1", "mqtt311:3.3.2-2",
+    "mqtt311:3.3.2-3", "mqtt311:3.3.4-1", "mqtt311:3.3.5-1", "mqtt311:3.3.5-2", "mqtt311:3.6.1-1", "mqtt311:3.8.1-1",
+    "mqtt311:3.8.3-1", "mqtt311:3.8.3-2", "mqtt311:3.8.3-3", "mqtt311:3.8.3-4", "mqtt311:3.8.4-1", "mqtt311:3.8.4-2",
+    "mqtt311:3.8.4-3", "mqtt311:3.8.4-4", "mqtt311:3.8.4-5", "mqtt311:3.8.4-6", "mqtt311:3.9.3-1", "mqtt311:3.9.3-2",
+    "mqtt311:3.10.1-1", "mqtt311:3.10.3-1", "mqtt311:3.10.3-2", "mqtt311:3.10.4-1", "mqtt311:3.10.4-2",
+    "mqtt311:3.10.4-3", "mqtt311:3.10.4-4", "mqtt311:3.10.4-5", "mqtt311:3.10.4-6", "mqtt311:3.12.4-1",
+    "mqtt311:3.14.1-1", "mqtt311:3.14.4-3", "mqtt311:4.1.0-1", "mqtt311:4.3.1-1", "mqtt311:4.3.2-1",
+    "mqtt311:4.3.2-2", "mqtt311:4.3.3-1", "mqtt311:4.3.3-2", "mqtt311:4.4.0-1", "mqtt311:4.5.0-1", "mqtt311:4.6.0-1",
+    "mqtt311:4.6.0-5", "mqtt311:4.6.0-6", "mqtt311:4.7.1-1", "mqtt311:4.7.1-2", "mqtt311:4.7.1-3", "mqtt311:4.7.2-1",
+    "mqtt311:4.7.3-1", "mqtt311:4.7.3-2", "mqtt311:4.7.3-3", "mqtt311:4.7.3-4", "mqtt311:6.0.0-1", "mqtt311:6.0.0-2",
+    "mqtt311:6.0.0-3", "mqtt311:6.0.0-4", "mqtt311:7.1.1-1",
+};
+
+TEST(Cases, ThreeDriveEachVisibleStatement) {
+  std::map<std::string, int> stimuli;
+  for (const Case& one : cases())
+    for (const std::string& id : one.clauses) ++stimuli[id];
+  std::set<std::string> few;
+  for (const Clause& clause : clauses())
+    if (clause.chapter == "mqtt311" && !clause.seen_hub.empty() && stimuli[clause.id] < 3) few.insert(clause.id);
+  for (const std::string& id : few) EXPECT_TRUE(too_few.contains(id)) << id << " has fewer than three cases";
+  for (const std::string& id : too_few) EXPECT_TRUE(few.contains(id)) << id << " has three cases: take it out of the list";
+}
+
+// ---- The stage.
+
+struct Bench {
+  explicit Bench(std::function<Script(Stage&)> script) {
+    one.name = "mqtt/test/bench";
+    one.clauses = {"mqtt311:3.12.4-1"};
+    one.script = std::move(script);
+    target.can = {Capability::mqtt, Capability::routing};
+    stage.emplace(target, pace, one, 1, "t", std::vector<Identity>{});
+    stage->begin(now, effects);
+  }
+  std::size_t count(model::Effect::Kind kind) const {
+    return static_cast<std::size_t>(std::ranges::count(effects.list(), kind, &model::Effect::kind));
+  }
+  void pass(Duration time) {  // every alarm on the way
+    const Instant until = now + time;
+    while (stage->deadline() && *stage->deadline() <= until) {
+      now = *stage->deadline();
+      stage->woken(now, effects);
+    }
+    now = until;
+  }
+  const Finding& finding(std::string_view clause = "mqtt311:3.12.4-1") const {
+    return std::ranges::find(stage->outcomes(), clause, &Outcome::clause)->finding;
+  }
+  void say(const Bytes& bytes, std::uint32_t connection = 1) {
+    stage->received(now, model::ConnectionId{connection}, bytes, effects);
+  }
+
+  Target target;
+  Pace pace;
+  Case one;
+  Effects effects;
+  Instant now{};
+  std::optional<Stage> stage;
+};
+
+const Bytes connack = Raw{Type::connack}.u8(0).u8(0).packet();
+const Bytes pong = Raw{Type::pingresp}.packet();
+
+Script ping(Stage& stage) {
+  const Client client = co_await called(stage);
+  stage.send_whole(client, stage.keep(pingreq()));
+  const Packet* answer = co_await stage.heard(client, Type::pingresp);
+  stage.expect(answer != nullptr, "PINGRESP", stage.found(client));
+}
+
+TEST(Stage, GoesOnWhenWhatIsAwaitedComes) {
+  Bench bench{ping};
+  EXPECT_EQ(bench.count(model::Effect::Kind::connect), 1u);
+  bench.stage->connected(bench.now, model::ConnectionId{1}, bench.effects);
+  EXPECT_EQ(bench.count(model::Effect::Kind::send), 1u);
+  bench.say(connack);
+  for (const std::uint8_t byte : pong) bench.say({byte});
+  EXPECT_TRUE(bench.stage->over());
+  EXPECT_EQ(bench.finding().verdict, Verdict::pass);
+}
+
+TEST(Stage, ProvesAbsenceByAConnectionOfItsOwn) {
+  Bench bench{ping};
+  bench.stage->connected(bench.now, model::ConnectionId{1}, bench.effects);
+  bench.pass(2s);
+  EXPECT_FALSE(bench.stage->over()) << "patience is over, but is the target there at all?";
+  EXPECT_EQ(bench.count(model::Effect::Kind::connect), 2u);
+  bench.stage->connected(bench.now, model::ConnectionId{2}, bench.effects);
+  bench.say(connack, 2);
+  EXPECT_TRUE(bench.stage->over());
+  EXPECT_EQ(bench.finding().verdict, Verdict::fail);
+}
+
+TEST(Stage, ATargetThatAnswersNobodyDecidesNothing) {
+  Bench bench{ping};
+  bench.stage->connected(bench.now, model::ConnectionId{1}, bench.effects);
+  bench.pass(2s);
+  bench.pass(60s);
+  EXPECT_TRUE(bench.stage->over());
+  EXPECT_EQ(bench.finding().verdict, Verdict::inconclusive);
+  EXPECT_FALSE(bench.stage->missing().empty());
+}
+
+TEST(Stage, WhatComesWhileItLooksForAbsenceCounts) {
+  Bench bench{ping};
+  bench.stage->connected(bench.now, model::ConnectionId{1}, bench.effects);
+  bench.say(connack);
+  bench.pass(2s);
+  bench.say(pong);
+  EXPECT_TRUE(bench.stage->over());
+  EXPECT_EQ(bench.finding().verdict, Verdict::pass);
+}
+
+TEST(Stage, JudgesEveryPacketWhateverTheCaseIsAbout) {
+  Bench bench{ping};
+  bench.stage->connected(bench.now, model::ConnectionId{1}, bench.effects);
+  bench.say(Raw{Type::pingresp, 4}.packet());
+  EXPECT_EQ(bench.finding("mqtt311:3.2.0-1").verdict, Verdict::fail) << "a server begins with CONNACK";
+  EXPECT_EQ(bench.finding("mqtt311:2.2.2-2").verdict, Verdict::fail) << "reserved bits";
+}
+
+TEST(Stage, AScriptThatGivesUpIsNotResumed) {
+  bool went_on = false;
+  Bench bench{[&went_on](Stage& stage) -> Script {
+    co_await stage.need(false, "what this case needs");
+    went_on = true;
+  }};
+  EXPECT_TRUE(bench.stage->over());
+  EXPECT_FALSE(went_on);
+  EXPECT_EQ(bench.stage->missing(), "what this case needs");
+  EXPECT_EQ(bench.finding().verdict, Verdict::inconclusive);
+}
+
+TEST(Stage, AClauseThatTheScriptForgotIsUndecided) {
+  Bench bench{[](Stage&) -> Script { co_return; }};
+  EXPECT_TRUE(bench.stage->over());
+  EXPECT_EQ(bench.finding().verdict, Verdict::inconclusive);
+}
+
+TEST(Stage, PiecesOfOnePacketLeaveOneAfterTheOther) {
+  bool split = false;
+  for (std::uint64_t seed = 0; seed < 20 && !split; ++seed) {
+    Case one;
+    one.name = "mqtt/test/pieces";
+    one.clauses = {"mqtt311:3.12.4-1"};
+    one.script = [](Stage& stage) -> Script {
+      const Client client = co_await called(stage);
+      stage.send(client, stage.keep(Bytes(10, 7)));
+      co_await stage.pause(1s);
+    };
+    const Target target;
+    Pace pace;
+    Effects effects;
+    Stage stage{target, pace, one, seed, "t", {}};
+    stage.begin(Instant{}, effects);
+    stage.connected(Instant{}, model::ConnectionId{1}, effects);
+    std::size_t sent = 0, sends = 0;
+    for (Instant now{}; now < Instant{} + 10ms; now += 1ms) {
+      for (const model::Effect& effect : effects.list())
+        if (effect.kind == model::Effect::Kind::send) sent += effect.size, ++sends;
+      effects.clear();
+      stage.woken(now, effects);
+    }
+    EXPECT_EQ(sent, 10u) << seed;
+    split = split || sends > 1;
+  }
+  EXPECT_TRUE(split);
+}
+
+// ---- Packets.
+
+TEST(CasePackets, AreReadAsTheyAre) {
+  const Bytes bytes = publish_packet("a/b", model::view("xyz"), 1, 17, true, true);
+  const Packet packet = read_packet(bytes);
+  EXPECT_EQ(packet.type, Type::publish);
+  EXPECT_EQ(packet.topic, "a/b");
+  EXPECT_EQ(packet.id, 17);
+  EXPECT_EQ(packet.qos(), 1);
+  EXPECT_TRUE(packet.dup() && packet.retain());
+  EXPECT_EQ(model::text(packet.payload), "xyz");
+  EXPECT_EQ(packet.statement, nullptr);
+  EXPECT_EQ(describe(bytes), "PUBLISH 17 qos 1 dup retain to \"a/b\", \"xyz\"");
+}
+
+TEST(CasePackets, EveryPrefixIsIncompleteAndDescribed) {
+  const Bytes bytes = Raw{Type::subscribe, 2}.u16(3).field("a/#").u8(1).packet();
+  for (std::size_t size = 1; size < bytes.size(); ++size) {
+    const View prefix = View{bytes}.first(size);
+    EXPECT_TRUE(packet_size(prefix) == 0 || packet_size(prefix) > size) << size;
+    EXPECT_FALSE(describe(prefix).empty());
+  }
+  EXPECT_EQ(packet_size(bytes), bytes.size());
+  EXPECT_EQ(packet_size(Bytes{0x20, 0xff, 0xff, 0xff, 0xff}), no_length);
+}
+
+TEST(CasePackets, AnyBytesAreDescribedAndRead) {
+  Draws draws{7, "any bytes"};
+  for (int round = 0; round < 5'000; ++round) {
+    Bytes bytes(1 + draws.below(24));
+    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(draws.below(256));
+    EXPECT_FALSE(describe(bytes).empty());
+    const std::size_t size = packet_size(bytes);
+    if (size != 0 && size != no_length && size <= bytes.size()) read_packet(View{bytes}.first(size));
+  }
+}
+
+TEST(CasePackets, LengthsMayBeLies) {
+  EXPECT_EQ(Raw{Type::pingreq}.packet(5), (Bytes{0xc0, 5}));
+  EXPECT_EQ(Raw{Type::pingreq}.packet(0, 3), (Bytes{0xc0, 0x80, 0x80, 0}));
+  EXPECT_EQ(Raw{Type::pingreq}.packet(300), (Bytes{0xc0, 0xac, 2}));
+}
+
+}  // namespace
+}  // namespace hubproof::conformance::cases

@@ -1,0 +1,149 @@
+// hubproof conform: descriptors, known failures, exit codes, and our own hub against the suite.
+#include "tools/conform/conform.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "model/mutants/mutant.hpp"
+#include "tests/tools/program.hpp"
+#include "tools/conform/known.hpp"
+#include "tools/conform/render.hpp"
+
+namespace hubproof::tests {
+namespace {
+
+using namespace tools;
+using conformance::Verdict;
+using conformance::cases::Capability;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+ConformResult suite(const std::string& profile, std::uint64_t seed, const char* mutant = nullptr, std::string only = {}) {
+  model::Rules rules = *model::profile(profile);
+  if (mutant != nullptr) model::find_mutant(mutant)->apply(rules);
+  ConformOptions options;
+  options.seed = seed;
+  options.rules = &rules;
+  options.only = std::move(only);
+  return conform(simulated_descriptor(profile), options);
+}
+
+std::vector<std::string> not_passed(const ConformResult& result) {
+  std::vector<std::string> names;
+  for (const CaseResult& one : result.cases)
+    if (one.not_applicable.empty() && one.verdict() != Verdict::pass) {
+      names.push_back(one.of->name);
+      for (const auto& outcome : one.outcomes)
+        if (outcome.finding.verdict != Verdict::pass) names.back() += " " + outcome.clause + ": " + outcome.finding.text;
+    }
+  return names;
+}
+
+TEST(Conform, OurHubPasses) {
+  for (std::uint64_t seed = 0; seed < 5; ++seed) EXPECT_THAT(not_passed(suite("iot-hub-2026", seed)), IsEmpty()) << seed;
+}
+
+TEST(Conform, OneSeedIsOneRun) {
+  const auto text = [](std::uint64_t seed) {
+    ConformReport report;
+    report.result = suite("iot-hub-2026", seed);
+    return conform_json(report);
+  };
+  EXPECT_EQ(text(3), text(3));
+}
+
+// ---- Descriptors.
+
+Problems problems_of(const std::string& json, Descriptor* read = nullptr) {
+  Problems problems;
+  Descriptor descriptor = read_descriptor(json, {}, problems);
+  if (read != nullptr) *read = descriptor;
+  return problems;
+}
+
+TEST(Descriptors, SayWhatATargetHas) {
+  Descriptor read;
+  EXPECT_THAT(problems_of(R"({"name": "b", "addresses": ["mqtt://127.0.0.1:1883"], "lacks": ["qos2"],
+    "limits": {"topic": 64}, "leave_out": [{"cases": "mqtt/connect/takeover-*", "reason": "as it is"}]})",
+                          &read),
+              IsEmpty());
+  EXPECT_TRUE(read.target.can.has(Capability::mqtt));
+  EXPECT_FALSE(read.target.can.has(Capability::qos2));
+  EXPECT_FALSE(read.target.can.has(Capability::restart)) << "no command for it";
+  EXPECT_FALSE(read.target.can.has(Capability::amqp));
+  EXPECT_EQ(read.target.limits.topic, 64u);
+  EXPECT_EQ(why_not(*conformance::cases::find_case("mqtt/connect/takeover-clean"), read), "left out: as it is");
+  EXPECT_EQ(why_not(*conformance::cases::find_case("mqtt/connect/two-ids"), read), "");
+}
+
+TEST(Descriptors, AllProblemsComeAtOnce) {
+  const Problems problems = problems_of(R"({"addresses": ["ftp://a:1", "mqtt://b"], "lacks": ["qos3"], "profil": "x",
+    "leave_out": [{"cases": "*"}], "limits": {"topic": 1}})");
+  std::vector<std::string> places;
+  for (const Problem& one : problems) places.push_back(one.where);
+  EXPECT_THAT(places, testing::UnorderedElementsAre("/addresses/0", "/addresses/1", "/lacks/0", "/profil",
+                                                    "/leave_out/0", "/limits/topic"));
+}
+
+TEST(Descriptors, WhatIsCertifiedLeavesNothingOut) {
+  EXPECT_THAT(problems_of(R"({"addresses": ["mqtt://a:1"], "certified": true, "lacks": ["will"],
+    "leave_out": [{"cases": "*", "reason": "r"}]})"),
+              testing::SizeIs(2));
+}
+
+// ---- Known failures.
+
+TEST(KnownFailures, AnEntryThatPassesFails) {
+  ConformReport report;
+  report.result = suite("iot-hub-2026", 0, nullptr, "mqtt/connect/two-ids");
+  EXPECT_EQ(verdict_of(report), Verdict::pass);
+  report.known = {{"mqtt/connect/two-ids", "mqtt311:3.1.3-2", "once"}};
+  EXPECT_EQ(verdict_of(report), Verdict::fail);
+  EXPECT_THAT(conform_text(report, false), HasSubstr("is known to fail, and passes"));
+  report.known = {{"mqtt/connect/takeover-clean", "mqtt311:3.1.3-2", "a case that was not run"}};
+  EXPECT_EQ(verdict_of(report), Verdict::pass);
+}
+
+TEST(KnownFailures, AFailureThatIsKnownDoesNotCount) {
+  ConformReport report;
+  report.result = suite("iot-hub-2026", 0, "older-connection-kept", "mqtt/connect/takeover-clean");
+  EXPECT_EQ(verdict_of(report), Verdict::fail);
+  Problems problems;
+  report.known = read_known(write_known(report.result, "ours"), problems);
+  EXPECT_THAT(problems, IsEmpty());
+  EXPECT_FALSE(report.known.empty());
+  EXPECT_EQ(verdict_of(report), Verdict::pass);
+}
+
+TEST(KnownFailures, NameWhatExists) {
+  Problems problems;
+  read_known(R"({"known": [{"case": "mqtt/no/such", "clause": "mqtt311:3.1.3-2"}, {"case": "mqtt/connect/two-ids", "clause": "none"}]})",
+             problems);
+  ASSERT_EQ(problems.size(), 2u);
+  EXPECT_EQ(problems[0].where, "/known/0/case");
+  EXPECT_EQ(problems[1].where, "/known/1/clause");
+}
+
+// ---- The command.
+
+TEST(ConformCommand, SaysWhatItFoundByItsCode) {
+  const std::string only = "mqtt/connect/takeover-*";
+  EXPECT_EQ(program({"conform", "simulated", "--profile", "iot-hub-2026", "--only", only}).code, 0);
+  const Outcome wrong = program({"conform", "simulated", "--profile", "iot-hub-2026", "--only", only, "--mutant", "older-connection-kept"});
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_THAT(wrong.out, HasSubstr("FAIL  mqtt311:3.1.4-2 [MUST]"));
+  EXPECT_THAT(wrong.out, HasSubstr("reproduce: hubproof conform simulated --profile iot-hub-2026 --mutant "
+                                   "older-connection-kept --only 'mqtt/connect/takeover-clean' --seed 0"));
+  EXPECT_THAT(wrong.out, HasSubstr("> CONNECT MQTT level 4, clean"));
+  EXPECT_EQ(program({"conform", "mqtt://127.0.0.1:1"}).code, 69);
+  EXPECT_EQ(program({"conform", "no-such-file.json"}).code, 65);
+  EXPECT_EQ(program({"conform", "gopher://127.0.0.1:1"}).code, 64);
+  EXPECT_EQ(program({"conform", "simulated", "--only", "nothing/*"}).code, 64);
+  EXPECT_EQ(program({"conform", "mqtt://127.0.0.1:1", "--mutant", "older-connection-kept"}).code, 64);
+  EXPECT_EQ(program({"conform", "simulated", "--certified", "--only", "*"}).code, 64);
+  EXPECT_EQ(program({"conform", "simulated", "--out", "/dev/null/x"}).code, 73);
+}
+
+}  // namespace
+}  // namespace hubproof::tests

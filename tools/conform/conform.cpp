@@ -1,0 +1,87 @@
+#include "tools/conform/conform.hpp"
+
+#include <algorithm>
+
+#include "tools/render/render.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+using namespace conformance::cases;
+
+std::string line_text(const Stage& stage, const Line& line, Instant began) {
+  static constexpr const char* doors[] = {"mqtt", "amqp", "http"};
+  std::string text = rounded_seconds((line.at - began).count());
+  text.insert(0, text.size() < 8 ? 8 - text.size() : 0, ' ');
+  if (line.client != Client::none) text += "  c" + std::to_string(static_cast<unsigned>(line.client));
+  const View bytes = stage.bytes(line);
+  const auto shown = [&] {
+    if (line.door == Door::mqtt) return describe(bytes) + "   " + hex(bytes, 48);
+    return hex(bytes, 96);
+  };
+  switch (line.what) {
+    case Line::What::connecting: return text + " connects to the door of " + doors[static_cast<std::size_t>(line.door)];
+    case Line::What::connected: return text + " is connected";
+    case Line::What::refused: return text + " is refused";
+    case Line::What::sent: return text + " > " + shown();
+    case Line::What::received: return text + " < " + shown();
+    case Line::What::ended:
+      return text + (line.by == model::EndedBy::reset ? " < the target reset the connection" : " < the target ended the connection");
+    case Line::What::closed: return text + (line.by == model::EndedBy::reset ? " > reset" : " > closes");
+    case Line::What::note: return text + "  (" + std::string{model::text(bytes)} + ")";
+  }
+  return text;
+}
+
+}  // namespace
+
+conformance::Verdict CaseResult::verdict() const {
+  conformance::Finding all;
+  bool undecided = false;
+  for (const Outcome& each : outcomes) {
+    all.merge(each.finding);
+    undecided = undecided || each.finding.verdict == conformance::Verdict::inconclusive;
+  }
+  if (undecided && all.verdict == conformance::Verdict::pass) return conformance::Verdict::inconclusive;
+  return all.verdict;
+}
+
+CaseResult result_of(const Stage& stage) {
+  CaseResult result;
+  result.of = &stage.which();
+  result.outcomes = stage.outcomes();
+  result.missing = stage.missing();
+  if (result.verdict() != conformance::Verdict::pass && !stage.transcript().empty())
+    for (const Line& line : stage.transcript())
+      result.transcript.push_back(line_text(stage, line, stage.transcript().front().at));
+  return result;
+}
+
+ConformResult conform(const Descriptor& descriptor, const ConformOptions& options) {
+  ConformResult result;
+  for (const Case& one : cases()) {
+    if (!options.only.empty() && !fits(options.only, one.name)) continue;
+    CaseResult& each = result.cases.emplace_back();
+    each.of = &one;
+    each.not_applicable = why_not(one, descriptor);
+  }
+  std::vector<CaseResult*> chosen;
+  for (CaseResult& each : result.cases)
+    if (each.not_applicable.empty()) chosen.push_back(&each);
+  if (!descriptor.simulated) {
+    run_live(descriptor, options, chosen, result.unreachable);
+    result.interrupted = options.stop && options.stop();
+    return result;
+  }
+  for (std::size_t at = 0; at < chosen.size(); ++at) {
+    if (options.stop && options.stop()) {
+      result.interrupted = true;
+      break;
+    }
+    *chosen[at] = run_simulated(*chosen[at]->of, descriptor, *options.rules, options.seed);
+    if (options.on_progress) options.on_progress(at + 1, chosen.size());
+  }
+  return result;
+}
+
+}  // namespace hubproof::tools

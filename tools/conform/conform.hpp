@@ -1,0 +1,50 @@
+// The suite against one target: which cases are run, by which driver, and what is known then.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/rules.hpp"
+#include "tools/conform/descriptor.hpp"
+
+namespace hubproof::tools {
+
+struct CaseResult {
+  const conformance::cases::Case* of = nullptr;
+  std::string not_applicable;            // why; empty: it was run
+  std::vector<conformance::cases::Outcome> outcomes;
+  std::vector<std::string> transcript;   // of a case that did not pass
+  std::string missing;                   // why it could not decide
+
+  conformance::Verdict verdict() const;  // of all clauses together
+};
+
+struct ConformOptions {
+  std::string only;                      // a pattern; empty: all
+  std::uint64_t seed = 0;
+  const model::Rules* rules = nullptr;   // of the simulated target
+  std::function<void(std::size_t done, std::size_t of)> on_progress;
+  std::function<bool()> stop;            // asked now and then
+};
+
+struct ConformResult {
+  std::vector<CaseResult> cases;         // in the order of the table
+  std::string unreachable;               // the target was not to be reached at all
+  bool interrupted = false;
+};
+
+ConformResult conform(const Descriptor& descriptor, const ConformOptions& options);
+
+// One case in a world of its own, in virtual time.
+CaseResult run_simulated(const conformance::cases::Case& one, const Descriptor& descriptor, const model::Rules& rules,
+                         std::uint64_t seed);
+// All of these against real sockets, side by side as far as they may.
+void run_live(const Descriptor& descriptor, const ConformOptions& options, std::vector<CaseResult*> cases,
+              std::string& unreachable);
+
+// What a stage has come to.
+CaseResult result_of(const conformance::cases::Stage& stage);
+
+}  // namespace hubproof::tools

@@ -1,0 +1,241 @@
+// The suite against a real system: many stages side by side over one loop, each with connections and
+// names of its own. Cases that need the target for themselves come last, one by one.
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <random>
+
+#include "tools/asio_port.hpp"
+#include "tools/conform/conform.hpp"
+#include "tools/endpoint.hpp"
+#include "tools/find_scenarios.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+namespace cases = conformance::cases;
+using boost::asio::ip::tcp;
+
+constexpr std::size_t devices_of_a_case = 4;
+constexpr const char* usual_authorities = "/etc/ssl/certs/ca-certificates.crt";
+constexpr model::Duration look_around = std::chrono::milliseconds{200};  // for ^C
+
+std::string fresh_tag() {
+  std::random_device generator;
+  constexpr std::string_view letters = "abcdefghijkmnpqrstuvwxyz23456789";
+  std::string tag;
+  for (int more = 5; more > 0; --more)
+    tag += letters[std::uniform_int_distribution<std::size_t>{0, letters.size() - 1}(generator)];
+  return tag;
+}
+
+class Live final : public PortUser {
+ public:
+  Live(const Descriptor& descriptor, const ConformOptions& options, std::vector<CaseResult*> chosen)
+      : descriptor_{descriptor}, options_{options}, port_{context_, *this}, tag_{fresh_tag()} {
+    total_ = chosen.size();
+    for (CaseResult* each : chosen) (each->of->alone ? alone_ : together_).push_back(each);
+    spare_.assign(descriptor.devices.rbegin(), descriptor.devices.rend());
+  }
+
+  // Empty: every door that the descriptor names is there.
+  std::string reach() {
+    tcp::resolver resolver{context_};
+    for (std::size_t door = 0; door < descriptor_.doors.size(); ++door) {
+      const auto& address = descriptor_.doors[door];
+      if (!address) continue;
+      boost::system::error_code error;
+      const auto found = resolver.resolve(address->where.host, std::to_string(address->where.port), error);
+      const std::string shown = address->where.host + ":" + std::to_string(address->where.port);
+      if (error) return shown + ": " + error.message();
+      tcp::socket trial{context_};
+      endpoints_[door] = boost::asio::connect(trial, found, error);
+      if (error) return shown + ": " + error.message();
+      if (!address->tls || tls_) continue;
+      std::string authorities, problem;
+      const std::string file = descriptor_.authorities.empty() ? usual_authorities : descriptor_.authorities;
+      if (!read_file(file, 4u << 20, authorities, problem)) return problem;
+      tls_ = TlsContext::client(authorities, {}, {}, problem);
+      if (!tls_) return file + ": " + problem;
+    }
+    return {};
+  }
+
+  void run() {
+    fill();
+    while (!running_.empty() && !(options_.stop && options_.stop())) context_.run_one();
+    port_.stop();
+  }
+
+  // The loop's calls.
+  void accepted(model::ConnectionId, std::size_t) override {}
+  void connected(model::ConnectionId connection) override {
+    with(connection, [&](Running& one, model::ConnectionId own) { one.stage->connected(now(), own, effects_); });
+  }
+  void refused(model::ConnectionId connection) override {
+    with(connection, [&](Running& one, model::ConnectionId own) {
+      forget(one, own);
+      one.stage->refused(now(), own, effects_);
+    });
+  }
+  void received(model::ConnectionId connection, model::View bytes) override {
+    with(connection, [&](Running& one, model::ConnectionId own) { one.stage->received(now(), own, bytes, effects_); });
+  }
+  void ended(model::ConnectionId connection, model::EndedBy by) override {
+    with(connection, [&](Running& one, model::ConnectionId own) {
+      forget(one, own);
+      one.stage->ended(now(), own, by, effects_);
+    });
+  }
+  void woken() override {
+    for (std::size_t at = 0; at < running_.size();) {
+      Running* one = running_[at].get();
+      const auto deadline = one->stage->deadline();
+      if (deadline && *deadline <= now()) {
+        one->stage->woken(now(), effects_);
+        done(*one);
+      }
+      if (at < running_.size() && running_[at].get() == one) ++at;
+    }
+    set_alarm();
+  }
+
+ private:
+  struct Running {
+    std::unique_ptr<cases::Stage> stage;
+    CaseResult* into = nullptr;
+    std::vector<cases::Identity> devices;
+    std::map<model::ConnectionId, model::ConnectionId> outside;  // by the stage's own
+  };
+  struct Owner {
+    Running* running = nullptr;
+    model::ConnectionId own{};
+  };
+
+  // What one stage wants done, as a port.
+  struct StagePort {
+    Live& live;
+    Running& one;
+    void record(std::vector<model::Event>&) {}
+    void send(model::ConnectionId connection, model::View bytes) {
+      if (const auto found = one.outside.find(connection); found != one.outside.end()) live.port_.send(found->second, bytes);
+    }
+    void close(model::ConnectionId connection) {
+      if (const auto outside = live.forget(one, connection); outside != model::ConnectionId::none) live.port_.close(outside);
+    }
+    void abort(model::ConnectionId connection) {
+      if (const auto outside = live.forget(one, connection); outside != model::ConnectionId::none) live.port_.abort(outside);
+    }
+    void connect(model::ConnectionId connection) {
+      const auto outside = static_cast<model::ConnectionId>(++live.connections_);
+      one.outside[connection] = outside;
+      live.owners_[outside] = {&one, connection};
+      const auto door = static_cast<std::size_t>(one.stage->door(connection));
+      const auto& address = live.descriptor_.doors[door];
+      live.port_.connect(outside, live.endpoints_[door], address->tls ? live.tls_.get() : nullptr, address->where.host);
+    }
+    void append(std::uint64_t, model::View) {}
+    void sync(std::uint64_t, model::Ticket) {}
+    void remove(std::uint64_t) {}
+    void halt() {}
+  };
+
+  static model::Instant now() { return RealNet::now().mono; }
+
+  template <class F>
+  void with(model::ConnectionId connection, F f) {
+    const auto found = owners_.find(connection);
+    if (found == owners_.end()) return;
+    const Owner owner = found->second;
+    f(*owner.running, owner.own);
+    done(*owner.running);
+    set_alarm();
+  }
+
+  model::ConnectionId forget(Running& one, model::ConnectionId own) {
+    const auto found = one.outside.find(own);
+    if (found == one.outside.end()) return model::ConnectionId::none;
+    const model::ConnectionId outside = found->second;
+    owners_.erase(outside);
+    one.outside.erase(found);
+    return outside;
+  }
+
+  void done(Running& one) {
+    StagePort port{*this, one};
+    perform(effects_, port);
+    if (one.stage->restart_wanted()) {  // nobody else is there: such a case runs alone
+      const bool ok = std::system(descriptor_.restart.c_str()) == 0;
+      one.stage->restarted(now(), ok, effects_);
+      return done(one);
+    }
+    if (!one.stage->over()) return;
+    *one.into = result_of(*one.stage);
+    spare_.insert(spare_.end(), one.devices.begin(), one.devices.end());
+    std::erase_if(running_, [&](const auto& each) { return each.get() == &one; });
+    if (options_.on_progress) options_.on_progress(++done_, total_);
+    fill();
+  }
+
+  void fill() {
+    while (!together_.empty() && running_.size() < descriptor_.side_by_side && enough_devices()) start(together_);
+    if (running_.empty() && together_.empty() && !alone_.empty()) start(alone_);
+    set_alarm();
+  }
+  bool enough_devices() const {
+    return !descriptor_.target.hub() || spare_.size() >= devices_of_a_case || running_.empty();
+  }
+
+  void start(std::vector<CaseResult*>& from) {
+    CaseResult* next = from.front();
+    from.erase(from.begin());
+    auto one = std::make_unique<Running>();
+    one->into = next;
+    if (descriptor_.target.hub())
+      while (one->devices.size() < devices_of_a_case && !spare_.empty()) {
+        one->devices.push_back(spare_.back());
+        spare_.pop_back();
+      }
+    one->stage = std::make_unique<cases::Stage>(descriptor_.target, pace_, *next->of, options_.seed, tag_, one->devices);
+    Running& started = *running_.emplace_back(std::move(one));
+    started.stage->begin(now(), effects_);
+    done(started);
+  }
+
+  void set_alarm() {
+    model::Instant first = now() + look_around;
+    for (const auto& each : running_)
+      if (const auto deadline = each->stage->deadline()) first = std::min(first, *deadline);
+    port_.wake_at(first);
+  }
+
+  const Descriptor& descriptor_;
+  const ConformOptions& options_;
+  boost::asio::io_context context_{1};
+  std::unique_ptr<TlsContext> tls_;
+  AsioPort<RealNet> port_;
+  std::array<tcp::endpoint, 3> endpoints_;
+  cases::Pace pace_;
+  model::Effects effects_;
+  std::string tag_;
+  std::vector<CaseResult*> together_, alone_;
+  std::vector<cases::Identity> spare_;
+  std::vector<std::unique_ptr<Running>> running_;
+  std::map<model::ConnectionId, Owner> owners_;
+  std::uint32_t connections_ = 0;
+  std::size_t done_ = 0;
+  std::size_t total_ = 0;
+};
+
+}  // namespace
+
+void run_live(const Descriptor& descriptor, const ConformOptions& options, std::vector<CaseResult*> chosen,
+              std::string& unreachable) {
+  Live live{descriptor, options, std::move(chosen)};
+  unreachable = live.reach();
+  if (unreachable.empty()) live.run();
+}
+
+}  // namespace hubproof::tools

@@ -1,0 +1,163 @@
+// The suite against our own hub or broker: a world for each case, with the server machine on one node and
+// the stage on another.
+#include <map>
+#include <optional>
+
+#include "tools/conform/conform.hpp"
+#include "tools/recorder.hpp"
+#include "tools/sim_hub.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+namespace cases = conformance::cases;
+
+constexpr sim::Duration longest_run = std::chrono::minutes{10};
+constexpr std::uint32_t devices_of_a_case = 4;
+
+// The node of the stage.
+class SimStage final : public SimNode {
+ public:
+  SimStage(Stage& play, cases::Stage& stage, sim::NodeId hub) : SimNode{play}, machine_{stage}, hub_{hub} {}
+
+  void started() override {
+    machine_.begin(now().mono, effects());
+    done();
+  }
+  void crashed() override {}
+  void connected(sim::Socket socket) override {
+    machine_.connected(now().mono, connection(socket), effects());
+    done();
+  }
+  void refused(sim::Socket socket, sim::Refusal) override {
+    machine_.refused(now().mono, connection(socket), effects());
+    done();
+  }
+  void received(sim::Socket socket, sim::View bytes) override {
+    machine_.received(now().mono, connection(socket), bytes, effects());
+    done();
+  }
+  void ended(sim::Socket socket, sim::Ending how) override {
+    const model::EndedBy by = how == sim::Ending::fin     ? model::EndedBy::peer
+                              : how == sim::Ending::reset ? model::EndedBy::reset
+                                                          : model::EndedBy::timed_out;
+    const model::ConnectionId which = connection(socket);
+    by_socket_.erase(socket);
+    sockets_.erase(which);
+    machine_.ended(now().mono, which, by, effects());
+    done();
+  }
+  void woken(std::uint64_t) override {
+    if (!alarm_is_due()) return;
+    machine_.woken(now().mono, effects());
+    done();
+  }
+
+  // Port.
+  using SimNode::record;
+  void send(model::ConnectionId connection, model::View bytes) {
+    if (const auto found = sockets_.find(connection); found != sockets_.end()) world().network().write(found->second, bytes);
+  }
+  void close(model::ConnectionId connection) {
+    if (const sim::Socket socket = forget(connection); socket != sim::Socket::none) world().network().close(socket);
+  }
+  void abort(model::ConnectionId connection) {
+    if (const sim::Socket socket = forget(connection); socket != sim::Socket::none) world().network().abort(socket);
+  }
+  void connect(model::ConnectionId connection) {
+    const cases::Door door = machine_.door(connection);
+    const std::uint16_t port = door == cases::Door::mqtt   ? mqtt_port
+                               : door == cases::Door::amqp ? amqp_port
+                                                           : http_port;
+    const sim::Socket socket = world().network().connect(node_, hub_, port);
+    sockets_[connection] = socket;
+    by_socket_[socket] = connection;
+  }
+  void append(std::uint64_t, model::View) {}
+  void sync(std::uint64_t, model::Ticket) {}
+  void remove(std::uint64_t) {}
+  void halt() {}
+
+ private:
+  model::ConnectionId connection(sim::Socket socket) const {
+    const auto found = by_socket_.find(socket);
+    return found == by_socket_.end() ? model::ConnectionId::none : found->second;
+  }
+  sim::Socket forget(model::ConnectionId connection) {
+    const auto found = sockets_.find(connection);
+    if (found == sockets_.end()) return sim::Socket::none;
+    const sim::Socket socket = found->second;
+    sockets_.erase(found);
+    by_socket_.erase(socket);
+    return socket;
+  }
+  void done() {
+    perform(effects(), *this);
+    follow(machine_.deadline());
+    if (machine_.restart_wanted() && !restarting_) restart_hub();
+  }
+  void restart_hub() {
+    restarting_ = true;
+    world().at(world().now(), {[](void* self, std::uint64_t, std::uint64_t) {
+                                 auto& stage = *static_cast<SimStage*>(self);
+                                 stage.world().crash_process(stage.hub_);
+                                 stage.world().restart(stage.hub_);
+                                 stage.restarting_ = false;
+                                 stage.machine_.restarted(stage.now().mono, true, stage.effects());
+                                 stage.done();
+                               },
+                               this, 0, 0});
+  }
+
+  cases::Stage& machine_;
+  sim::NodeId hub_;
+  std::map<model::ConnectionId, sim::Socket> sockets_;
+  std::map<sim::Socket, model::ConnectionId> by_socket_;
+  bool restarting_ = false;
+};
+
+}  // namespace
+
+CaseResult run_simulated(const cases::Case& one, const Descriptor& descriptor, const model::Rules& rules,
+                         std::uint64_t seed) {
+  sim::World world{model::hash(model::view(one.name), seed)};
+  model::History header;
+  header.terms = model::terms(rules);
+  header.participants.push_back({"hub", model::Role::hub});
+  conformance::Judge judge{header.terms, header.participants};
+  Recorder recorder{world, header, judge, nullptr};
+  model::Effects effects;
+  model::Bytes scratch;
+  Stage play{world, recorder, effects, scratch, [](sim::NodeId) {}, nullptr, nullptr, nullptr};
+
+  SimHub hub{play, rules, std::chrono::seconds{1}, [](std::string_view) { return model::NodeIndex::none; }};
+  hub.place(world.add("hub", hub));
+  sim::PathSettings path;
+  path.latency = sim::Distribution::uniform(std::chrono::milliseconds{1}, std::chrono::milliseconds{8});
+  world.network().everywhere(path);
+  world.start(hub.node());
+
+  std::vector<cases::Identity> identities;
+  if (descriptor.target.hub()) {
+    std::uint32_t waiting = devices_of_a_case;
+    for (std::uint32_t number = 1; number <= devices_of_a_case; ++number) {
+      const std::string id = "d" + std::to_string(number);
+      identities.push_back({id, hub_user(descriptor.target.host, id), {}, {}});
+      hub.request(model::CreateDevice{identities.back().id}, [&waiting](const model::Response&) { --waiting; });
+    }
+    while (waiting > 0 && world.step()) {
+    }
+  }
+
+  cases::Pace pace;
+  cases::Stage machine{descriptor.target, pace, one, seed, "sim", std::move(identities)};
+  SimStage stage{play, machine, hub.node()};
+  stage.place(world.add("suite", stage));
+  const sim::Instant end = world.now() + longest_run;
+  world.start(stage.node());
+  while (!machine.over() && world.now() < end && world.step()) {
+  }
+  return result_of(machine);
+}
+
+}  // namespace hubproof::tools

@@ -1,0 +1,121 @@
+// hubproof conform: the suite against somebody's hub or broker, or against our own in the simulator.
+#include <cstdio>
+#include <ctime>
+
+#include "model/mutants/mutant.hpp"
+#include "tools/conform/render.hpp"
+#include "tools/find_scenarios.hpp"
+#include "tools/output.hpp"
+#include "tools/verbs/verbs.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+int refuse(int code, const std::string& what) {
+  std::fprintf(stderr, "hubproof conform: %s\n", what.c_str());
+  return code;
+}
+
+int wrong(const std::string& file, const Problems& problems) {
+  std::fprintf(stderr, "%s", problems_text(file, problems).c_str());
+  return exit_bad_input;
+}
+
+std::int64_t cpu_now() {
+  timespec spent{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+  return std::int64_t{spent.tv_sec} * 1'000'000'000 + spent.tv_nsec;
+}
+
+int exit_of(conformance::Verdict verdict) {
+  switch (verdict) {
+    case conformance::Verdict::fail: return exit_fail;
+    case conformance::Verdict::inconclusive: return exit_inconclusive;
+    default: return exit_pass;
+  }
+}
+
+}  // namespace
+
+int conform_verb(const ConformArguments& arguments) {
+  constexpr std::size_t most = 16u << 20;
+  Descriptor descriptor;
+  std::string problem;
+  if (arguments.target == "simulated") {
+    descriptor = simulated_descriptor(arguments.profile);
+  } else if (arguments.target.find("://") != std::string::npos) {
+    auto bare = bare_descriptor(arguments.target, arguments.profile, problem);
+    if (!bare) return refuse(exit_usage, arguments.target + ": " + problem);
+    descriptor = std::move(*bare);
+  } else {
+    std::string json;
+    if (!read_file(arguments.target, most, json, problem)) return refuse(exit_bad_input, problem);
+    Problems problems;
+    descriptor = read_descriptor(json, arguments.profile, problems);
+    if (!problems.empty()) return wrong(arguments.target, problems);
+  }
+  if (arguments.certified && (!descriptor.leave_out.empty() || !arguments.only.empty()))
+    return refuse(exit_usage, "--certified: nothing may be left out, neither by the descriptor nor by --only");
+
+  ConformReport report;
+  if (!arguments.known.empty()) {
+    std::string json;
+    if (!read_file(arguments.known, most, json, problem)) return refuse(exit_bad_input, problem);
+    Problems problems;
+    report.known = read_known(json, problems);
+    if (!problems.empty()) return wrong(arguments.known, problems);
+  }
+  if (!arguments.out.empty() && !make_folder("conform", arguments.out)) return exit_cannot_write;
+
+  model::Rules rules = *model::profile(descriptor.target.profile);
+  if (!arguments.mutant.empty()) {
+    if (!descriptor.simulated) return refuse(exit_usage, "--mutant: only what is simulated can be made wrong");
+    model::find_mutant(arguments.mutant)->apply(rules);
+  }
+  const std::int64_t began = cpu_now();
+  const Interruption interruption;
+  ConformOptions options;
+  options.only = arguments.only;
+  options.seed = arguments.seed;
+  options.rules = &rules;
+  options.stop = [] { return Interruption::asked(); };
+  ProgressLine line;
+  const std::int64_t start = std::time(nullptr);
+  options.on_progress = [&](std::size_t done, std::size_t of) {
+    Progress progress;
+    progress.done = done;
+    progress.total = of;
+    progress.elapsed = std::chrono::seconds{std::time(nullptr) - start};
+    line.show(progress);
+  };
+  report.result = conform(descriptor, options);
+  line.clear();
+  if (!report.result.unreachable.empty())
+    return refuse(exit_unreachable, report.result.unreachable + " (the target must be up, and speak what its address says)");
+  if (report.result.cases.empty())
+    return refuse(exit_usage, "--only: no case is called " + arguments.only + " (hubproof list cases names them)");
+
+  report.target = arguments.target;
+  report.name = descriptor.name;
+  report.profile = descriptor.target.profile;
+  report.seed = arguments.seed;
+  if (!arguments.profile.empty()) report.options += " --profile " + arguments.profile;
+  if (!arguments.mutant.empty()) report.options += " --mutant " + arguments.mutant;
+  const std::string in_text = conform_text(report, false);
+  const std::string json = conform_json(report);
+  const std::string junit = conform_junit(report);
+  if (!arguments.out.empty() &&
+      !(write_file(arguments.out + "/conform.txt", in_text) && write_file(arguments.out + "/conform.json", json) &&
+        write_file(arguments.out + "/conform.xml", junit) &&
+        write_file(arguments.out + "/known.json", write_known(report.result, descriptor.name))))
+    return exit_cannot_write;
+  const std::string& shown = arguments.format == Format::json    ? json
+                             : arguments.format == Format::junit ? junit
+                                                                 : conform_text(report, colour_wanted());
+  std::fprintf(stderr, "hubproof conform: %s of CPU time\n", span_text(cpu_now() - began).c_str());
+  if (!print(shown)) return exit_cannot_write;
+  if (report.result.interrupted && verdict_of(report) != conformance::Verdict::fail) return exit_interrupted;
+  return exit_of(verdict_of(report));
+}
+
+}  // namespace hubproof::tools
