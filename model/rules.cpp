@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "model/broker_rules.hpp"
+
 namespace hubproof::model {
 namespace {
 
@@ -17,12 +19,13 @@ Rules hub_2017() {
   return rules;
 }
 
-// What a plain broker does where a hub departs from the standard, as far as switches can say it.
+// A broker that is no hub: of the hub's rules only those of the journal count.
 Rules plain_mqtt() {
   Rules rules;
   rules.profile = "mqtt-3.1.1";
+  rules.broker = std::make_shared<const BrokerRules>();
   rules.hub.filter_limit = 65'535;        // the standard has no limit
-  rules.hub.keep_alive_cap = 876'000h;    // nor a cap: a hundred years stand for never
+  rules.hub.keep_alive_cap = 315'360h;    // nor a cap: 36 years stand for never, and a history can say them
   rules.hub.resend_while_connected = false;  // resends are for reconnects [mqtt311:4.4.0-1]
   return rules;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -376,9 +377,12 @@ struct ServiceRules {
   bool operator==(const ServiceRules&) const = default;
 };
 
+struct BrokerRules;  // model/broker_rules.hpp
+
 struct Rules {
   std::string profile = "iot-hub-2026";
   HubRules hub;
+  std::shared_ptr<const BrokerRules> broker;  // a plain broker; null: a hub
   DeviceRules device;
   ServiceRules service;
 };

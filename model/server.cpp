@@ -4,7 +4,9 @@
 
 #include "model/hub/gate.hpp"
 #include "model/hub/hub.hpp"
+#include "model/broker/broker.hpp"
 #include "model/server/amqp_door.hpp"
+#include "model/server/broker_door.hpp"
 #include "model/server/desk.hpp"
 #include "model/server/fault_orders.hpp"
 #include "model/server/http_door.hpp"
@@ -15,6 +17,13 @@
 namespace hubproof::model {
 
 struct Server::Parts {
+  // In place of the hub: nothing is asked of that, and nothing of it reaches the store.
+  struct PlainBroker {
+    PlainBroker(const HubRules& journal, const BrokerRules& rules) : router{journal, rules}, door{rules, router} {}
+    broker::Broker router;
+    BrokerDoor door;
+  };
+
   Parts(const Rules& rules, Chance chance, std::string host)
       : hub{rules.hub, chance},
         gate{rules.hub, hub},
@@ -34,7 +43,12 @@ struct Server::Parts {
              }},
         http{rules.hub, hub, gate, desk},
         websockets{rules.hub},
-        others{hub.throttle() != nullptr} {
+        others{hub.throttle() != nullptr || rules.broker != nullptr} {
+    if (rules.broker) {
+      plain = std::make_unique<PlainBroker>(rules.hub, *rules.broker);
+      http.only_upgrades();
+      websockets.take_any_path();
+    }
     mqtt.tell_of_arrivals([this](Now now, DeviceIndex device, Effects& effects) {
       amqp.device_taken(now, device, effects);
     });
@@ -49,6 +63,16 @@ struct Server::Parts {
   bool upgraded(Now now, ConnectionId id, const http::Request& request, View rest,
                 const std::optional<ClientCertificate>& certificate, Effects& effects) {
     const WebSocketDoor::Outcome outcome = websockets.asked(id, request, effects);
+    if (plain && outcome == WebSocketDoor::Outcome::opened) {
+      if (websockets.carried(id) != websocket::Carries::mqtt) {  // no other protocol has a door here
+        websockets.ended(id);
+        effects.abort(id);
+        return true;
+      }
+      plain->door.opened(now, id, effects, false);
+      if (!rest.empty()) hear_websocket(now, id, rest, effects);
+      return true;
+    }
     if (outcome == WebSocketDoor::Outcome::refused) {
       Event& event = effects.saw(What::ended);
       event.connection = static_cast<std::uint32_t>(id);
@@ -75,29 +99,35 @@ struct Server::Parts {
       ended = heard->over && amqp.ended(now, id, by, effects);
     } else {
       hear_mqtt(now, id, *heard, effects);
-      ended = heard->over && mqtt.ended(now, id, by, effects);
+      ended = heard->over && (plain ? plain->door.ended(now, id, by, effects) : mqtt.ended(now, id, by, effects));
     }
     if (ended) effects.close(id);
     return true;
   }
 
   void hear_mqtt(Now now, ConnectionId id, const WebSocketDoor::Heard& heard, Effects& effects) {
+    if (plain) return hear_mqtt(now, id, heard, plain->door, effects);
+    hear_mqtt(now, id, heard, mqtt, effects);
+  }
+  template <class MqttIn>
+  void hear_mqtt(Now now, ConnectionId id, const WebSocketDoor::Heard& heard, MqttIn& door, Effects& effects) {
     View payload = heard.payload;
     if (!websockets.one_stream()) {  // a wrong hub's way
       std::size_t from = 0;
       for (const std::size_t end : heard.ends) {
-        mqtt.received(now, id, View{heard.payload}.subspan(from, end - from), effects);
-        mqtt.forget_partial(id);
+        door.received(now, id, View{heard.payload}.subspan(from, end - from), effects);
+        door.forget_partial(id);
         from = end;
       }
       payload = payload.subspan(from);
     }
-    if (!payload.empty()) mqtt.received(now, id, payload, effects);
+    if (!payload.empty()) door.received(now, id, payload, effects);
   }
 
   // False: none of them has this connection.
   bool end_at_door(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
-    return mqtt.ended(now, connection, by, effects) || amqp.ended(now, connection, by, effects) ||
+    return (plain && plain->door.ended(now, connection, by, effects)) ||
+           mqtt.ended(now, connection, by, effects) || amqp.ended(now, connection, by, effects) ||
            http.ended(connection, by, effects);
   }
 
@@ -115,8 +145,15 @@ struct Server::Parts {
   // The end of every call: what has become durable leaves, what has become deliverable is
   // delivered, and what was written is on its way to be durable.
   void settle(Now now, Effects& effects) {
+    if (plain) return settle_broker(now, effects);
     if (others) return settle_doors<true>(now, effects);
     settle_doors<false>(now, effects);
+  }
+
+  void settle_broker(Now now, Effects& effects) {
+    plain->door.release(now, effects);
+    plain->router.flush(now, effects);
+    if (websockets.any()) websockets.dress(effects);
   }
 
   template <bool all>
@@ -161,6 +198,7 @@ struct Server::Parts {
   Desk desk;
   HttpDoor http;
   WebSocketDoor websockets;
+  std::unique_ptr<PlainBroker> plain;  // null: this is a hub
   std::unique_ptr<FaultOrders> orders;
   Ticket released{};
   bool others;  // limits, or there was a connection of another door than MQTT's and the link's
@@ -175,13 +213,17 @@ Server::Server(Server&&) noexcept = default;
 
 void Server::recover(Now now, std::span<const StoredFile> files, Effects& effects) {
   const std::size_t before = effects.list().size();
-  parts_->hub.recover(now, files, effects);
+  if (parts_->plain)
+    parts_->plain->router.recover(now, files, effects);
+  else
+    parts_->hub.recover(now, files, effects);
   if (!parts_->stopped(effects, before)) parts_->settle(now, effects);
 }
 
 void Server::opened(Now now, ConnectionId connection, Door door, Effects& effects,
                     std::optional<ClientCertificate> certificate) {
   if (parts_->halted) return;
+  if (parts_->plain) return opened_at_broker(now, connection, door, effects);
   parts_->others = parts_->others || door == Door::amqp || door == Door::http;
   switch (door) {
     case Door::mqtt:
@@ -191,6 +233,13 @@ void Server::opened(Now now, ConnectionId connection, Door door, Effects& effect
       return parts_->amqp.opened(now, connection, std::move(certificate), effects);
     case Door::http: return parts_->http.opened(now, connection, std::move(certificate), effects);
   }
+}
+
+// A broker has doors for MQTT and for what carries it. Nobody else is let in.
+void Server::opened_at_broker(Now now, ConnectionId connection, Door door, Effects& effects) {
+  if (door == Door::mqtt) return parts_->plain->door.opened(now, connection, effects);
+  if (door == Door::http) return parts_->http.opened(now, connection, {}, effects);
+  effects.abort(connection);
 }
 
 void Server::received(Now now, ConnectionId connection, View bytes, Effects& effects) {
@@ -205,6 +254,7 @@ void Server::received_anywhere(Now now, ConnectionId connection, View bytes, Eff
   Parts& parts = *parts_;
   const bool heard =
       (parts.websockets.any() && parts.hear_websocket(now, connection, bytes, effects)) ||
+      (parts.plain && parts.plain->door.received(now, connection, bytes, effects)) ||
       parts.mqtt.received(now, connection, bytes, effects) ||
       parts.amqp.received(now, connection, bytes, effects) ||
       parts.http.received(now, connection, bytes, effects);
@@ -223,15 +273,26 @@ void Server::ended(Now now, ConnectionId connection, EndedBy by, Effects& effect
 void Server::stored(Now now, Ticket ticket, bool ok, Effects& effects) {
   if (parts_->halted) return;
   const std::size_t before = effects.list().size();
-  parts_->hub.stored(now, ticket, ok, effects);
+  if (parts_->plain)
+    parts_->plain->router.stored(now, ticket, ok, effects);
+  else
+    parts_->hub.stored(now, ticket, ok, effects);
   if (!parts_->stopped(effects, before)) parts_->settle(now, effects);
 }
 
 void Server::woken(Now now, Effects& effects) {
   if (parts_->halted) return;
   const std::size_t before = effects.list().size();
-  parts_->hub.woken(now, effects);
+  if (parts_->plain)
+    parts_->plain->router.woken(now, effects);
+  else
+    parts_->hub.woken(now, effects);
   if (parts_->stopped(effects, before)) return;
+  if (parts_->plain) {
+    parts_->plain->door.woken(now, effects);
+    parts_->http.woken(now, effects);
+    return parts_->settle(now, effects);
+  }
   if (Throttle* const throttle = parts_->hub.throttle()) throttle->woken(now, effects);
   parts_->mqtt.woken(now, effects);
   parts_->amqp.woken(now, effects);
@@ -245,10 +306,15 @@ void Server::woken(Now now, Effects& effects) {
 
 std::optional<Instant> Server::deadline() const {
   if (parts_->halted) return std::nullopt;
-  std::optional<Instant> first = parts_->hub.deadline();
+  std::optional<Instant> first = parts_->plain ? parts_->plain->router.deadline() : parts_->hub.deadline();
   const auto sooner = [&](std::optional<Instant> other) {
     if (other && (!first || *other < *first)) first = other;
   };
+  if (parts_->plain) {
+    sooner(parts_->plain->door.deadline());
+    sooner(parts_->http.deadline());
+    return first;
+  }
   sooner(parts_->mqtt.deadline());
   sooner(parts_->desk.deadline());
   if (parts_->others) {
@@ -266,6 +332,7 @@ void Server::soon(ConnectionId connection, bool again) const {
 
 void Server::request(Now now, const Request& request, Answer answer, Effects& effects) {
   if (parts_->halted) return;
+  if (parts_->plain) return answer(Failed{Error::not_found});  // no devices, no telemetry
   parts_->desk.perform(now, request, {ConnectionId::none, 0, std::move(answer)}, effects);
   parts_->settle(now, effects);
 }
@@ -298,6 +365,7 @@ void Server::honour_fault_properties(ToldOfFault told) {
 std::vector<QueueLook> Server::queues(std::string_view after, std::size_t limit) const {
   const Hub& hub = parts_->hub;
   std::vector<QueueLook> all;
+  if (parts_->plain) return all;
   const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(limit, 0xffffffff));
   for (DeviceIdentity& one : hub.list({std::string{after}, most})) {
     const DeviceIndex device = hub.find(one.device);
@@ -307,9 +375,17 @@ std::vector<QueueLook> Server::queues(std::string_view after, std::size_t limit)
   return all;
 }
 
-bool Server::quiet() const { return parts_->hub.durable() >= parts_->hub.written(); }
+bool Server::quiet() const {
+  if (parts_->plain) return parts_->plain->router.durable() >= parts_->plain->router.written();
+  return parts_->hub.durable() >= parts_->hub.written();
+}
+
+void Server::name_topics(std::function<std::uint32_t(std::string_view)> note_of) {
+  if (parts_->plain) parts_->plain->door.name_topics(std::move(note_of));
+}
 
 void Server::name_devices(std::function<NodeIndex(std::string_view)> index_of) {
+  if (parts_->plain) return parts_->plain->door.name_clients(std::move(index_of));
   parts_->hub.name_devices(std::move(index_of));
 }
 

@@ -1,4 +1,5 @@
-// The whole hub as one machine: many connections and one store in, effects out. START HERE.
+// The whole hub, or the whole plain broker, as one machine: many connections and one store in, effects
+// out. START HERE.
 //
 // A driver opens connections (`opened`), feeds bytes, reports ends, and performs the effects in the
 // order given. What it must keep: bytes reach a connection in order; `stored` comes once for each
@@ -80,9 +81,12 @@ class Server {
   // In history and in the device stamp, devices are participants: the driver tells how.
   // Unknown names give NodeIndex::none.
   void name_devices(std::function<NodeIndex(std::string_view)> index_of);
+  // A plain broker's topics and filters are texts of the history: the driver tells which note is which.
+  void name_topics(std::function<std::uint32_t(std::string_view)> note_of);
 
  private:
   void received_anywhere(Now now, ConnectionId connection, View bytes, Effects& effects);
+  void opened_at_broker(Now now, ConnectionId connection, Door door, Effects& effects);
 
   struct Parts;
   std::unique_ptr<Parts> parts_;

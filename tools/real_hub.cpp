@@ -140,6 +140,7 @@ struct RealHub::Parts final : PortUser {
   void be_born() {
     server.emplace(rules, model::Chance{draw, &generator});
     server->name_devices([this](std::string_view id) { return index_of(id); });
+    if (settings.on_event) server->name_topics([this](std::string_view topic) { return note_of(topic); });
     if (amqp_port != 0) server->redirect_readers({}, amqp_port);
     if (settings.on_event)
       server->tell_of_requests([this](const model::Request& request) { return witness(request); });
@@ -580,12 +581,16 @@ struct RealHub::Parts final : PortUser {
   // Of a fault, for whoever reads the history.
   void note(model::What what, const std::string& text) {
     if (!settings.on_event) return;
-    const auto [found, fresh] = notes.try_emplace(text, static_cast<std::uint32_t>(history.notes.size()));
-    if (fresh) history.notes.push_back(text);
     model::Event event;
     event.what = what;
-    event.note = found->second;
+    event.note = note_of(text);
     record(hub_node, {event});
+  }
+  std::uint32_t note_of(std::string_view text) {
+    const auto [found, fresh] =
+        notes.try_emplace(std::string{text}, static_cast<std::uint32_t>(history.notes.size()));
+    if (fresh) history.notes.emplace_back(text);
+    return found->second;
   }
   // Hub and service read the system's clock: its date, less true time, until somebody sets it.
   void tell_clock() {

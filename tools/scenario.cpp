@@ -719,6 +719,7 @@ void scenario_fields(Fields& f, Scenario& scenario, Cast& cast, std::string_view
                                      profile_names.begin());
   f.choice("profile", "what the hub promises", at, profile_names);
   if (f.reading()) scenario.rules = *model::profile(profile.empty() ? profile_names[at] : profile);
+  scenario.rules.broker = nullptr;  // devices speak to a hub, with this profile's switches
   f.object("hub", "switches and figures that differ from the profile's", scenario.rules.hub,
            model::profile(scenario.rules.profile)->hub, hub_with_routes);
   if (f.reading()) check_conditions(f, scenario.rules.hub.routing);

@@ -289,11 +289,13 @@ int serve(const ServeOptions& options) {
     faults = spell_out(plan, cast, options.seed);
   }
 
-  lines += connection_strings(hub, devices, host, service, events);
+  if (!options.rules.broker) lines += connection_strings(hub, devices, host, service, events);
   if (!hub.problem().empty()) return halted();
   std::fputs(lines.c_str(), stdout);
   std::fflush(stdout);
-  if (options.rules.hub.access == model::Access::open)
+  if (options.rules.broker)
+    remark("a plain MQTT broker: every client id, user name and password is accepted");
+  else if (options.rules.hub.access == model::Access::open)
     remark("--open: nobody is asked for credentials: who names a device is that device");
   if (options.store.empty()) remark("no --store: all is kept in memory and lost at the end");
   if (!options.mutant.empty()) remark("this hub is wrong on purpose: mutant " + options.mutant);

@@ -44,7 +44,15 @@ enum class RecordKind : std::uint8_t {
   policy = 22,            // a shared access policy
   endpoint = 23,          // an endpoint besides the built-in one, and its number in the log
   routed = 24,            // how far the routing stage is in a partition
-  quota = 25              // what has been used of a day's quota
+  quota = 25,             // what has been used of a day's quota
+  // Of a plain broker (model/broker/records.hpp).
+  broker_session = 26,    // a session is kept
+  broker_session_gone = 27,
+  broker_filter = 28,     // a subscription of a kept session, made, changed or removed
+  broker_message = 29,    // a message, with all that it was filed in
+  broker_progress = 30,   // an exchange of QoS 1 or 2 went on
+  broker_will = 31,       // of a connection
+  broker_sent = 32        // what a session holds is on its way
 };
 
 struct SegmentRecord {

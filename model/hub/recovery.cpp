@@ -42,7 +42,14 @@ class Hub::Parts::Replay {
       case RecordKind::quota: return as<QuotaRecord>(record);
       case RecordKind::segment:
       case RecordKind::snapshot_end:
-      case RecordKind::telemetry: return;
+      case RecordKind::telemetry:
+      case RecordKind::broker_session:
+      case RecordKind::broker_session_gone:
+      case RecordKind::broker_filter:
+      case RecordKind::broker_message:
+      case RecordKind::broker_progress:
+      case RecordKind::broker_will:
+      case RecordKind::broker_sent: return;
     }
   }
 

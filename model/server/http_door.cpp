@@ -318,7 +318,7 @@ void HttpDoor::perform(Now now, Place place, const http::Request& request, Effec
   auto target = http::read_target(request.target);
   if (!target) return refuse(exchange, malformed, "the target is no path");
   const std::vector<Method>* methods = methods_of(*target);
-  if (methods == nullptr) return refuse(exchange, no_such_path);
+  if (methods == nullptr || only_upgrades_) return refuse(exchange, no_such_path);
   const auto method = std::ranges::find(*methods, request.method, &Method::name);
   if (method == methods->end()) return refuse(exchange, no_such_method);
   const std::string* version = target->asked("api-version");

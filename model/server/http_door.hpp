@@ -50,6 +50,7 @@ class HttpDoor {
     return alarms_.empty() ? std::nullopt : std::optional{alarms_.begin()->first};
   }
   void upgrades_by(Upgrade take) { upgrade_ = std::move(take); }
+  void only_upgrades() { only_upgrades_ = true; }  // any other request finds nothing here
   void tell_of_requests(ToldOfRequest told) { told_of_request_ = std::move(told); }
   void honour(FaultOrders* orders) { orders_ = orders; }
 
@@ -169,6 +170,7 @@ class HttpDoor {
   Desk* desk_;
   Throttle* throttle_;  // null: there are no limits
   Upgrade upgrade_;
+  bool only_upgrades_ = false;
   ToldOfRequest told_of_request_;
   FaultOrders* orders_ = nullptr;
   std::map<ConnectionId, Connection> connections_;

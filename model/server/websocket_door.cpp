@@ -31,12 +31,13 @@ void write_refusal(Bytes& out, const websocket::Refusal& refusal) {
 }  // namespace
 
 WebSocketDoor::Outcome WebSocketDoor::asked(ConnectionId id, const http::Request& request, Effects& effects) {
-  if (!websocket::is_path(request.target)) return Outcome::none;
+  const std::string_view target = any_path_ ? websocket::device_path : std::string_view{request.target};
+  if (!websocket::is_path(target)) return Outcome::none;
   const std::string upgrade = joined(request, "Upgrade"), connection = joined(request, "Connection"),
                     version = joined(request, "Sec-WebSocket-Version"), key = joined(request, "Sec-WebSocket-Key"),
                     protocols = joined(request, "Sec-WebSocket-Protocol");
   const auto answer = websocket::judge(
-      {request.method, request.target, true, upgrade, connection, version, key, protocols});
+      {request.method, target, true, upgrade, connection, version, key, protocols});
   if (const auto* refusal = std::get_if<websocket::Refusal>(&answer)) {
     write_refusal(effects.sending(id), *refusal);
     effects.sent();

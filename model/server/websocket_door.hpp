@@ -25,6 +25,8 @@ class WebSocketDoor {
   // Answers a request for an upgrade. Refused: the connection is closed behind the answer. Nothing of
   // both: it asks for no WebSocket.
   enum class Outcome : std::uint8_t { none, refused, opened };
+  // A plain broker's: MQTT and nothing else, at any path.
+  void take_any_path() { any_path_ = true; }
   Outcome asked(ConnectionId id, const http::Request& request, Effects& effects);
 
   struct Heard {
@@ -45,6 +47,7 @@ class WebSocketDoor {
     websocket::Stream stream;
     websocket::Carries carries;
   };
+  bool any_path_ = false;
   const HubRules* rules_;
   std::map<ConnectionId, Socket> sockets_;
   Heard heard_;

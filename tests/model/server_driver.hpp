@@ -42,6 +42,9 @@ inline std::vector<Got> decode(View bytes) {
     if (const auto* p = std::get_if<mqtt::Connack>(packet))
       got.present = p->session_present, got.code = p->code;
     if (const auto* p = std::get_if<mqtt::Puback>(packet)) got.id = p->id;
+    if (const auto* p = std::get_if<mqtt::Pubrec>(packet)) got.id = p->id;
+    if (const auto* p = std::get_if<mqtt::Pubrel>(packet)) got.id = p->id;
+    if (const auto* p = std::get_if<mqtt::Pubcomp>(packet)) got.id = p->id;
     if (const auto* p = std::get_if<mqtt::Unsuback>(packet)) got.id = p->id;
     if (const auto* p = std::get_if<mqtt::Suback>(packet)) got.id = p->id, got.codes = p->codes;
     if (const auto* p = std::get_if<mqtt::Publish>(packet)) {
@@ -187,6 +190,11 @@ class Driver {
     start();
   }
   bool halted() const { return halted_; }
+  std::size_t stored_bytes() const {
+    std::size_t all = 0;
+    for (const auto& [id, bytes] : files_) all += bytes.size();
+    return all;
+  }
   std::size_t effects_seen() const { return performed_; }
 
   std::vector<Event>& events() { return events_; }

@@ -52,6 +52,17 @@ bool read_tier(const ServeArguments& arguments, model::QuotaRules& quota) {
 
 }  // namespace
 
+// What a plain broker has not: it is no hub.
+const char* hubs_own(const ServeArguments& arguments) {
+  if (!arguments.devices.empty()) return "--devices: a plain broker has no devices: it takes every client id";
+  if (!arguments.routes.empty()) return "--routes: a plain broker has no telemetry that could be routed";
+  if (!arguments.tier.empty()) return "--tier: a plain broker has no tiers";
+  if (arguments.fault_properties) return "--fault-properties: a plain broker's messages have no properties";
+  for (const std::string& door : arguments.listen)
+    if (door.starts_with("amqp")) return "--listen: a plain broker speaks MQTT only: mqtt, mqtts, and http or https for WebSockets";
+  return nullptr;
+}
+
 int serve_verb(const ServeArguments& arguments) {
   ServeOptions options;
   options.listen = arguments.listen;
@@ -60,8 +71,13 @@ int serve_verb(const ServeArguments& arguments) {
   options.tls = arguments.tls;
   options.names = arguments.names;
   options.rules = arguments.profile.empty() ? model::Rules{} : *model::profile(arguments.profile);
+  if (options.rules.broker)
+    if (const char* wrong = hubs_own(arguments)) {
+      std::fprintf(stderr, "hubproof serve: %s (--profile mqtt-3.1.1)\nTry: hubproof serve --help\n", wrong);
+      return exit_usage;
+    }
   if (!arguments.routes.empty() && !read_routes(arguments.routes, options.rules.hub.routing)) return exit_bad_input;
-  options.rules.hub.access = arguments.open ? model::Access::open : model::Access::verified;
+  options.rules.hub.access = arguments.open || options.rules.broker ? model::Access::open : model::Access::verified;
   if (!read_tier(arguments, options.rules.hub.quota)) return exit_usage;
   options.terms = model::terms(options.rules);
   options.mutant = arguments.mutant;
