@@ -146,7 +146,7 @@ const std::vector<Layer> layers = {
     {"conformance/", Names{"conformance/"} + history_values, {"nlohmann/"}},
     {"conformance/checks/", Names{"conformance/"} + history_values},
     {"conformance/cases/", Names{"conformance/", "model/mqtt/codec.hpp", "model/mqtt/packet.hpp",
-                                 "model/mqtt/bag.hpp", "model/effects.hpp", "model/amqp/", "model/http/",
+                                 "model/mqtt/bag.hpp", "model/effects.hpp", "model/iso_date.hpp", "model/amqp/", "model/http/",
                                  "model/websocket/"} + history_values},
     {"tools/", {"sim/", "model/", "conformance/", "tools/"}, {""}},
     {"tests/", {"sim/", "model/", "conformance/", "tools/", "tests/"}, {""}},

@@ -241,6 +241,20 @@ void AsioPort<Net>::abort(model::ConnectionId id) {
 }
 
 template <Network Net>
+void AsioPort<Net>::abort_after_sent(model::ConnectionId id) {
+  const Shared connection = take(id);
+  if (!connection) return;
+  connection->by_cut = true;
+  finish_soon(connection);
+}
+
+template <Network Net>
+std::size_t AsioPort<Net>::unsent(model::ConnectionId id) const {
+  const auto found = connections_.find(id);
+  return found == connections_.end() ? 0 : found->second->queued.size() + found->second->leaving.size();
+}
+
+template <Network Net>
 std::optional<model::ClientCertificate> AsioPort<Net>::certificate(model::ConnectionId id) const {
   const auto found = connections_.find(id);
   if (found == connections_.end() || !found->second->tls) return {};
@@ -266,6 +280,7 @@ typename AsioPort<Net>::Shared AsioPort<Net>::take(model::ConnectionId id) {
 // All is sent: say so, and wait a while for the peer to say the same.
 template <Network Net>
 void AsioPort<Net>::leave(const Shared& connection) {
+  if (connection->by_cut) return cut(connection);
   if (connection->tls && !connection->sealed_end) {
     connection->sealed_end = true;
     connection->tls->close();

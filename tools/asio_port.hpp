@@ -57,6 +57,8 @@ class AsioPort {
   void send(model::ConnectionId connection, model::View bytes);
   void close(model::ConnectionId connection);
   void abort(model::ConnectionId connection);
+  void abort_after_sent(model::ConnectionId connection);  // the peer gets what was sent, and then RST
+  std::size_t unsent(model::ConnectionId connection) const;  // bytes that wait for the peer to read
   std::optional<model::ClientCertificate> certificate(model::ConnectionId connection) const;  // that the peer showed
 
   // An earlier wish that is still to come stands: waking early is harmless.
@@ -92,6 +94,7 @@ class AsioPort {
     bool reading = false;
     bool writing = false;
     bool ending = false;    // what is queued goes out, then the stream ends
+    bool by_cut = false;    // ... with RST
     bool sealed_end = false;  // the peer is being told so by TLS
     bool said_all = false;    // and by TCP
     bool read_all = false;  // the peer has said all

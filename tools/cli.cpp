@@ -364,6 +364,38 @@ Command read_command_line(int argc, const char* const* argv) {
       ->type_name("DIR");
   format_option(*conform_verb, conform.format, true);
 
+  ProxyArguments proxy;
+  CLI::App* proxy_verb = verb(app, "proxy", "faults between any client and any server",
+                              "  hubproof proxy --listen mqtt=127.0.0.1:1884 --to mqtt=127.0.0.1:1883 --faults faults.json\n"
+                              "  hubproof proxy --listen amqp=127.0.0.1:5673 --to amqp=127.0.0.1:5672 --pcap run.pcapng\n");
+  proxy_verb->add_option("--listen", proxy.listen, "where clients come: mqtt, mqtts, amqp, amqps, http, https, tcp")
+      ->type_name("SCHEME=HOST:PORT,...")
+      ->delimiter(',')
+      ->required();
+  proxy_verb->add_option("--to", proxy.to, "where they are brought, one for each --listen")
+      ->type_name("SCHEME=HOST:PORT,...")
+      ->delimiter(',')
+      ->required();
+  proxy_verb->add_option("--faults", proxy.faults, "faults as a scenario has them, and at packets (default: none)")
+      ->type_name("FILE");
+  value_option(*proxy_verb, "--seed", proxy.seed, "S", "of what faults leave to chance (default: 0)", read_seed);
+  proxy_verb->add_option("--clients", proxy.clients, "clients that faults speak of by name: MQTT client ids, devices")
+      ->type_name("NAME,...")
+      ->delimiter(',');
+  proxy_verb->add_option("--history", proxy.history, "write what MQTT clients saw, as JSON lines for judge")
+      ->type_name("FILE");
+  profile_option(*proxy_verb, proxy.profile, "what the history says that the server promises");
+  proxy_verb->add_option("--log", proxy.log, "write what became of each packet, as JSON lines")->type_name("FILE");
+  proxy_verb->add_option("--pcap", proxy.pcap, "write both sides for Wireshark, as pcapng; within TLS, too")
+      ->type_name("FILE");
+  proxy_verb->add_option("--tls", proxy.tls, "where ca.pem, the certificate and the keys for clients are")
+      ->type_name("DIR");
+  proxy_verb->add_option("--names", proxy.names, "names of this host for its certificate, beside localhost")
+      ->type_name("NAME,...")
+      ->delimiter(',');
+  proxy_verb->add_option("--trust", proxy.trust, "authorities of servers with TLS, as PEM (default: the system's)")
+      ->type_name("FILE");
+
   ZooArguments zoo;
   zoo.jobs = cores();
   CLI::App* zoo_verb = verb(app, "zoo", "mutants against checks: the kill matrix",
@@ -404,7 +436,7 @@ Command read_command_line(int argc, const char* const* argv) {
     const std::string path = asked == &app ? "hubproof" : "hubproof " + asked->get_name();
     std::string what = error.what();
     if (argc > 1 && asked == &app && argv[1][0] != '-') {
-      std::vector<std::string_view> known{"run", "replay", "shrink", "conform", "serve", "judge", "list"};
+      std::vector<std::string_view> known{"run", "replay", "shrink", "conform", "serve", "proxy", "judge", "list"};
       what = "there is no verb \"" + std::string{argv[1]} + "\"" + did_you_mean(argv[1], known);
     } else if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
       what = unknown_option(*asked, argc, argv).value_or(what);
@@ -422,6 +454,7 @@ Command read_command_line(int argc, const char* const* argv) {
   if (*conform_verb) return conform;
   if (*list_verb) return list;
   if (*serve_verb) return serve;
+  if (*proxy_verb) return proxy;
   return zoo;
 }
 

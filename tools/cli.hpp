@@ -110,6 +110,21 @@ struct ServeArguments {
   std::uint32_t units = 1;
 };
 
+struct ProxyArguments {
+  std::vector<std::string> listen;
+  std::vector<std::string> to;
+  std::vector<std::string> clients;
+  std::string faults;
+  std::uint64_t seed = 0;
+  std::string history;
+  std::string pcap;
+  std::string log;
+  std::string profile;
+  std::string tls;
+  std::vector<std::string> names;
+  std::string trust;
+};
+
 struct ZooArguments {                        // hidden: the kill matrix
   std::vector<std::string> scenarios;
   unsigned attempts = 5;
@@ -127,7 +142,7 @@ struct Done {                                // help was shown, or the command l
 };
 
 using Command = std::variant<Done, RunArguments, ReplayArguments, ShrinkArguments, JudgeArguments, ConformArguments,
-                             ListArguments, ServeArguments, ZooArguments>;
+                             ListArguments, ServeArguments, ProxyArguments, ZooArguments>;
 
 // Help goes to standard output, what is wrong to standard error.
 Command read_command_line(int argc, const char* const* argv);

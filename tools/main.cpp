@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
     int operator()(const ConformArguments& arguments) const { return conform_verb(arguments); }
     int operator()(const ListArguments& arguments) const { return list_verb(arguments); }
     int operator()(const ServeArguments& arguments) const { return serve_verb(arguments); }
+    int operator()(const ProxyArguments& arguments) const { return proxy_verb(arguments); }
     int operator()(const ZooArguments& arguments) const { return zoo_verb(arguments); }
   };
   return std::visit(Verbs{}, read_command_line(argc, argv));

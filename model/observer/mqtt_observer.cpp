@@ -4,6 +4,7 @@
 
 #include "model/mqtt/bag.hpp"
 #include "model/mqtt/names.hpp"
+#include "model/payload.hpp"
 
 namespace hubproof::model {
 
@@ -94,6 +95,9 @@ class MqttObserver::Scribe {
   Client& client() { return *here_.client; }
   std::uint64_t token(mqtt::PacketId id) const { return std::uint64_t{here_.number} << 16 | id; }
 
+  bool plain() const { return observer_.settings_.note != nullptr; }
+  std::uint32_t note(std::string_view text) { return plain() ? observer_.settings_.note(text) : 0; }
+
   // A hub's message, from its bag and body.
   struct Content {
     MessageKey key = MessageKey::none;
@@ -101,6 +105,7 @@ class MqttObserver::Scribe {
   };
   Content content(std::optional<std::string_view> bag, View payload) {
     Content content;
+    if (plain()) return {payload_key(payload), payload_digest(payload)};
     flat_.clear();
     MessageWriter writer{flat_};
     if (bag && !mqtt::read_bag(*bag, writer)) return content;
@@ -130,7 +135,12 @@ class MqttObserver::Scribe {
     if (packet.will) {
       here_.flags |= flag_has_will;
       const mqtt::Topic topic = mqtt::read_topic(packet.will->topic, here_.id);
-      if (topic.kind == mqtt::Topic::Kind::telemetry) {
+      if (plain()) {
+        event.qos = packet.will->qos;
+        event.note = note(packet.will->topic);
+        if (packet.will->retain) event.flags |= flag_retain;
+      }
+      if (plain() || topic.kind == mqtt::Topic::Kind::telemetry) {
         const Content will = content(topic.bag, packet.will->message);
         here_.will = event.message = will.key;
         event.digest = will.digest;
@@ -169,7 +179,7 @@ class MqttObserver::Scribe {
 
   void said(const mqtt::Publish& packet) {
     const mqtt::Topic topic = mqtt::read_topic(packet.topic, here_.id);
-    const bool telemetry = topic.kind == mqtt::Topic::Kind::telemetry;
+    const bool telemetry = !plain() && topic.kind == mqtt::Topic::Kind::telemetry;
     const Content what = content(telemetry ? std::optional{topic.bag} : std::nullopt, packet.payload);
     const bool begins = telemetry && begins_operation(packet, what.key);
     if (begins) {
@@ -181,6 +191,7 @@ class MqttObserver::Scribe {
     Event& event = saw_packet(Packet::publish, true, packet.id, what.key);
     event.qos = packet.qos;
     event.digest = what.digest;
+    event.note = note(packet.topic);
     if (packet.dup) event.flags |= flag_dup;
     if (packet.retain) event.flags |= flag_retain;
     if (packet.qos == 0) {
@@ -267,13 +278,14 @@ class MqttObserver::Scribe {
   }
 
   void heard(const mqtt::Publish& packet) {
-    const auto bag = command_bag(packet.topic);
+    const auto bag = plain() ? std::nullopt : command_bag(packet.topic);
     const Content what = content(bag, packet.payload);
     const auto describe = [&](Event& event) {
       event.packet_id = packet.id;
       event.qos = packet.qos;
       event.message = what.key;
       event.digest = what.digest;
+      event.note = note(packet.topic);
       if (packet.dup) event.flags |= flag_dup;
       if (packet.retain) event.flags |= flag_retain;
       if (bag) event.flags |= flag_c2d;
@@ -297,6 +309,14 @@ class MqttObserver::Scribe {
   }
 
   void on(const mqtt::Subscribe& packet, bool) {
+    if (plain()) {
+      for (const mqtt::Filter& one : packet.filters) {
+        Event& event = saw_packet(Packet::subscribe, true, packet.id);
+        event.qos = one.qos;
+        event.note = note(one.filter);
+      }
+      return;
+    }
     Connection::Asked asked;
     for (std::size_t i = 0; i < packet.filters.size(); ++i)
       if (mqtt::read_filter(packet.filters[i].filter, here_.id) == mqtt::FilterKind::commands) asked.commands = i;
@@ -306,6 +326,10 @@ class MqttObserver::Scribe {
     here_.asked[packet.id] = asked;
   }
   void on(const mqtt::Suback& packet, bool) {
+    if (plain()) {
+      for (const std::uint8_t code : packet.codes) saw_packet(Packet::suback, false, packet.id).code = code;
+      return;
+    }
     Event& event = saw_packet(Packet::suback, false, packet.id);
     const auto found = here_.asked.find(packet.id);
     const std::optional<std::size_t> commands =
@@ -315,6 +339,11 @@ class MqttObserver::Scribe {
     if (commands) event.flags |= flag_c2d_filter;
   }
   void on(const mqtt::Unsubscribe& packet, bool) {
+    if (plain()) {
+      for (const std::string_view filter : packet.filters)
+        saw_packet(Packet::unsubscribe, true, packet.id).note = note(filter);
+      return;
+    }
     Event& event = saw_packet(Packet::unsubscribe, true, packet.id);
     for (const std::string_view filter : packet.filters)
       if (mqtt::read_filter(filter, here_.id) == mqtt::FilterKind::commands) event.flags |= flag_c2d_filter;

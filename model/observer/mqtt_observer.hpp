@@ -35,6 +35,9 @@ class MqttObserver {
     // The name of the key that signed a token (key_digest), where that is known; may be empty.
     std::function<std::uint64_t(std::string_view client_id, const Token& token)> key{};
     bool keys_by_content = false;         // messages without a message-id get their content_key
+    // Of a broker without a hub's topics: where a text is among History::notes. With it packets tell their
+    // topics and filters, payloads are what messages are known by, and there are no operations.
+    std::function<std::uint32_t(std::string_view text)> note{};
     std::uint32_t max_packet = 16u << 20; // bytes; a larger one counts as malformed
   };
 

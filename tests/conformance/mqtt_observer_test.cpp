@@ -632,6 +632,42 @@ TEST(MqttObserver, WhatIsMalformedIsSaidAndReadNoFurther) {
   EXPECT_FALSE(ear.observer.malformed_sent(Ear::one));
 }
 
+TEST(MqttObserver, OfAPlainBrokerTopicsAreToldAndPayloadsAreTheMessages) {
+  std::vector<std::string> notes{""};
+  MqttObserver::Settings settings{[](std::string_view) { return NodeIndex{7}; }};
+  settings.note = [&](std::string_view text) {
+    notes.emplace_back(text);
+    return static_cast<std::uint32_t>(notes.size() - 1);
+  };
+  Ear ear;
+  ear.observer = MqttObserver{std::move(settings)};
+  ear.observer.opened(Ear::one);
+  mqtt::Connect connect;
+  connect.client_id = "c";
+  connect.will = mqtt::Will{"will/of/c", view("t1-1 gone"), 2, true};
+  mqtt::Subscribe subscribe;
+  subscribe.id = 4;
+  subscribe.filters = {{"a/#", 2}, {"b", 0}};
+  mqtt::Suback suback;
+  suback.id = 4;
+  suback.codes = {2, 0x80};
+  mqtt::Unsubscribe unsubscribe;
+  unsubscribe.id = 5;
+  unsubscribe.filters = {"a/#"};
+  ear.says(connect).hears(mqtt::Connack{}).says(subscribe).hears(suback);
+  ear.says(mqtt::Publish{"devices/c/messages/events/", view("t1-2"), 6, 1, false, false}).hears(mqtt::Puback{6});
+  ear.hears(mqtt::Publish{"a/b", view("t2-9 x"), 3, 1, false, true}).says(mqtt::Puback{3}).says(unsubscribe);
+  EXPECT_EQ(notes, (std::vector<std::string>{"", "will/of/c", "a/#", "b", "devices/c/messages/events/", "a/b", "a/#"}));
+  EXPECT_EQ(ear.events[1].note, 1u);
+  EXPECT_EQ(ear.told(), (Lines{"opened on=1", "packet connect sent retain clean has_will on=1 qos=2 message=t1-1",
+                               "packet connack on=1", "accepted clean has_will on=1 message=t1-1",
+                               "packet subscribe sent on=1 id=4 qos=2", "packet subscribe sent on=1 id=4",
+                               "packet suback on=1 id=4 code=2", "packet suback on=1 id=4 code=128",
+                               "packet publish sent on=1 id=6 qos=1 message=t1-2", "packet puback on=1 id=6 message=t1-2",
+                               "packet publish retain on=1 id=3 qos=1 message=t2-9", "packet puback sent on=1 id=3",
+                               "packet unsubscribe sent on=1 id=5"}));
+}
+
 TEST(MqttObserver, EverySplitTellsTheSame) {
   Bytes up, down;
   mqtt::Connect connect;

@@ -191,6 +191,7 @@ class TakenPort {
   TakenPort(const TakenPort&) = delete;
   TakenPort& operator=(const TakenPort&) = delete;
   std::uint16_t port() const { return port_; }
+  int number() const { return number_; }  // of the socket
 
  private:
   int number_;

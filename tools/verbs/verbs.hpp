@@ -12,6 +12,7 @@ int judge_verb(const JudgeArguments& arguments);
 int conform_verb(const ConformArguments& arguments);
 int list_verb(const ListArguments& arguments);
 int serve_verb(const ServeArguments& arguments);
+int proxy_verb(const ProxyArguments& arguments);
 int zoo_verb(const ZooArguments& arguments);
 
 int exhaustive_verb(const RunArguments& arguments);  // run --strategy exhaustive
