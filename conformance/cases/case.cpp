@@ -16,6 +16,8 @@ Capability door_of(std::string_view name) {
 Cases all() {
   Cases cases;
   add_connect(cases);
+  add_framing(cases);
+  add_utf8(cases);
   for (Case& each : cases) each.needs.add(door_of(each.name));
   std::ranges::sort(cases, {}, &Case::name);  // no two are alike
   return cases;

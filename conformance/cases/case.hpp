@@ -33,5 +33,7 @@ std::string why_not(const Case& one, const Target& target);  // why it is not ap
 
 // The chapters; each adds its own.
 void add_connect(Cases& cases);
+void add_framing(Cases& cases);
+void add_utf8(Cases& cases);
 
 }  // namespace hubproof::conformance::cases

@@ -86,9 +86,65 @@ Task<bool> must_live(Stage& stage, Client client, std::string_view why, std::str
   co_return alive;
 }
 
-void acknowledge(Stage& stage, Client client, const Packet& publish) {
-  if (publish.qos() == 1) stage.send(client, stage.keep(acknowledgement(Type::puback, publish.id)));
-  if (publish.qos() == 2) stage.send(client, stage.keep(acknowledgement(Type::pubrec, publish.id)));
+Task<const Packet*> asked(Stage& stage, Client client, std::string_view filter, std::uint8_t qos) {
+  const std::uint16_t id = stage.packet_id();
+  stage.send(client, subscribe_packet(stage, id, filter, qos));
+  const Packet* suback = co_await stage.heard(client, Type::suback, id);
+  co_return suback;
 }
+
+Task<> unsubscribed(Stage& stage, Client client, std::string_view filter) {
+  const std::uint16_t id = stage.packet_id();
+  stage.send(client, stage.keep(unsubscribe_packet(id, {filter})));
+  const Packet* unsuback = co_await stage.heard(client, Type::unsuback, id);
+  if (unsuback == nullptr) co_await stage.give_up(stage.keep("an UNSUBSCRIBE got " + stage.found(client)));
+}
+
+Task<> published(Stage& stage, Client client, std::string_view topic, View payload, std::uint8_t qos, bool retain) {
+  const std::uint16_t id = stage.packet_id();
+  stage.send(client, publish(stage, topic, payload, qos, id, false, retain));
+  bool over = false;
+  if (qos == 0) {
+    over = co_await fenced(stage, client);
+  } else if (qos == 1) {
+    const Packet* puback = co_await stage.heard(client, Type::puback, id);
+    over = puback != nullptr;
+  } else {
+    const Packet* pubrec = co_await stage.heard(client, Type::pubrec, id);
+    if (pubrec != nullptr) {
+      stage.send(client, stage.keep(acknowledgement(Type::pubrel, id)));
+      const Packet* pubcomp = co_await stage.heard(client, Type::pubcomp, id);
+      over = pubcomp != nullptr;
+    }
+  }
+  if (!over) co_await stage.give_up(stage.keep("a PUBLISH at QoS " + std::to_string(qos) + " got " + stage.found(client)));
+}
+
+Task<const Packet*> arrival(Stage& stage, Client client, std::string_view topic) {
+  const Packet* packet = co_await stage.heard_on(client, topic);
+  if (packet != nullptr && packet->qos() == 1) stage.send(client, stage.keep(acknowledgement(Type::puback, packet->id)));
+  if (packet != nullptr && packet->qos() == 2) {
+    stage.send(client, stage.keep(acknowledgement(Type::pubrec, packet->id)));
+    const Packet* pubrel = co_await stage.heard(client, Type::pubrel, packet->id);
+    if (pubrel != nullptr) stage.send(client, stage.keep(acknowledgement(Type::pubcomp, packet->id)));
+  }
+  co_return packet;
+}
+
+Task<> settled(Stage& stage, Client publisher, Client listener, std::string_view topic) {
+  const View mark = stage.payload(9, 12);
+  co_await published(stage, publisher, topic, mark, 1);
+  const Packet* marker = co_await arrival(stage, listener, topic);
+  while (marker != nullptr && !same(marker->payload, mark)) marker = co_await arrival(stage, listener, topic);
+  if (marker == nullptr) co_await stage.give_up(stage.keep("a marker to " + std::string{topic} + " did not come: " + stage.found(listener)));
+  const bool alive = co_await fenced(stage, listener);
+  if (!alive) co_await stage.give_up("the connection that listens ended");
+}
+
+std::string seen(const Packet* packet, const Stage& stage, Client client) {
+  return packet == nullptr ? stage.found(client) : describe(packet->raw);
+}
+
+bool same(View one, View other) { return model::text(one) == model::text(other); }
 
 }  // namespace hubproof::conformance::cases

@@ -47,7 +47,20 @@ Task<bool> must_not_accept(Stage& stage, Client client, std::string_view why, st
 // The connection works: PINGREQ is answered. Else all clauses (or these) fail, `why` being what it had to stand.
 Task<bool> must_live(Stage& stage, Client client, std::string_view why, std::string_view clauses = {});
 
-// A message arrived at QoS > 0: the acknowledgement that its QoS wants is sent. For QoS 2 its first half.
-void acknowledge(Stage& stage, Client client, const Packet& publish);
+// SUBSCRIBE was sent; its SUBACK, or null.
+Task<const Packet*> asked(Stage& stage, Client client, std::string_view filter, std::uint8_t qos);
+// UNSUBSCRIBE was sent and answered, or the case gives up.
+Task<> unsubscribed(Stage& stage, Client client, std::string_view filter);
+
+// PUBLISH was sent, and its exchange is over; at QoS 0 a PINGREQ was answered. Else the case gives up.
+Task<> published(Stage& stage, Client client, std::string_view topic, View payload, std::uint8_t qos = 1, bool retain = false);
+// The next PUBLISH to this topic (null data: to any), its exchange brought to its end. Null: none came.
+Task<const Packet*> arrival(Stage& stage, Client client, std::string_view topic = {});
+// What was published before has come to `listener`, which is subscribed to `topic` at QoS 1: a marker that
+// `publisher` sends there has. Else the case gives up.
+Task<> settled(Stage& stage, Client publisher, Client listener, std::string_view topic);
+
+std::string seen(const Packet* packet, const Stage& stage, Client client);  // it, or what was found without it
+bool same(View one, View other);
 
 }  // namespace hubproof::conformance::cases

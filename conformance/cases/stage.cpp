@@ -153,7 +153,7 @@ bool Stage::ready() const {
     case nothing: return true;
     case packet:
       for (const Packet& each : one.packets)
-        if (!each.taken && wait_.types.has(each.type) && (wait_.id == 0 || each.id == wait_.id)) return true;
+        if (fits(each, wait_)) return true;
       return one.state == State::over;
     case end: return one.state == State::over || (wait_.by_time && now_ >= wait_.until);
     case open: return one.state == State::open;
@@ -400,13 +400,29 @@ std::size_t Stage::left(Client client, Types types) const {
   return count;
 }
 
-const Packet* Stage::take(Client client, Types types, std::uint16_t id) {
-  for (Packet& each : conn(client).packets) {
-    if (each.taken || !types.has(each.type) || (id != 0 && each.id != id)) continue;
+std::size_t Stage::left_on(Client client, std::string_view topic) const {
+  std::size_t count = 0;
+  for (const Packet& each : conn(client).packets)
+    count += !each.taken && each.type == Type::publish && each.topic == topic ? 1 : 0;
+  return count;
+}
+
+bool Stage::fits(const Packet& packet, const Wait& wait) {
+  return !packet.taken && wait.types.has(packet.type) && (wait.id == 0 || packet.id == wait.id) &&
+         (wait.topic.data() == nullptr || packet.topic == wait.topic);
+}
+
+const Packet* Stage::take(const Wait& wait) {
+  for (Packet& each : conn(wait.client).packets) {
+    if (!fits(each, wait)) continue;
     each.taken = true;
     return &each;
   }
   return nullptr;
+}
+
+const Packet* Stage::take(Client client, Types types, std::uint16_t id) {
+  return take(Wait{Wait::For::packet, client, types, id});
 }
 
 std::string Stage::found(Client client) const {
@@ -469,6 +485,9 @@ Stage::Heard Stage::heard(Client client, Types types, std::uint16_t id) {
 }
 Stage::Heard Stage::heard(Client client, Types types, std::uint16_t id, Duration patience) {
   return {{this, {Wait::For::packet, client, types, id, 0, now_ + patience}}};
+}
+Stage::Heard Stage::heard_on(Client client, std::string_view topic) {
+  return {{this, {Wait::For::packet, client, Type::publish, 0, 0, now_ + patience(), false, topic}}};
 }
 Stage::Ended Stage::ended(Client client) { return ended(client, patience()); }
 Stage::Ended Stage::ended(Client client, Duration patience) {

@@ -128,6 +128,7 @@ class Stage {
   Instant over_since(Client client) const { return conn(client).over_since; }
   // Packets that came and that the script has not taken.
   std::size_t left(Client client, Types types = Types::any()) const;
+  std::size_t left_on(Client client, std::string_view topic) const;  // PUBLISHes
   const Packet* take(Client client, Types types = Types::any(), std::uint16_t id = 0);
   // What came in place of what was awaited, in words.
   std::string found(Client client) const;
@@ -153,6 +154,7 @@ class Stage {
     std::size_t size = 0;
     Instant until{};
     bool by_time = false;  // at its end there is no proof of absence to look for
+    std::string_view topic = {};  // of a PUBLISH; null: any
   };
   struct Awaiter {
     Stage* stage;
@@ -163,7 +165,7 @@ class Stage {
 
  public:
   struct Heard : Awaiter {
-    const Packet* await_resume() const { return stage->take(wait.client, wait.types, wait.id); }
+    const Packet* await_resume() const { return stage->take(wait); }
   };
   struct Ended : Awaiter {
     bool await_resume() const { return stage->is_over(wait.client); }
@@ -180,6 +182,7 @@ class Stage {
   // connection ended without it, or it is absent.
   Heard heard(Client client, Types types, std::uint16_t id = 0);
   Heard heard(Client client, Types types, std::uint16_t id, Duration patience);
+  Heard heard_on(Client client, std::string_view topic);  // a PUBLISH to this topic
   Ended ended(Client client);  // false: it is open, and the target answers others
   Ended ended(Client client, Duration patience);
   Ended ended_within(Client client, Duration time);  // false: not by then
@@ -217,6 +220,8 @@ class Stage {
   const Conn& conn(Client client) const { return conns_[static_cast<std::size_t>(client)]; }
   View unread(Client client) const { return View{conn(client).in}.subspan(conn(client).read); }
 
+  const Packet* take(const Wait& wait);
+  static bool fits(const Packet& packet, const Wait& wait);
   bool arm(const Wait& wait);     // true: there is nothing to wait for
   bool ready() const;
   void go_on();                   // the script, as far as it can go
