@@ -18,6 +18,7 @@ Cases all() {
   add_connect(cases);
   add_framing(cases);
   add_utf8(cases);
+  add_hub(cases);
   for (Case& each : cases) each.needs.add(door_of(each.name));
   std::ranges::sort(cases, {}, &Case::name);  // no two are alike
   return cases;

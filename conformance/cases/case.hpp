@@ -35,5 +35,6 @@ std::string why_not(const Case& one, const Target& target);  // why it is not ap
 void add_connect(Cases& cases);
 void add_framing(Cases& cases);
 void add_utf8(Cases& cases);
+void add_hub(Cases& cases);
 
 }  // namespace hubproof::conformance::cases

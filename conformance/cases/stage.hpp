@@ -40,6 +40,7 @@ struct Pace {
   Duration worst{};  // of a CONNACK or PINGRESP so far
   Duration least = 1s;
   Duration most = 10s;
+  Duration epoch{};  // from 1970 to Instant zero, by the suite's clock
 
   Duration patience() const { return std::clamp(20 * worst, least, most); }
   void measured(Duration round_trip) { worst = std::max(worst, round_trip); }
@@ -111,6 +112,7 @@ class Stage {
   std::string_view filter(Who who);
   std::string_view fresh_topic();              // at a broker; one level, two or three
   std::string_view fresh_level();              // letters and digits
+  std::string_view tag() const { return tag_; }  // in names that others must not have
   std::string_view keep(std::string text);     // lives as long as the case
   View keep(Bytes bytes);
 
@@ -124,6 +126,8 @@ class Stage {
   void note(std::string text);                 // into the transcript
 
   Instant now() const { return now_; }
+  model::Date date() const { return model::Date{pace_.epoch + now_.time_since_epoch()}; }
+  void measured(Duration round_trip) { pace_.measured(round_trip); }  // of a door that is not MQTT's
   bool is_over(Client client) const { return conn(client).state == State::over; }
   Instant over_since(Client client) const { return conn(client).over_since; }
   // Packets that came and that the script has not taken.

@@ -29,11 +29,14 @@ enum class Capability : std::uint8_t {
   restart,     // it can be told to restart, and what it stored outlives that
   dollar,      // clients may publish to topics that begin with $ (but not $SYS)
   refusal,     // some client can be refused with a CONNACK (by its credentials)
+  events,      // services read its telemetry at the AMQP door, as Event Hubs clients do
+  tokens,      // it checks tokens, and the keys of its devices and policies are known
   count
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Capability::count)> capability_names{
     "mqtt",      "websocket", "amqp",     "http",     "service", "routing", "qos2",    "retained",
-    "will",      "wildcards", "sessions", "empty_id", "takeover", "restart", "dollar", "refusal"};
+    "will",      "wildcards", "sessions", "empty_id", "takeover", "restart", "dollar", "refusal",
+    "events",    "tokens"};
 
 class Capabilities {
  public:
@@ -67,7 +70,7 @@ struct Identity {
   std::string id;
   std::string user;      // empty: none is sent
   std::string password;
-  std::string key;       // of a device, where the hub checks tokens
+  std::string key;       // of a device or a policy, where the hub checks tokens
 };
 
 struct Limits {
@@ -76,6 +79,7 @@ struct Limits {
   std::uint32_t topic = 65'535;         // and topic name
   std::uint32_t filters = 100;          // in one SUBSCRIBE
   std::uint32_t in_flight = 10;         // messages above QoS 0 without their acknowledgement
+  std::uint32_t partitions = 4;         // of a hub's telemetry
 };
 
 struct Target {
@@ -85,8 +89,14 @@ struct Target {
   std::string user;      // a broker's, for everybody
   std::string password;
   std::string host = "localhost";  // for handshakes that name it
+  std::vector<Identity> policies;   // a hub's: name, key, and a token of it
 
   bool hub() const { return profile != "mqtt-3.1.1"; }  // else a broker
+  const Identity* policy(std::string_view name) const {     // null: it is not known
+    for (const Identity& each : policies)
+      if (each.id == name) return &each;
+    return nullptr;
+  }
 };
 
 }  // namespace hubproof::conformance::cases

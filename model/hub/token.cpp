@@ -142,7 +142,12 @@ bool signed_by(const Token& token, std::string_view key, KeyForm form) {
 
 std::string make_token(std::string_view resource, std::string_view key, KeyForm form, Date expiry,
                        std::string_view policy) {
-  const std::string sr = percent_encoded(resource);
+  return make_encoded_token(percent_encoded(resource), key, form, expiry, policy);
+}
+
+std::string make_encoded_token(std::string_view resource, std::string_view key, KeyForm form, Date expiry,
+                               std::string_view policy) {
+  const std::string sr{resource};
   const auto seconds = std::chrono::floor<std::chrono::seconds>(expiry).time_since_epoch().count();
   const std::string se = std::to_string(std::max<std::int64_t>(seconds, 0));
   const auto signature = sign(sr + "\n" + se, key, form);

@@ -36,6 +36,9 @@ bool signed_by(const Token& token, std::string_view key, KeyForm form);
 // `resource` goes into the token percent-encoded, as device SDKs do it. A date is cut to seconds.
 std::string make_token(std::string_view resource, std::string_view key, KeyForm form, Date expiry,
                        std::string_view policy = {});
+// The same of a resource that is encoded already, and is signed as it stands [SEC-05].
+std::string make_encoded_token(std::string_view resource, std::string_view key, KeyForm form, Date expiry,
+                               std::string_view policy = {});
 
 // A key's name in grants and histories; it tells nothing of the key. 0: it cannot be a key.
 std::uint64_t key_digest(std::string_view key);

@@ -9,6 +9,17 @@ namespace {
 
 using namespace conformance::cases;
 
+// The beginning of what is text for the most part.
+std::string printable(View bytes) {
+  constexpr std::size_t most = 400;
+  std::string text;
+  for (const std::uint8_t byte : bytes.first(std::min(bytes.size(), most))) {
+    if (byte == '\r') continue;
+    text += byte == '\n' ? " | " : byte < 0x20 || byte > 0x7e ? "." : std::string(1, static_cast<char>(byte));
+  }
+  return text + (bytes.size() > most ? " ... (" + std::to_string(bytes.size()) + " bytes)" : "");
+}
+
 std::string line_text(const Stage& stage, const Line& line, Instant began) {
   static constexpr const char* doors[] = {"mqtt", "amqp", "http"};
   std::string text = rounded_seconds((line.at - began).count());
@@ -17,6 +28,7 @@ std::string line_text(const Stage& stage, const Line& line, Instant began) {
   const View bytes = stage.bytes(line);
   const auto shown = [&] {
     if (line.door == Door::mqtt) return describe(bytes) + "   " + hex(bytes, 48);
+    if (line.door == Door::http) return printable(bytes);
     return hex(bytes, 96);
   };
   switch (line.what) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/hub/token.hpp"
 #include "model/rules.hpp"
 #include "tools/field.hpp"
 #include "tools/scenario_fields.hpp"
@@ -32,7 +33,7 @@ Capabilities usual(const std::string& profile) {
   if (profile == "mqtt-3.1.1")
     return {Capability::routing,  Capability::qos2,     Capability::retained, Capability::will,   Capability::wildcards,
             Capability::sessions, Capability::empty_id, Capability::takeover, Capability::dollar, Capability::restart};
-  return {Capability::sessions, Capability::takeover, Capability::service, Capability::restart};
+  return {Capability::sessions, Capability::takeover, Capability::service, Capability::restart, Capability::events};
 }
 
 std::string add_address(std::string_view text, Descriptor& descriptor) {
@@ -61,6 +62,13 @@ void settle(Descriptor& descriptor, const std::vector<std::string>& lacks) {
   }
   if (descriptor.restart.empty() && !descriptor.simulated) can.remove(Capability::restart);
   if (!has(Door::http)) can.remove(Capability::service);
+  if (!has(Door::amqp)) can.remove(Capability::events);
+  const auto keyed = [](const Identity& one) { return !one.key.empty(); };
+  constexpr std::string_view five[] = {"iothubowner", "service", "device", "registryRead", "registryReadWrite"};
+  if (descriptor.target.hub() && (descriptor.simulated ||
+      (!descriptor.devices.empty() && std::ranges::all_of(descriptor.devices, keyed) &&
+      std::ranges::all_of(five, [&](std::string_view name) { return descriptor.target.policy(name) != nullptr; }))))
+    can.add(Capability::tokens);
   for (const std::string& lack : lacks) {
     const auto* found = std::ranges::find(capability_names, lack);
     if (found != capability_names.end()) can.remove(static_cast<Capability>(found - capability_names.begin()));
@@ -85,6 +93,13 @@ void fields(Fields& f, Descriptor& d, std::vector<std::string>& addresses, std::
            inner.text("user", "a user name, in place of the usual one", one.user);
            inner.text("password", "a password, in place of a token", one.password);
          });
+  f.list("policies", "shared access policies of a hub; services act by them", d.target.policies, 16,
+         [](Fields& inner, Identity& one) {
+           inner.text("name", "iothubowner, service, device, registryRead or registryReadWrite", one.id);
+           inner.need("name");
+           inner.text("key", "its key in base64", one.key);
+           inner.need("key");
+         });
   f.texts("lacks", "what it cannot do: names of capabilities; cases that need one are not applicable", lacks);
   f.object("limits", "beyond which cases do not go", d.target.limits, Limits{}, [](Fields& inner, Limits& limits) {
     inner.number("packet", "bytes of the longest packet", limits.packet, {64, 268'435'455});
@@ -92,6 +107,7 @@ void fields(Fields& f, Descriptor& d, std::vector<std::string>& addresses, std::
     inner.number("topic", "bytes of the longest topic name", limits.topic, {32, 65'535});
     inner.number("filters", "in one SUBSCRIBE", limits.filters, {2, 10'000});
     inner.number("in_flight", "messages above QoS 0 that wait for their acknowledgement", limits.in_flight, {1, 65'535});
+    inner.number("partitions", "of a hub's telemetry", limits.partitions, {1, 128});
   });
   f.text("restart", "a command that restarts it and returns when it is up again", d.restart);
   f.list("leave_out", "cases that are not to be run", d.leave_out, 1000, [](Fields& inner, LeftOut& one) {
@@ -132,6 +148,7 @@ Descriptor read_descriptor(std::string_view json, const std::string& profile, Pr
   if (descriptor.target.hub())
     for (Identity& device : descriptor.devices)
       if (device.user.empty()) device.user = hub_user(descriptor.target.host, device.id);
+  make_tokens(descriptor.target, descriptor.devices);
   settle(descriptor, lacks);
   if (descriptor.name.empty()) descriptor.name = addresses.empty() ? "target" : addresses.front();
   return descriptor;
@@ -165,6 +182,15 @@ Document descriptor_schema() {
     fields(f, descriptor, addresses, lacks);
   });
   return schema;
+}
+
+void make_tokens(conformance::cases::Target& target, std::vector<Identity>& devices) {
+  constexpr model::Date far{std::chrono::seconds{2'147'483'647}};
+  for (Identity& one : devices)
+    if (one.password.empty() && !one.key.empty())
+      one.password = model::make_token(target.host + "/devices/" + one.id, one.key, model::KeyForm::decoded, far);
+  for (Identity& one : target.policies)
+    one.password = model::make_token(target.host, one.key, model::KeyForm::decoded, far, one.id);
 }
 
 std::string hub_user(const std::string& host, const std::string& id) { return host + "/" + id + "/?api-version=2021-04-12"; }

@@ -50,6 +50,9 @@ std::optional<Descriptor> bare_descriptor(std::string_view target, const std::st
 Descriptor simulated_descriptor(const std::string& profile);
 Document descriptor_schema();
 
+// Tokens of all devices and policies whose keys are known, good for as long as 32 bits can say.
+void make_tokens(conformance::cases::Target& target, std::vector<conformance::cases::Identity>& devices);
+
 // The user name that a device of a hub gives [H-04].
 std::string hub_user(const std::string& host, const std::string& id);
 

@@ -38,6 +38,8 @@ class Live final : public PortUser {
     total_ = chosen.size();
     for (CaseResult* each : chosen) (each->of->alone ? alone_ : together_).push_back(each);
     spare_.assign(descriptor.devices.rbegin(), descriptor.devices.rend());
+    const model::Now now = RealNet::now();
+    pace_.epoch = now.wall.time_since_epoch() - now.mono.time_since_epoch();
   }
 
   // Empty: every door that the descriptor names is there.

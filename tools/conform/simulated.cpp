@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "model/base64.hpp"
 #include "tools/conform/conform.hpp"
 #include "tools/recorder.hpp"
 #include "tools/sim_hub.hpp"
@@ -116,10 +117,19 @@ class SimStage final : public SimNode {
   bool restarting_ = false;
 };
 
+// A device's key: 32 bytes.
+std::string key_of(std::string_view name) {
+  model::Bytes key;
+  for (std::uint64_t part = 0; part < 4; ++part) model::Writer{key}.u64(model::hash(model::view(name), part));
+  return model::to_base64(key);
+}
+
 }  // namespace
 
-CaseResult run_simulated(const cases::Case& one, const Descriptor& descriptor, const model::Rules& rules,
+CaseResult run_simulated(const cases::Case& one, const Descriptor& descriptor, const model::Rules& of_profile,
                          std::uint64_t seed) {
+  model::Rules rules = of_profile;
+  if (descriptor.target.hub()) rules.hub.access = model::Access::verified;
   sim::World world{model::hash(model::view(one.name), seed)};
   model::History header;
   header.terms = model::terms(rules);
@@ -137,20 +147,29 @@ CaseResult run_simulated(const cases::Case& one, const Descriptor& descriptor, c
   world.network().everywhere(path);
   world.start(hub.node());
 
+  cases::Target target = descriptor.target;
   std::vector<cases::Identity> identities;
-  if (descriptor.target.hub()) {
-    std::uint32_t waiting = devices_of_a_case;
+  if (target.hub()) {
     for (std::uint32_t number = 1; number <= devices_of_a_case; ++number) {
       const std::string id = "d" + std::to_string(number);
-      identities.push_back({id, hub_user(descriptor.target.host, id), {}, {}});
-      hub.request(model::CreateDevice{identities.back().id}, [&waiting](const model::Response&) { --waiting; });
+      identities.push_back({id, hub_user(target.host, id), {}, key_of(id)});
+      hub.request(model::CreateDevice{id, model::Credentials{model::CredentialType::sas, identities.back().key, {}}},
+                  [](const model::Response&) {});
     }
-    while (waiting > 0 && world.step()) {
+    bool known = false;
+    hub.request(model::ListPolicies{}, [&](const model::Response& response) {
+      known = true;
+      for (const model::Policy& policy : std::get<model::Policies>(response).list)
+        target.policies.push_back({policy.name, {}, {}, policy.primary});
+    });
+    while (!known && world.step()) {
     }
+    make_tokens(target, identities);
   }
 
   cases::Pace pace;
-  cases::Stage machine{descriptor.target, pace, one, seed, "sim", std::move(identities)};
+  pace.epoch = sim::Duration{sim::Clock::epoch};
+  cases::Stage machine{target, pace, one, seed, "sim", std::move(identities)};
   SimStage stage{play, machine, hub.node()};
   stage.place(world.add("suite", stage));
   const sim::Instant end = world.now() + longest_run;

@@ -1,0 +1,12 @@
+#include "conformance/cases/hub.hpp"
+
+namespace hubproof::conformance::cases {
+
+void add_hub(Cases& cases) {
+  add_http_telemetry(cases);
+  add_registry(cases);
+  add_tokens(cases);
+  add_http_commands(cases);
+}
+
+}  // namespace hubproof::conformance::cases
