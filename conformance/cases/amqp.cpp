@@ -77,23 +77,26 @@ Task<const amqp::Event*> Amqp::next() {
 }
 
 Task<int> Amqp::token_put(std::string_view audience, std::string_view token) {
-  const amqp::CbsLinks links = amqp::attach_cbs(engine_);
+  if (!cbs_) cbs_ = amqp::attach_cbs(engine_);  // one pair for all tokens of a connection
+  else engine_.grant(cbs_->answers, 1);
   bool asked = false;
   for (;;) {
-    const amqp::Event* event = co_await next();
-    if (event == nullptr) co_return 0;
-    if (const auto* attached = std::get_if<amqp::Attached>(event); attached != nullptr && attached->link == links.answers)
-      engine_.grant(links.answers, 1);
-    if (const auto* arrived = std::get_if<amqp::Arrived>(event); arrived != nullptr && arrived->link == links.answers) {
-      engine_.settle(arrived->link, arrived->delivery, amqp::Outcome::accepted);
-      co_return amqp::read_put_token_status(arrived->message).value_or(0);
-    }
-    if (!asked && engine_.credit(links.tokens) > 0) {
+    if (!asked && engine_.credit(cbs_->tokens) > 0) {
       asked = true;
       Bytes message, tag;
       amqp::write_put_token(message, ++tags_, audience, token);
       model::Writer{tag}.u64(tags_);
-      engine_.send(links.tokens, tag, message);
+      engine_.send(cbs_->tokens, tag, message);
+    }
+    const amqp::Event* event = co_await next();
+    if (event == nullptr) co_return 0;
+    if (const auto* attached = std::get_if<amqp::Attached>(event); attached != nullptr && attached->link == cbs_->answers)
+      engine_.grant(cbs_->answers, 1);
+    if (const auto* settled = std::get_if<amqp::Settled>(event); settled != nullptr && settled->link == cbs_->tokens)
+      engine_.forget(settled->link, settled->delivery);
+    if (const auto* arrived = std::get_if<amqp::Arrived>(event); arrived != nullptr && arrived->link == cbs_->answers) {
+      engine_.settle(arrived->link, arrived->delivery, amqp::Outcome::accepted);
+      co_return amqp::read_put_token_status(arrived->message).value_or(0);
     }
   }
 }

@@ -4,11 +4,13 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "conformance/cases/stage.hpp"
+#include "model/amqp/cbs.hpp"
 #include "model/amqp/engine.hpp"
 #include "model/message.hpp"
 
@@ -37,6 +39,7 @@ class Amqp {
   model::amqp::Engine engine_;
   std::deque<model::amqp::Event> events_;
   model::amqp::Event current_;
+  std::optional<model::amqp::CbsLinks> cbs_;
   std::uint64_t tags_ = 0;
 };
 

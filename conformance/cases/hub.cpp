@@ -7,6 +7,7 @@ void add_hub(Cases& cases) {
   add_registry(cases);
   add_tokens(cases);
   add_http_commands(cases);
+  add_hub_amqp(cases);
 }
 
 }  // namespace hubproof::conformance::cases

@@ -9,5 +9,6 @@ void add_http_telemetry(Cases& cases);
 void add_registry(Cases& cases);
 void add_tokens(Cases& cases);
 void add_http_commands(Cases& cases);
+void add_hub_amqp(Cases& cases);
 
 }  // namespace hubproof::conformance::cases
