@@ -342,6 +342,108 @@ Script outcome_of(Stage& stage, amqp::Outcome outcome) {
   stage.expect(sections->annotation("iothub-deliverycount").number() == 1, "iothub-deliverycount 1", "another", "C2D-17 C2D-16 AMQP-22");
 }
 
+// Three in hand are settled by one disposition, or by three: all of them are done with.
+Script settled_together(Stage& stage) {
+  const Who who = stage.someone();
+  for (int n = 0; n < 3; ++n) {
+    const Shape shape = named_shape(stage);
+    co_await commanded(stage, who, &shape);
+  }
+  Peer peer{stage};
+  co_await open_as_device(peer, who);
+  const Linked linked = co_await receiver(peer, commands_address(stage, who), 3);
+  co_await stage.need(linked.there(), "no link for commands");
+  std::array<amqp::DeliveryId, 3> held{};
+  for (amqp::DeliveryId& one : held) {
+    const amqp::Arrived* got = co_await received(peer, linked.link);
+    co_await stage.need(got != nullptr, "fewer than three commands came");
+    one = got->delivery;
+  }
+  for (const amqp::DeliveryId one : held) peer.engine().propose(linked.link, one, amqp::Outcome::accepted);
+  for (const amqp::DeliveryId one : held) {
+    const Said said = co_await settled(peer, linked.link, one, amqp::Outcome::accepted);
+    stage.expect(said.answered && said.condition.empty(), "a settlement without an error", describe(said));
+    co_await stage.need(said.answered, "no word on a settling");
+  }
+  peer.connection.close();
+  co_await stage.pause(1s);
+  Http http{stage};
+  http.as(who);
+  http.ask("GET", device_path(stage, who, bound_path));
+  const Answer* none = co_await http.answer();
+  stage.expect(none != nullptr && none->status == 204, "no command any more", http.found(none));
+}
+
+// A word that comes after the lock has ended changes nothing, and is refused.
+Script lock_lost(Stage& stage) {
+  const Who who = stage.someone();
+  const Shape shape = named_shape(stage);
+  co_await commanded(stage, who, &shape);
+  Peer peer{stage};
+  co_await open_as_device(peer, who);
+  const Linked linked = co_await receiver(peer, commands_address(stage, who), 1);
+  co_await stage.need(linked.there(), "no link for commands");
+  const amqp::Arrived* got = co_await received(peer, linked.link);
+  co_await stage.need(got != nullptr, "no command came");
+  co_await stage.pause(64s);
+  const Said late = co_await settled(peer, linked.link, got->delivery, amqp::Outcome::accepted);
+  stage.expect(late.condition == "com.microsoft:message-lock-lost", "com.microsoft:message-lock-lost", describe(late), "C2D-14 ERR-27");
+  peer.grant(linked.link, 1);
+  const amqp::Arrived* again = co_await received(peer, linked.link);
+  const bool same = again != nullptr && amqp::id_text(amqp::read_sections(again->message)->message_id) == shape.id;
+  stage.expect(same, "the command again", again == nullptr ? "none" : "another", "C2D-12 C2D-14 C2D-09");
+}
+
+// `modified` is no acceptance: at once or when its lock ends, the command is back.
+Script modified(Stage& stage) {
+  const Who who = stage.someone();
+  const Shape shape = named_shape(stage);
+  co_await commanded(stage, who, &shape);
+  Peer peer{stage};
+  co_await open_as_device(peer, who);
+  const Linked linked = co_await receiver(peer, commands_address(stage, who), 1);
+  co_await stage.need(linked.there(), "no link for commands");
+  const amqp::Arrived* got = co_await received(peer, linked.link);
+  co_await stage.need(got != nullptr, "no command came");
+  peer.engine().settle(linked.link, got->delivery, amqp::Outcome::modified);
+  peer.grant(linked.link, 1);
+  const amqp::Arrived* again = co_await received(peer, linked.link);
+  if (again == nullptr) {
+    co_await stage.pause(62s);
+    again = co_await received(peer, linked.link);
+  }
+  stage.expect(again != nullptr, "the command again", "none");
+}
+
+// Bodies of many frames come whole, both ways.
+Script long_bodies(Stage& stage) {
+  const Who who = stage.someone();
+  Shape shape = named_shape(stage);
+  shape.body = model::text(stage.payload(60'000, 64'000));
+  co_await commanded(stage, who, &shape);
+  Peer peer{stage};
+  co_await open_as_device(peer, who);
+  const Linked linked = co_await receiver(peer, commands_address(stage, who), 1);
+  co_await stage.need(linked.there(), "no link for commands");
+  const amqp::Arrived* got = co_await received(peer, linked.link);
+  co_await stage.need(got != nullptr, "no command came");
+  const auto command = amqp::read_sections(got->message);
+  stage.expect(command && command->data.size() == 1 && model::text(command->data[0]) == shape.body, "the command's body, byte for byte", "another");
+  Shape large = named_shape(stage);
+  large.body = model::text(stage.payload(200'000, 260'000));
+  const Linked telemetry = co_await sender(peer, telemetry_address(stage, who));
+  co_await stage.need(telemetry.there(), "no link for telemetry");
+  const Said said = co_await transferred(peer, telemetry.link, encoded(stage, large));
+  co_await stage.need(said.accepted(), "telemetry was not accepted");
+  Peer reader{stage};
+  co_await open_as_service(reader);
+  const amqp::Arrived* event = co_await read_back(reader, large.id);
+  stage.expect(event != nullptr, "the event", "none");
+  if (event == nullptr) co_return;
+  const auto sections = amqp::read_sections(event->message);
+  stage.expect(sections && sections->data.size() == 1 && model::text(sections->data[0]) == large.body, "the event's body, byte for byte", "another");
+}
+
 // What was held on a connection that is gone comes again, and the next holder settles it.
 Script reconnects(Stage& stage) {
   const Who who = stage.someone();
@@ -666,6 +768,11 @@ void add_hub_amqp(Cases& cases) {
       [](Stage& s) { return outcome_of(s, amqp::Outcome::rejected); }, service);
   add("command/released", "A command is released.", {"AMQP-17", "AMQP-20", "AMQP-22", "C2D-09", "C2D-16", "C2D-17", "C2D-22", "C2D-32"},
       [](Stage& s) { return outcome_of(s, amqp::Outcome::released); }, service);
+  add("command/settled-together", "Three commands in hand are accepted at once.", {"AMQP-17", "AMQP-20", "C2D-20", "C2D-32"}, settled_together, with_http);
+  add("command/lock-lost", "A command is accepted after its lock has ended.", {"C2D-09", "C2D-12", "C2D-14", "ERR-27"}, lock_lost, service);
+  add("command/modified", "A command is settled as modified, which completes nothing.", {"DLV-12", "C2D-32"}, modified, service);
+  add("command/long-bodies", "A command of 60 KB, and telemetry of 200 KB and more, both ways.", {"AMQP-24", "MSG-01", "MSG-16"}, long_bodies,
+      Capabilities{Capability::service, Capability::events});
   add("command/connection-lost", "A connection ends with a command in hand, which then comes over HTTPS.", {"C2D-15", "C2D-39"}, reconnects, with_http);
 
   const auto sends = [&](std::string name, std::string sentence, std::vector<std::string> clauses, Sending one) {

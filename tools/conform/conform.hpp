@@ -37,9 +37,10 @@ struct ConformResult {
 
 ConformResult conform(const Descriptor& descriptor, const ConformOptions& options);
 
-// One case in a world of its own, in virtual time.
+// One case in a world of its own, in virtual time. `spoil` alters what the suite hears of the target, for
+// tests of what a case finds wrong.
 CaseResult run_simulated(const conformance::cases::Case& one, const Descriptor& descriptor, const model::Rules& rules,
-                         std::uint64_t seed);
+                         std::uint64_t seed, const std::function<void(model::Bytes&)>& spoil = {});
 // All of these against real sockets, side by side as far as they may.
 void run_live(const Descriptor& descriptor, const ConformOptions& options, std::vector<CaseResult*> cases,
               std::string& unreachable);

@@ -1,5 +1,6 @@
 // The suite against our own hub or broker: a world for each case, with the server machine on one node and
 // the stage on another.
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -19,7 +20,8 @@ constexpr std::uint32_t devices_of_a_case = 4;
 // The node of the stage.
 class SimStage final : public SimNode {
  public:
-  SimStage(Stage& play, cases::Stage& stage, sim::NodeId hub) : SimNode{play}, machine_{stage}, hub_{hub} {}
+  SimStage(Stage& play, cases::Stage& stage, sim::NodeId hub, const std::function<void(model::Bytes&)>& spoil)
+      : SimNode{play}, machine_{stage}, hub_{hub}, spoil_{spoil} {}
 
   void started() override {
     machine_.begin(now().mono, effects());
@@ -35,7 +37,13 @@ class SimStage final : public SimNode {
     done();
   }
   void received(sim::Socket socket, sim::View bytes) override {
-    machine_.received(now().mono, connection(socket), bytes, effects());
+    if (spoil_) {
+      model::Bytes spoiled(bytes.begin(), bytes.end());
+      spoil_(spoiled);
+      machine_.received(now().mono, connection(socket), spoiled, effects());
+    } else {
+      machine_.received(now().mono, connection(socket), bytes, effects());
+    }
     done();
   }
   void ended(sim::Socket socket, sim::Ending how) override {
@@ -112,6 +120,7 @@ class SimStage final : public SimNode {
 
   cases::Stage& machine_;
   sim::NodeId hub_;
+  const std::function<void(model::Bytes&)>& spoil_;
   std::map<model::ConnectionId, sim::Socket> sockets_;
   std::map<sim::Socket, model::ConnectionId> by_socket_;
   bool restarting_ = false;
@@ -127,7 +136,7 @@ std::string key_of(std::string_view name) {
 }  // namespace
 
 CaseResult run_simulated(const cases::Case& one, const Descriptor& descriptor, const model::Rules& of_profile,
-                         std::uint64_t seed) {
+                         std::uint64_t seed, const std::function<void(model::Bytes&)>& spoil) {
   model::Rules rules = of_profile;
   if (descriptor.target.hub()) rules.hub.access = model::Access::verified;
   sim::World world{model::hash(model::view(one.name), seed)};
@@ -170,7 +179,7 @@ CaseResult run_simulated(const cases::Case& one, const Descriptor& descriptor, c
   cases::Pace pace;
   pace.epoch = sim::Duration{sim::Clock::epoch};
   cases::Stage machine{target, pace, one, seed, "sim", std::move(identities)};
-  SimStage stage{play, machine, hub.node()};
+  SimStage stage{play, machine, hub.node(), spoil};
   stage.place(world.add("suite", stage));
   const sim::Instant end = world.now() + longest_run;
   world.start(stage.node());
