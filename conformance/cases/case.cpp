@@ -19,6 +19,11 @@ Cases all() {
   add_framing(cases);
   add_utf8(cases);
   add_hub(cases);
+  add_publish(cases);
+  add_subscribe(cases);
+  add_qos(cases);
+  add_will(cases);
+  add_websocket(cases);
   for (Case& each : cases) each.needs.add(door_of(each.name));
   std::ranges::sort(cases, {}, &Case::name);  // no two are alike
   return cases;

@@ -36,5 +36,10 @@ void add_connect(Cases& cases);
 void add_framing(Cases& cases);
 void add_utf8(Cases& cases);
 void add_hub(Cases& cases);
+void add_publish(Cases& cases);
+void add_subscribe(Cases& cases);
+void add_qos(Cases& cases);
+void add_will(Cases& cases);
+void add_websocket(Cases& cases);
 
 }  // namespace hubproof::conformance::cases

@@ -141,6 +141,25 @@ Task<> settled(Stage& stage, Client publisher, Client listener, std::string_view
   if (!alive) co_await stage.give_up("the connection that listens ended");
 }
 
+Task<Pair> pair(Stage& stage, std::uint8_t qos, std::string_view topic, std::string_view filter, bool clean) {
+  Pair made;
+  made.topic = topic.empty() ? stage.fresh_topic() : topic;
+  made.marker = stage.fresh_topic();
+  made.listens = stage.someone();
+  Login login;
+  login.clean = clean;
+  made.listener = co_await joined(stage, made.listens, login);
+  const bool marker_first = stage.draws().heads();
+  if (marker_first) co_await subscribed(stage, made.listener, made.marker, 1);
+  co_await subscribed(stage, made.listener, filter.empty() ? made.topic : filter, qos);
+  if (!marker_first) co_await subscribed(stage, made.listener, made.marker, 1);
+  const Who publishes = stage.someone();
+  made.publisher = co_await joined(stage, publishes);
+  co_return made;
+}
+
+View numbered(Stage& stage, std::uint8_t number) { return stage.keep(Bytes{number}); }
+
 std::string seen(const Packet* packet, const Stage& stage, Client client) {
   return packet == nullptr ? stage.found(client) : describe(packet->raw);
 }

@@ -60,6 +60,18 @@ Task<const Packet*> arrival(Stage& stage, Client client, std::string_view topic 
 // `publisher` sends there has. Else the case gives up.
 Task<> settled(Stage& stage, Client publisher, Client listener, std::string_view topic);
 
+// Two clients: one publishes, one listens to `topic` (by `filter`, if it is given) with this QoS, and to a
+// marker's topic. Who subscribes to what first is drawn.
+struct Pair {
+  Client publisher{};
+  Client listener{};
+  Who listens{};
+  std::string_view topic;
+  std::string_view marker;
+};
+Task<Pair> pair(Stage& stage, std::uint8_t qos, std::string_view topic = {}, std::string_view filter = {}, bool clean = true);
+
+View numbered(Stage& stage, std::uint8_t number);  // a payload of one byte
 std::string seen(const Packet* packet, const Stage& stage, Client client);  // it, or what was found without it
 bool same(View one, View other);
 
