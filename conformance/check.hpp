@@ -35,7 +35,7 @@ enum class Kind : std::uint8_t {
   device_connection, // opened, accepted, refused, ended, at the device's end
   publish_sent,      // by a device
   device_sent,       // any other packet, by a device
-  ack_received,      // PUBACK, by a device
+  ack_received,      // PUBACK or PUBREC, by a device
   c2d_received,      // PUBLISH, by a device
   life,              // started, crashed
   healed,

@@ -714,7 +714,7 @@ void Facts::take_packet_at_device(const Event& event) {
     std::erase_if(end.received, [&](const Received& old) { return old.packet_id == event.packet_id; });
     if (end.received.size() < most) end.received.push_back({event.packet_id, false});
   }
-  if (event.packet != model::Packet::puback) return;
+  if (event.packet != model::Packet::puback && event.packet != model::Packet::pubrec) return;
   for (InFlight& sent : end.in_flight)
     if (sent.packet_id == event.packet_id) return end.in_flight.erase(&sent);
 }

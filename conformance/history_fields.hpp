@@ -86,6 +86,7 @@ constexpr std::array<std::array<const char*, 3>, model::limit_count> limit_terms
 template <class F>
 void each_term(model::Terms& terms, F&& field, bool reads = false) {
   field("profile", &terms.profile);
+  if (terms.broker || reads) field("broker", &terms.broker);
   field("count_every_return", &terms.count_every_return);
   field("release_on_disconnect", &terms.release_on_disconnect);
   field("hub_observed", &terms.hub_observed);

@@ -2,6 +2,7 @@
 
 #include <tuple>
 
+#include "conformance/checks/broker.hpp"
 #include "conformance/checks/c2d.hpp"
 #include "conformance/checks/d2c.hpp"
 #include "conformance/checks/feedback.hpp"
@@ -50,7 +51,7 @@ Kind packet_kind(const Event& event, Who who) {
   if (who != Who::device) return Kind::other;
   if (event.packet == Packet::publish) return sent ? Kind::publish_sent : Kind::c2d_received;
   if (sent) return Kind::device_sent;
-  return event.packet == Packet::puback ? Kind::ack_received : Kind::other;
+  return event.packet == Packet::puback || event.packet == Packet::pubrec ? Kind::ack_received : Kind::other;
 }
 
 Kind kind_of(const Event& event, Who who) {
@@ -109,8 +110,11 @@ constexpr bool any_wants(const std::tuple<C...>*) {
 }  // namespace
 
 struct Judge::Parts {
-  Parts(const model::Terms& the_terms, const std::vector<model::Participant>& participants)
-      : terms{the_terms}, facts{terms, participants} {}
+  Parts(const model::Terms& the_terms, const std::vector<model::Participant>& participants,
+        const std::vector<std::string>* notes)
+      : terms{the_terms}, facts{terms, participants} {
+    if (terms.broker && notes != nullptr) broker = std::make_unique<BrokerLog>(facts, broker_checks, *notes);
+  }
 
   void count(const Seen& seen);
   template <Kind kind>
@@ -124,6 +128,8 @@ struct Judge::Parts {
   Checks checks;
   RouteChecks route_checks;
   QuotaChecks quota_checks;
+  BrokerChecks broker_checks;
+  std::unique_ptr<BrokerLog> broker;  // null: it is a hub
   MessageCounts counts;
   Reading reading;  // of the last read event
   std::uint64_t index = 0;
@@ -153,8 +159,9 @@ void Judge::Parts::count(const Seen& seen) {
   }
 }
 
-Judge::Judge(const model::Terms& terms, const std::vector<model::Participant>& participants)
-    : parts_{std::make_unique<Parts>(terms, participants)} {}
+Judge::Judge(const model::Terms& terms, const std::vector<model::Participant>& participants,
+             const std::vector<std::string>* notes)
+    : parts_{std::make_unique<Parts>(terms, participants, notes)}, of_broker_{parts_->broker != nullptr} {}
 Judge::~Judge() = default;
 Judge::Judge(Judge&&) noexcept = default;
 
@@ -217,7 +224,7 @@ template <Kind kind>
   if (kind == Kind::checkpoint) saw_rare<Kind::checkpoint>(here, who);
 }
 
-void Judge::saw(const Event& event) {
+void Judge::saw_as_hubs(const Event& event) {
   Parts& parts = *parts_;
   const Who who = parts.facts.who(event.observer);
   const Kind kind = kind_of(event, who);
@@ -255,6 +262,11 @@ void Judge::saw(const Event& event) {
   }
 }
 
+void Judge::saw_topics(const Event& event) {
+  Parts& parts = *parts_;
+  if (parts.broker) parts.broker->saw({event, parts.index - 1, parts.facts, nullptr, parts.reading});
+}
+
 void Judge::soon(model::NodeIndex observer, model::NodeIndex device, model::MessageKey message,
                  bool again) const {
   parts_->facts.soon(observer, device, message, again);
@@ -271,6 +283,7 @@ Report Judge::finish() {
   std::apply(all, parts_->checks);
   std::apply(all, parts_->route_checks);
   std::apply(all, parts_->quota_checks);
+  std::apply(all, parts_->broker_checks);
   return report;
 }
 
@@ -306,10 +319,12 @@ const char* level_text(Level level) {
 }
 
 const std::vector<const About*>& checks() {
-  static const std::vector<const About*> all = []<class... C, class... R, class... Q>(
-                                                   std::tuple<C...>*, std::tuple<R...>*, std::tuple<Q...>*) {
-    return std::vector<const About*>{&C::about..., &R::about..., &Q::about...};
-  }(static_cast<Checks*>(nullptr), static_cast<RouteChecks*>(nullptr), static_cast<QuotaChecks*>(nullptr));
+  static const std::vector<const About*> all = []<class... C, class... R, class... Q, class... B>(
+                                                   std::tuple<C...>*, std::tuple<R...>*, std::tuple<Q...>*,
+                                                   std::tuple<B...>*) {
+    return std::vector<const About*>{&C::about..., &R::about..., &Q::about..., &B::about...};
+  }(static_cast<Checks*>(nullptr), static_cast<RouteChecks*>(nullptr), static_cast<QuotaChecks*>(nullptr),
+    static_cast<BrokerChecks*>(nullptr));
   return all;
 }
 

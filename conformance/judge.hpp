@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -41,12 +42,21 @@ struct Report {
 
 class Judge {
  public:
-  Judge(const model::Terms& terms, const std::vector<model::Participant>& participants);
+  // `notes`: of the history, which may grow meanwhile; only a plain broker's is judged by them.
+  Judge(const model::Terms& terms, const std::vector<model::Participant>& participants,
+        const std::vector<std::string>* notes = nullptr);
   ~Judge();
   Judge(Judge&&) noexcept;
 
   // Events in the order of the history, `finished` last.
-  void saw(const model::Event& event);
+  void saw(const model::Event& event) {
+    saw_as_hubs(event);
+    if (of_broker_) saw_topics(event);
+  }
+  // The same in two steps, for who has so many events of hubs that each question counts: what every history
+  // is asked, and then what a plain broker's is asked besides.
+  void saw_as_hubs(const model::Event& event);
+  void saw_topics(const model::Event& event);
   // A hint: an event of this observer and about this device, and perhaps this message, is near. Told
   // twice, `again` the second time; the judge may fetch what it will look at.
   void soon(model::NodeIndex observer, model::NodeIndex device, model::MessageKey message,
@@ -56,6 +66,7 @@ class Judge {
  private:
   struct Parts;
   std::unique_ptr<Parts> parts_;
+  bool of_broker_;
 };
 
 }  // namespace hubproof::conformance

@@ -16,6 +16,7 @@ namespace hubproof::model {
 // [mqtt311:4.7.1-2, 4.7.1-3, 4.7.2-1, 4.7.3-4]
 bool filter_matches(std::string_view filter, std::string_view topic);
 bool filter_is_valid(std::string_view filter);
+bool topic_is_valid(std::string_view topic);  // [mqtt311:4.7.1-1, 4.7.3-1]
 
 struct BrokerRules {
   // Figures. The standard has none; they bound the broker's memory.
@@ -47,6 +48,7 @@ struct BrokerRules {
   bool empty_id_gets_one = true;                            // [mqtt311:3.1.3-6]
   bool empty_id_must_be_clean = true;                       // [mqtt311:3.1.3-7, 3.1.3-8]
   std::uint8_t refused_id = 2;                              // CONNACK code [mqtt311:3.1.3-8, 3.1.3-9]
+  bool connack_is_first = true;                             // [mqtt311:3.2.0-1]
   std::uint8_t accepted = 0;                                // CONNACK code [mqtt311:3.1.4-4]
   // Who is this, among those whom the broker knows? [mqtt311:3.1.3-2]
   std::string_view (*identity)(std::string_view client_id) = [](std::string_view id) { return id; };
@@ -74,8 +76,9 @@ struct BrokerRules {
 
   bool (*matches)(std::string_view filter, std::string_view topic) = filter_matches;
   std::uint8_t (*granted)(std::uint8_t asked) = [](std::uint8_t asked) { return asked; };  // SUBACK code
-  // Of how many filters of one SUBSCRIBE or UNSUBSCRIBE is anything made? [mqtt311:3.8.4-4, 3.10.4-6]
-  std::size_t (*looks_at)(std::size_t filters) = [](std::size_t filters) { return filters; };
+  // Of how many filters of one SUBSCRIBE, or UNSUBSCRIBE, is anything made? [mqtt311:3.8.4-4, 3.10.4-6]
+  std::size_t (*looks_at)(bool subscribe, std::size_t filters) = [](bool, std::size_t filters) { return filters; };
+  bool subscriptions_add_up = true;                         // a SUBSCRIBE ends no other one [mqtt311:4.1.0-2]
   bool answers_subscribe = true;                            // [mqtt311:3.8.4-1]
   bool one_code_per_filter = true;                          // [mqtt311:3.8.4-5]
   bool codes_in_order = true;                               // [mqtt311:3.9.3-1]
@@ -103,6 +106,8 @@ struct BrokerRules {
   bool (*files)(std::size_t nth) = [](std::size_t) { return true; };
   // Is a message of this QoS kept for a session whose client is away? [mqtt311:3.1.2-5]
   bool (*queues)(std::uint8_t qos) = [](std::uint8_t qos) { return qos > 0; };
+  // What of the topic is a subscriber told? [mqtt311:3.3.2-3, 1.5.3-3]
+  std::string_view (*topic_told)(std::string_view topic) = [](std::string_view topic) { return topic; };
   bool dup_is_its_own = true;                               // not the publisher's [mqtt311:3.3.1-3]
   // Which RETAIN goes to a subscriber? `fresh`: because of a new subscription. [mqtt311:3.3.1-8, 3.3.1-9]
   bool (*retain_flag)(bool published, bool fresh) = [](bool, bool fresh) { return fresh; };

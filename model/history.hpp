@@ -181,7 +181,8 @@ struct Event {
   std::int64_t offset_high = 0;
   std::uint32_t partition = 0;
   std::uint32_t count = unknown_count;     // delivery count; records of a batch; messages purged
-  std::uint32_t note = 0;                  // index into History::notes
+  std::uint32_t note = 0;                  // index into History::notes. At a plain broker: the topic of a PUBLISH or of
+                                           // a will (connect), the filter of a (un)subscribe or suback, one event each
   std::uint16_t keep_alive = 0;            // seconds, accepted
   std::uint16_t code = 0;                  // CONNACK code, SUBACK code
   Error error = Error::none;
@@ -197,6 +198,7 @@ struct Event {
 // does not change them.
 struct Terms {
   std::string profile = "iot-hub-2026";
+  bool broker = false;                         // a plain MQTT broker: no hub, no devices, no telemetry
   bool count_every_return = false;             // delivery_count_rule = every_return_2017 [C2D-17]
   bool release_on_disconnect = true;           // lock_on_disconnect [C2D-15]
   bool hub_observed = true;                    // events of the hub's end are in the history

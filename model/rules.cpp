@@ -43,6 +43,7 @@ Terms terms(const Rules& rules) {
   const HubRules& hub = rules.hub;
   Terms terms;
   terms.profile = rules.profile;
+  terms.broker = rules.broker != nullptr;
   terms.count_every_return = hub.delivery_count_rule == DeliveryCountRule::every_return_2017;
   terms.release_on_disconnect = hub.lock_on_disconnect == LockOnDisconnect::release;
   terms.queue_limit = hub.queue_limit;

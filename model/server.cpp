@@ -46,6 +46,7 @@ struct Server::Parts {
         others{hub.throttle() != nullptr || rules.broker != nullptr} {
     if (rules.broker) {
       plain = std::make_unique<PlainBroker>(rules.hub, *rules.broker);
+      aside = true;
       http.only_upgrades();
       websockets.take_any_path();
     }
@@ -146,6 +147,10 @@ struct Server::Parts {
   // delivered, and what was written is on its way to be durable.
   void settle(Now now, Effects& effects) {
     if (plain) return settle_broker(now, effects);
+    settle_hub(now, effects);
+  }
+
+  void settle_hub(Now now, Effects& effects) {
     if (others) return settle_doors<true>(now, effects);
     settle_doors<false>(now, effects);
   }
@@ -187,6 +192,7 @@ struct Server::Parts {
     if (list.size() == before) return halted;
     halted = halted || std::any_of(list.begin() + static_cast<std::ptrdiff_t>(before), list.end(),
                                    [](const Effect& e) { return e.kind == Effect::Kind::halt; });
+    aside = aside || halted;
     return halted;
   }
 
@@ -204,6 +210,7 @@ struct Server::Parts {
   bool others;  // limits, or there was a connection of another door than MQTT's and the link's
   bool wakes_readers = false;
   bool halted = false;
+  bool aside = false;  // halted, or a plain broker: neither goes the hub's way, which is short
 };
 
 Server::Server(const Rules& rules, Chance chance, std::string host)
@@ -271,13 +278,17 @@ void Server::ended(Now now, ConnectionId connection, EndedBy by, Effects& effect
 }
 
 void Server::stored(Now now, Ticket ticket, bool ok, Effects& effects) {
+  if (parts_->aside) return stored_aside(now, ticket, ok, effects);
+  const std::size_t before = effects.list().size();
+  parts_->hub.stored(now, ticket, ok, effects);
+  if (!parts_->stopped(effects, before)) parts_->settle_hub(now, effects);
+}
+
+void Server::stored_aside(Now now, Ticket ticket, bool ok, Effects& effects) {
   if (parts_->halted) return;
   const std::size_t before = effects.list().size();
-  if (parts_->plain)
-    parts_->plain->router.stored(now, ticket, ok, effects);
-  else
-    parts_->hub.stored(now, ticket, ok, effects);
-  if (!parts_->stopped(effects, before)) parts_->settle(now, effects);
+  parts_->plain->router.stored(now, ticket, ok, effects);
+  if (!parts_->stopped(effects, before)) parts_->settle_broker(now, effects);
 }
 
 void Server::woken(Now now, Effects& effects) {
@@ -305,16 +316,11 @@ void Server::woken(Now now, Effects& effects) {
 }
 
 std::optional<Instant> Server::deadline() const {
-  if (parts_->halted) return std::nullopt;
-  std::optional<Instant> first = parts_->plain ? parts_->plain->router.deadline() : parts_->hub.deadline();
+  if (parts_->aside) return deadline_aside();
+  std::optional<Instant> first = parts_->hub.deadline();
   const auto sooner = [&](std::optional<Instant> other) {
     if (other && (!first || *other < *first)) first = other;
   };
-  if (parts_->plain) {
-    sooner(parts_->plain->door.deadline());
-    sooner(parts_->http.deadline());
-    return first;
-  }
   sooner(parts_->mqtt.deadline());
   sooner(parts_->desk.deadline());
   if (parts_->others) {
@@ -323,6 +329,14 @@ std::optional<Instant> Server::deadline() const {
     if (parts_->orders) sooner(parts_->orders->deadline());
     if (const Throttle* const throttle = parts_->hub.throttle()) sooner(throttle->deadline());
   }
+  return first;
+}
+
+std::optional<Instant> Server::deadline_aside() const {
+  if (parts_->halted) return std::nullopt;
+  std::optional<Instant> first = parts_->plain->router.deadline();
+  for (const std::optional<Instant> other : {parts_->plain->door.deadline(), parts_->http.deadline()})
+    if (other && (!first || *other < *first)) first = other;
   return first;
 }
 

@@ -86,6 +86,8 @@ class Server {
 
  private:
   void received_anywhere(Now now, ConnectionId connection, View bytes, Effects& effects);
+  void stored_aside(Now now, Ticket ticket, bool ok, Effects& effects);
+  std::optional<Instant> deadline_aside() const;
   void opened_at_broker(Now now, ConnectionId connection, Door door, Effects& effects);
 
   struct Parts;

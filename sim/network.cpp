@@ -551,6 +551,10 @@ void Network::foresee_quick(const Task& task, int stage) {
   End& sender = connection.ends[side ^ 1U];
   const std::uint32_t generation = connection.generation;
   if (me.state == End::State::dead) {
+    // They have arrived, to be thrown away: what is neither under way nor delivered would be nowhere, should the
+    // connection become one of segments before the sender hears of it.
+    sender.delivered += packet.view().size();
+    sender.consumed += packet.view().size();
     if (me.process->host_up() && sender.state != End::State::dead)
       send_control(connection, side, Packet::Type::reset);
     return;

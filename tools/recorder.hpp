@@ -17,7 +17,14 @@ class Recorder {
   using OnEvent = std::function<void(const model::History& header, const model::Event& event)>;
 
   Recorder(sim::World& world, const model::History& header, conformance::Judge& judge, OnEvent on_event)
-      : world_{world}, header_{header}, judge_{judge}, on_event_{std::move(on_event)} {}
+      : world_{world}, header_{header}, judge_{judge}, on_event_{std::move(on_event)} {
+    if (header.terms.broker)
+      on_event_ = [this, told = std::move(on_event_)](const model::History& so_far, const model::Event& event) {
+        judge_.saw_topics(event);
+        if (told) told(so_far, event);
+      };
+  }
+  Recorder(const Recorder&) = delete;
 
   // `clock` is the observer's; `adapt` makes each event the run's that was its machine's.
   template <class Adapt>
@@ -30,7 +37,7 @@ class Recorder {
       event.at = at;
       event.local = local;
       event.observer = static_cast<model::NodeIndex>(observer);
-      judge_.saw(event);
+      judge_.saw_as_hubs(event);
       if (on_event_) on_event_(header_, event);
     }
   }

@@ -14,6 +14,7 @@
 #include "tools/fleet_memory.hpp"
 #include "tools/mix.hpp"
 #include "tools/recorder.hpp"
+#include "tools/sim_client.hpp"
 #include "tools/sim_device.hpp"
 #include "tools/sim_hub.hpp"
 #include "tools/sim_service.hpp"
@@ -33,14 +34,15 @@ class Play {
         end_{sim::Instant{} + scenario.duration + scenario.settle} {
     if (options_.mutant != nullptr) options_.mutant->apply(rules_);
     name_participants();
-    judge_.emplace(header_.terms, header_.participants);
+    judge_.emplace(header_.terms, header_.participants, &header_.notes);
     recorder_.emplace(world_, header_, *judge_, options_.on_event);
     stage_.emplace(Stage{world_, *recorder_, effects_, scratch_, [this](sim::NodeId node) {
                            // A boot may set a clock wrong.
                            if (changes_.contains(node)) clock_bounds(node);
                          },
                          nullptr, options_.keep_loads ? &loads_ : nullptr,
-                         router_.on() ? &router_ : nullptr});
+                         router_.on() ? &router_ : nullptr,
+                         [this](std::string_view topic) { return note_of(topic); }});
     if (options_.on_header) options_.on_header(header_);
     if (options_.trace != nullptr) world_.trace().sink(options_.trace);
     steer();
@@ -52,6 +54,7 @@ class Play {
     apply_faults();
     for (auto& service : services_) service->begin();
     for (auto& device : devices_) device->begin();
+    for (auto& client : clients_) client->begin();
     world_.at(sim::Instant{} + scenario_.duration, {[](void* self, std::uint64_t, std::uint64_t) {
                                                       static_cast<Play*>(self)->heal();
                                                     },
@@ -98,7 +101,12 @@ class Play {
       return group.shows != Shows::what_is_asked && group.shows != Shows::nothing;
     });
     if (verifies || shown) stage_->keys = &keys_.emplace(0);
-    const auto index_of = [this](std::string_view id) { return node_of(id); };
+    const auto index_of = [this](std::string_view id) {
+      const model::NodeIndex device = node_of(id);
+      if (device != model::NodeIndex::none || client_nodes_.empty()) return device;
+      const auto client = client_nodes_.find(id);
+      return client == client_nodes_.end() ? model::NodeIndex::none : client->second;
+    };
     hub_ = std::make_unique<SimHub>(*stage_, rules_, scenario_.hub_restart, index_of);
     place(*hub_);
     world_.network().everywhere(scenario_.network);
@@ -130,6 +138,7 @@ class Play {
       if (settings.settings.protocol != model::ServiceSettings::Protocol::link)
         world_.disk(services_.back()->node()).settings(scenario_.device_disk);
     }
+    add_clients();
     for (DeviceGroup& group : groups_) {
       give_signer(group);
       for (std::uint32_t i = 0; i < group.count; ++i) {
@@ -144,6 +153,27 @@ class Play {
           world_.disk(devices_.back()->node()).settings(scenario_.device_disk);
       }
     }
+  }
+
+  // A plain broker's, after whom nobody comes.
+  void add_clients() {
+    for (const ClientGroup& group : scenario_.clients)
+      for (std::uint32_t i = 0; i < group.count; ++i) {
+        const std::string& id = names_[world_.nodes()];
+        client_nodes_[id] = static_cast<model::NodeIndex>(world_.nodes());
+        clients_.push_back(std::make_unique<SimClient>(*stage_, group, id, i, hub_node,
+                                                       sim::Instant{} + scenario_.duration));
+        place(*clients_.back());
+        if (group.path) path(clients_.back()->node(), *group.path);
+      }
+  }
+
+  std::uint32_t note_of(std::string_view topic) {
+    const auto known = topic_notes_.find(topic);
+    if (known != topic_notes_.end()) return known->second;
+    const auto note = static_cast<std::uint32_t>(header_.notes.size());
+    header_.notes.emplace_back(topic);
+    return topic_notes_.emplace(topic, note).first->second;
   }
 
   // The group as the device sees it that is placed next. Devices that drew the same share it.
@@ -251,6 +281,7 @@ class Play {
     for (const auto& service : services_) clock_bounds(service->node());
     if (devices_.size() <= 1000)
       for (const auto& device : devices_) clock_bounds(device->node());
+    for (const auto& client : clients_) clock_bounds(client->node());
   }
 
   // Services that speak AMQP sign tokens with a key of the hub's, where it asks for them.
@@ -377,6 +408,9 @@ class Play {
   std::unique_ptr<SimHub> hub_;
   std::vector<std::unique_ptr<SimService>> services_;
   std::vector<std::unique_ptr<SimDevice>> devices_;
+  std::vector<std::unique_ptr<SimClient>> clients_;
+  std::map<std::string, model::NodeIndex, std::less<>> client_nodes_;
+  std::map<std::string, std::uint32_t, std::less<>> topic_notes_;
 };
 
 }  // namespace

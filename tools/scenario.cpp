@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "model/broker_rules.hpp"
 #include "model/hub/router.hpp"
 #include "tools/field.hpp"
 #include "tools/mix.hpp"
@@ -317,6 +318,71 @@ void device_group(Fields& f, DeviceGroup& group) {
     f.problem("telemetry", "an impostor is never let in, so nothing that it sends can be owed: leave it out");
   f.distribution("memory_loss", "every so often the device restarts and forgets its memory; 0s: never",
                  group.memory_loss, Unit::time);
+}
+
+// --- Clients of a plain broker ---
+
+void publish_load(Fields& f, PublishLoad& load) {
+  f.text("topic", "where to; {} is the client's number in its group", load.topic);
+  f.number("qos", "of the messages", load.qos, {0, 2});
+  f.flag("retain", "with RETAIN", load.retain);
+  f.distribution("every", "from one message, or burst, to the next", load.every, Unit::time);
+  if (f.reading() && f.given("every")) pace(f, load.every);
+  f.distribution("body", "bytes of a payload, which begins with a key of its own", load.body, Unit::bytes);
+  f.number("burst", "messages at once", load.burst, {1, 100'000});
+  f.duration("from", "the first message comes after it", load.from, {});
+  duration(f, "until", "no message comes after it; absent: the scenario's duration", load.until);
+  f.need("topic");
+  f.need("every");
+  if (f.reading() && f.given("topic") && !model::topic_is_valid(load.topic))
+    f.problem("topic", "\"" + load.topic + "\" is no topic name: at least one character, none of + and #");
+}
+
+void filter_shape(Fields& f, model::TopicSettings::Subscription& one) {
+  f.text("filter", "topics, with + and #; {} is the client's number in its group", one.filter);
+  f.number("qos", "that is asked for", one.qos, {0, 2});
+  f.need("filter");
+  if (f.reading() && f.given("filter") && !model::filter_is_valid(one.filter))
+    f.problem("filter", "\"" + one.filter + "\" is no topic filter: + fills a level, # stands alone and last");
+}
+
+void will_shape(Fields& f, model::TopicSettings::Will& will) {
+  f.text("topic", "where to; {} is the client's number in its group", will.topic);
+  f.number("qos", "of the will", will.qos, {0, 2});
+  f.flag("retain", "with RETAIN", will.retain);
+  f.need("topic");
+  if (f.reading() && f.given("topic") && !model::topic_is_valid(will.topic))
+    f.problem("topic", "\"" + will.topic + "\" is no topic name: at least one character, none of + and #");
+}
+
+void client_group(Fields& f, ClientGroup& group) {
+  model::TopicSettings& settings = group.settings;
+  constexpr Fields::Span positive{1ns};
+  f.text("name", "of the client; with {} for the number when there are several: \"c{}\"", group.name);
+  f.need("name");
+  if (f.reading() && f.given("name") && group.name.empty())
+    f.problem("name", "\"\" cannot be a name; use letters, digits and - _ . :, with {} for the number");
+  f.number("count", "how many clients", group.count, {1, most_nodes});
+  f.list("subscribes", "when a session begins", settings.subscriptions, 100, filter_shape);
+  f.list("publishes", "what each of them sends", group.publishes, 100, publish_load);
+  f.optional("will", settings.will, [&](model::TopicSettings::Will& inner) {
+    f.object("will", "left with the broker", inner, model::TopicSettings::Will{}, will_shape);
+  });
+  f.duration("keep_alive", "in whole seconds; 0s: none", settings.keep_alive, {0s, 65'535s});
+  if (settings.keep_alive % 1s != 0s) f.problem("keep_alive", "expected whole seconds");
+  f.flag("clean_session", "Clean Session 1", settings.clean_session);
+  f.number("window", "unacknowledged messages that were sent", settings.window, {1, 65'535});
+  f.number("outbox_limit", "messages that can wait; one more is dropped", settings.outbox_limit, {1, 10'000'000});
+  f.duration("back_off_first", "from a failed connection to the next try", settings.back_off_first, positive);
+  f.duration("back_off_max", "doubled up to this", settings.back_off_max, positive);
+  f.share("back_off_jitter", "of the wait, taken off by chance", settings.back_off_jitter_percent, 100);
+  f.duration("connect_patience", "without a CONNACK", settings.connect_patience, positive);
+  f.duration("ack_patience", "without an answer: cut and connect again", settings.ack_patience, positive);
+  f.optional("sleep", group.sleep, [&](SleepCycle& inner) {
+    f.object("sleep", "disconnecting by intent, and coming back", inner, SleepCycle{}, sleep);
+  });
+  optional_path(f, "to and from the broker, where it differs from the scenario's network", group.path);
+  f.distribution("start", "when a client starts first", group.start, Unit::time);
 }
 
 // --- Services ---
@@ -651,6 +717,27 @@ Cast checked_cast(const Scenario& scenario,
     if (!fresh) complain(where + "/name", "another node has a name of \"" + devices.name + "\"");
     before[devices.name] = &devices;
   }
+  for (std::size_t at = 0; at < scenario.clients.size(); ++at) {
+    const ClientGroup& clients = scenario.clients[at];
+    const std::string where = "clients/" + std::to_string(at);
+    const std::size_t braces = clients.name.find("{}");
+    const std::string head = clients.name.substr(0, braces);
+    const std::string tail = braces == std::string::npos ? "" : clients.name.substr(braces + 2);
+    if (clients.name.empty()) continue;  // told as missing
+    if (!is_name(head + "0" + tail) || (braces == std::string::npos && clients.count > 1)) {
+      complain(where + "/name", "\"" + clients.name + "\" cannot be the name of " + std::to_string(clients.count) +
+                                    "; use letters, digits and - _ . :, with {} for the number of several");
+      continue;
+    }
+    if (cast.names.size() + clients.count > most_nodes) {
+      complain(where + "/count", "more than " + std::to_string(most_nodes) + " nodes");
+      break;
+    }
+    group(clients.name, clients.count);
+    for (std::uint32_t i = 0; i < clients.count; ++i)
+      if (!add(braces == std::string::npos ? clients.name : head + std::to_string(i) + tail, false))
+        complain(where + "/name", "another node has a name of \"" + clients.name + "\"");
+  }
   return cast;
 }
 
@@ -720,6 +807,7 @@ void scenario_fields(Fields& f, Scenario& scenario, Cast& cast, std::string_view
   f.choice("profile", "what the hub promises", at, profile_names);
   if (f.reading()) scenario.rules = *model::profile(profile.empty() ? profile_names[at] : profile);
   scenario.rules.broker = nullptr;  // devices speak to a hub, with this profile's switches
+  const bool plain = profile_names[at] == "mqtt-3.1.1";
   f.object("hub", "switches and figures that differ from the profile's", scenario.rules.hub,
            model::profile(scenario.rules.profile)->hub, hub_with_routes);
   if (f.reading()) check_conditions(f, scenario.rules.hub.routing);
@@ -736,6 +824,16 @@ void scenario_fields(Fields& f, Scenario& scenario, Cast& cast, std::string_view
   f.duration("hub_restart", "a hub that halted is started again after it", scenario.hub_restart, {});
   f.list("devices", "groups of devices", scenario.devices, 1000, device_group);
   f.list("services", "back ends", scenario.services, 100, service);
+  f.list("clients", "of a plain broker (profile mqtt-3.1.1), which has no devices and back ends", scenario.clients,
+         1000, client_group);
+  if (f.reading() && !scenario.clients.empty()) {
+    if (!plain) f.problem("clients", "only \"profile\": \"mqtt-3.1.1\" has clients; a hub has devices and services");
+    if (!scenario.devices.empty() || !scenario.services.empty())
+      f.problem("clients", "a plain broker has clients only: leave out devices and services");
+    if (f.given("exhaustive")) f.problem("exhaustive", "a plain broker's clients cannot be walked yet");
+    scenario.rules.profile = "mqtt-3.1.1";  // whatever another profile was asked for: clients know no hub
+    scenario.rules.broker = model::profile("mqtt-3.1.1")->broker;
+  }
   if (f.reading()) {
     for (std::size_t i = 0; i < scenario.services.size(); ++i)
       check_endpoint(f, scenario.rules.hub, i, scenario.services[i].settings);

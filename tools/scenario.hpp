@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/device.hpp"
+#include "model/device/topic_client.hpp"
 #include "model/rules.hpp"
 #include "model/service.hpp"
 #include "sim/disk.hpp"
@@ -56,6 +57,28 @@ struct DeviceGroup {
   sim::Distribution start;                  // spread of the first start
   Shows shows = Shows::what_is_asked;       // a token, if the hub verifies
   sim::Distribution memory_loss;            // 0: never; else every so often: a crash that forgets memory
+};
+
+// What each client of a group publishes. In topics, filters and wills {} stands for its number in the group.
+struct PublishLoad {
+  std::string topic;
+  std::uint8_t qos = 1;
+  bool retain = false;
+  sim::Distribution every;
+  sim::Distribution body;                   // bytes, at least those of the message's own key
+  std::uint32_t burst = 1;                  // messages at once
+  sim::Duration from{};                     // of the run
+  std::optional<sim::Duration> until;       // default: the end of the faults
+};
+
+struct ClientGroup {                        // of a plain broker
+  std::string name;                         // as of a group of devices
+  std::uint32_t count = 1;
+  model::TopicSettings settings;
+  std::vector<PublishLoad> publishes;
+  std::optional<SleepCycle> sleep;
+  std::optional<sim::PathSettings> path;    // to and from the broker; default: the scenario's
+  sim::Distribution start;                  // spread of the first start
 };
 
 struct CommandLoad {                        // what a service sends to devices
@@ -124,6 +147,7 @@ struct Scenario {
   sim::Duration hub_restart{};              // a hub that halts is started again after this
   std::vector<DeviceGroup> devices;
   std::vector<ServiceNode> services;
+  std::vector<ClientGroup> clients;         // then there are no devices and services: it is a plain broker
   std::vector<sim::Fault> faults;
   std::vector<sim::NemesisSpec> nemeses;
   std::optional<ExhaustivePlan> exhaustive;
@@ -131,7 +155,8 @@ struct Scenario {
 
 bool lasts(sim::FaultKind kind);            // or happens at one time only
 
-// Node numbers: the hub is node 0, then the services in order, then the devices, group by group.
+// Node numbers: the hub is node 0, then the services in order, then the devices, group by group, then the
+// clients of a plain broker, which is called hub all the same.
 // Faults name nodes by these; in JSON they are names and patterns. The hub's name is "hub".
 inline constexpr sim::NodeId hub_node{0};
 std::vector<std::string> node_names(const Scenario& scenario);

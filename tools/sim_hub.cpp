@@ -39,6 +39,7 @@ void SimHub::started() {
     files.push_back({static_cast<model::FileId>(name), disk_->read(name)});
   server_.emplace(rules_, chance());
   server_->name_devices(index_of_);
+  if (stage_.note_of) server_->name_topics(stage_.note_of);
   server_->recover(now(), files, effects());
   world().network().listen(node_, mqtt_port);
   world().network().listen(node_, http_port);

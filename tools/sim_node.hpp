@@ -63,6 +63,7 @@ struct Stage {                  // one run's
   KeyBook* keys = nullptr;      // of the devices of a hub that verifies; null: nobody has any
   std::vector<LoadEvent>* loads = nullptr;  // what applications did, when somebody wants to know
   const model::Router* router = nullptr;    // of the hub as it should be; null: no routes
+  std::function<std::uint32_t(std::string_view)> note_of{};  // topics and filters, as notes of the history
 };
 
 class SimNode : public sim::Program {

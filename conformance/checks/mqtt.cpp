@@ -92,6 +92,7 @@ const About WillExactlyOnce::about{
 void WillExactlyOnce::look(const Seen& seen) {
   const Event& event = seen.event;
   const Facts& facts = seen.facts;
+  if (facts.terms.broker) return;  // wills go to topics there (broker.hpp)
   if (facts.routed) return;  // it may go to several endpoints or to none, and be repeated
   if (event.what == What::read) {
     const HubEnd* end = hub_end(seen);

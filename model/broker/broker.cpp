@@ -178,6 +178,11 @@ void Broker::send_retained(std::uint64_t number, std::string_view filter, std::u
   }
 }
 
+void Broker::forget_subscriptions(std::uint64_t number) {
+  Session& session = at(number);
+  while (!session.filters.empty()) unsubscribe(number, std::string{session.filters.begin()->first});
+}
+
 Broker::Removed Broker::unsubscribe(std::uint64_t number, std::string_view filter) {
   Session& session = at(number);
   Removed removed;

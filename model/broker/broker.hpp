@@ -84,6 +84,7 @@ class Broker {
     bool any = false;
     Ticket ticket{};
   };
+  void forget_subscriptions(std::uint64_t session);  // a wrong broker's way
   Removed unsubscribe(std::uint64_t session, std::string_view filter);
 
   // Messages. The ticket is of what PUBACK, PUBREC and PUBCOMP promise.

@@ -1,6 +1,7 @@
 #include "model/broker/topics.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace hubproof::model::broker {
 
@@ -29,7 +30,7 @@ const std::vector<Subscriptions::Match>& Subscriptions::matching(std::string_vie
   }
   for (const auto& [filter, holders] : wild_)
     if (rules_->matches(filter, topic)) collect(holders);
-  std::ranges::stable_sort(found_, {}, &Match::session);
+  std::ranges::sort(found_, {}, [](const Match& one) { return std::pair{one.session, one.qos}; });
   std::size_t kept = 0;
   for (const Match& one : found_) {
     if (kept > 0 && found_[kept - 1].session == one.session)

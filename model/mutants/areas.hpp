@@ -18,5 +18,6 @@ std::span<const Mutant> http_mutants();
 std::span<const Mutant> security_mutants();
 std::span<const Mutant> amqp_mutants();
 std::span<const Mutant> websocket_mutants();
+std::span<const Mutant> broker_mutants();
 
 }  // namespace hubproof::model

@@ -12,7 +12,7 @@ std::span<const Mutant> mutants() {
     for (const std::span<const Mutant> area :
          {telemetry_mutants(), routing_mutants(), quota_mutants(), command_mutants(), feedback_mutants(),
           session_mutants(), journal_mutants(), device_mutants(), service_mutants(), http_mutants(), security_mutants(),
-          amqp_mutants(), websocket_mutants()})
+          amqp_mutants(), websocket_mutants(), broker_mutants()})
       zoo.insert(zoo.end(), area.begin(), area.end());
     return zoo;
   }();

@@ -135,12 +135,16 @@ bool BrokerDoor::on(Now now, Place at, const mqtt::Connect& packet, Effects& eff
   if (packet.client_id.empty() ? !rules_.empty_id_gets_one : !rules_.takes_client_id(packet.client_id))
     return refuse(now, at, rules_.refused_id, effects);  // [mqtt311:3.1.3-9]
 
-  if (const ConnectionId older = broker_.connection_of(client); older != ConnectionId::none)
-    if (const Place its = connections_.find(older); its != connections_.end() && rules_.takeover_ends_older)
-      cut(now, its, Why::takeover, effects);  // [mqtt311:3.1.4-2]
+  std::string owner = client;  // of the session
+  if (const Place older = connections_.find(broker_.connection_of(client)); older != connections_.end()) {
+    if (rules_.takeover_ends_older)
+      cut(now, older, Why::takeover, effects);  // [mqtt311:3.1.4-2]
+    else
+      owner = unique_id();
+  }
   std::optional<broker::NewWill> will;
   if (packet.will) will = {packet.will->topic, packet.will->message, packet.will->qos, packet.will->retain};
-  const broker::Broker::Begun begun = broker_.begin(client, packet.clean_session, will, at->first);
+  const broker::Broker::Begun begun = broker_.begin(owner, packet.clean_session, will, at->first);
   alarms_.erase({connection.due, at->first});
   connection.session = begun.session;
   connection.client = client;
@@ -156,9 +160,13 @@ bool BrokerDoor::on(Now now, Place at, const mqtt::Connect& packet, Effects& eff
   Event connack = answer(at, Packet::connack);
   connack.flags = static_cast<std::uint16_t>(connack.flags | flag_if(present, flag_session_present));
   connack.code = rules_.accepted;
+  const auto resend = [&] {
+    if (begun.resumed) broker_.resend(begun.session);
+    send_owed(now, effects);
+  };
+  if (!rules_.connack_is_first) resend();
   promise(at, begun.ticket, mqtt::Connack{present, rules_.accepted}, effects, connack);
-  if (begun.resumed) broker_.resend(begun.session);
-  send_owed(now, effects);
+  if (rules_.connack_is_first) resend();
   return true;
 }
 
@@ -266,10 +274,11 @@ bool BrokerDoor::on(Now now, Place at, const mqtt::Subscribe& packet, Effects& e
     if (!rules_.valid_filter(wanted.filter)) return violated(now, at, "mqtt311:4.7.1-2", effects);
 
   const std::uint64_t session = at->second.session;
+  if (!rules_.subscriptions_add_up) broker_.forget_subscriptions(session);
   mqtt::Suback suback{packet.id, {}};
   Ticket ticket{};
   std::vector<char> is_new;
-  const std::size_t looked_at = rules_.looks_at(packet.filters.size());
+  const std::size_t looked_at = rules_.looks_at(true, packet.filters.size());
   for (std::size_t n = 0; n < packet.filters.size(); ++n) {
     const mqtt::Filter& wanted = packet.filters[n];
     const std::uint8_t code = rules_.granted(wanted.qos);
@@ -303,7 +312,7 @@ bool BrokerDoor::on(Now now, Place at, const mqtt::Unsubscribe& packet, Effects&
     if (!rules_.valid_filter(filter)) return violated(now, at, "mqtt311:4.7.1-2", effects);
   bool any = false;
   Ticket ticket{};
-  const std::size_t looked_at = rules_.looks_at(packet.filters.size());
+  const std::size_t looked_at = rules_.looks_at(false, packet.filters.size());
   for (std::size_t n = 0; n < packet.filters.size() && n < looked_at; ++n) {
     const auto removed = broker_.unsubscribe(at->second.session, packet.filters[n]);
     any = any || removed.any;
@@ -352,9 +361,10 @@ void BrokerDoor::send_owed(Now, Effects& effects) {
       continue;
     }
     const View payload{one.message->payload};
-    promise(at, one.ticket, mqtt::Publish{one.message->topic, payload, one.id, one.qos, one.dup, one.retain}, effects,
+    const std::string_view topic = rules_.topic_told(one.message->topic);
+    promise(at, one.ticket, mqtt::Publish{topic, payload, one.id, one.qos, one.dup, one.retain}, effects,
             of_message(at, flag_sent | flag_if(one.dup, flag_dup) | flag_if(one.retain, flag_retain),
-                       one.message->topic, payload, one.qos, one.id));
+                       topic, payload, one.qos, one.id));
   }
   broker_.sends().clear();
 }

@@ -1165,6 +1165,7 @@ class EveryMutant : public testing::TestWithParam<Mutant> {};
 
 TEST_P(EveryMutant, TellsAnotherStory) {
   const Mutant& mutant = GetParam();
+  if (std::string_view{mutant.name}.starts_with("broker-")) return;  // broker_mutants_test.cpp
   if (const auto routed = routed_stories().find(mutant.name); routed != routed_stories().end()) {
     const Rules right = with_routes(routed->second.fallback);
     Rules wrong = right;
@@ -1212,7 +1213,7 @@ TEST(Mutants, HaveNamesAndSentencesOfTheirOwn) {
     EXPECT_TRUE(sentences.insert(mutant.sentence).second) << mutant.sentence;
     EXPECT_EQ(find_mutant(mutant.name), &mutant);
     EXPECT_TRUE(std::ranges::all_of(std::string_view{mutant.name}, [](char c) {
-      return (c >= 'a' && c <= 'z') || c == '-' || c == '2';
+      return (c >= 'a' && c <= 'z') || c == '-' || (c >= '0' && c <= '3');
     })) << mutant.name;
     if (mutant.issue != nullptr) {
       EXPECT_THAT(mutant.issue, testing::MatchesRegex("[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+#[0-9]+"))

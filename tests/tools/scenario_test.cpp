@@ -31,6 +31,11 @@ const std::string& all_keys() {
   return text;
 }
 
+const std::string& broker_keys() {  // those of a plain broker, which has no devices
+  static const std::string text = file_text(root / "tests/tools/broker_keys.json");
+  return text;
+}
+
 // A small scenario with one more member.
 std::string with(const std::string& member) {
   return R"({"duration": "1m", "settle": "1m", "devices": [{"name": "d{}", "count": 3}, )"
@@ -319,6 +324,26 @@ bool same(const Document& a, const Document& b) {
 TEST(ScenarioWriter, EveryKeyComesBack) {
   const std::string written = write_scenario(good(all_keys()));
   EXPECT_TRUE(same(parse(written).document, parse(all_keys()).document)) << written;
+  const std::string of_broker = write_scenario(good(broker_keys()));
+  EXPECT_TRUE(same(parse(of_broker).document, parse(broker_keys()).document)) << of_broker;
+}
+
+TEST(ScenarioReader, APlainBrokerHasClientsAndNothingElse) {
+  EXPECT_NE(good(broker_keys()).rules.broker, nullptr);
+  EXPECT_EQ(good(broker_keys()).clients[0].settings.subscriptions[0].filter, "a/+/{}");
+  const std::string begins = R"({"duration": "1m", "settle": "1m", "clients": [{"name": "c0")";
+  EXPECT_THAT(problems(begins + "}]}"), testing::HasSubstr("/clients | only \"profile\": \"mqtt-3.1.1\" has clients"));
+  const std::string plain = R"({"profile": "mqtt-3.1.1", "duration": "1m", "settle": "1m", )";
+  EXPECT_THAT(problems(plain + R"("clients": [{"name": "c0"}], "devices": [{"name": "d0"}]})"),
+              testing::HasSubstr("/clients | a plain broker has clients only"));
+  EXPECT_THAT(problems(plain + R"("clients": [{"name": "c", "count": 2}]})"), testing::HasSubstr("/clients/0/name | \"c\" cannot be the name of 2"));
+  EXPECT_THAT(problems(plain + R"("clients": [{"name": "c", "subscribes": [{"filter": "a/#/b"}]}]})"),
+              testing::HasSubstr("/clients/0/subscribes/0/filter | \"a/#/b\" is no topic filter"));
+  EXPECT_THAT(problems(plain + R"("clients": [{"name": "c", "publishes": [{"topic": "a/+", "every": "0s"}]}]})"),
+              testing::AllOf(testing::HasSubstr("/clients/0/publishes/0/topic | \"a/+\" is no topic name"),
+                             testing::HasSubstr("/clients/0/publishes/0/every | expected 1ms or more")));
+  EXPECT_EQ(read_scenario(broker_keys(), "x.json", "iot-hub-2017").scenario.rules.profile, "mqtt-3.1.1");
+  EXPECT_EQ(good(plain + R"("devices": [{"name": "d0"}]})").rules.broker, nullptr);  // those speak to a hub
 }
 
 TEST(ScenarioWriter, LeavesOutWhatIsAsUsual) {
@@ -403,6 +428,7 @@ TEST(ScenarioSchema, HasNoKeyThatTheSampleOfAllKeysLacks) {
   std::set<std::string> in_schema, in_sample;
   schema_keys(parse(scenario_schema()).document, "", in_schema);
   document_keys(parse(all_keys()).document, "", in_sample);
+  document_keys(parse(broker_keys()).document, "", in_sample);
   for (const std::string& key : in_schema) {
     if (key == "/$schema" || key.starts_with("/nemeses/menu/")) continue;  // the faults' keys once more
     EXPECT_TRUE(in_sample.contains(key)) << key << " is in the schema only";

@@ -70,7 +70,7 @@ int judge_verb(const JudgeArguments& arguments) {
       [&](const model::History& header) {
         const model::Terms terms = terms_of(header.terms, arguments.profile);
         profile = terms.profile;
-        judge.emplace(terms, header.participants);
+        judge.emplace(terms, header.participants, &header.notes);
       },
       [&](const model::Event& event) {
         if (reading->problems().empty()) judge->saw(event);
