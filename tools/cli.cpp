@@ -329,6 +329,8 @@ Command read_command_line(int argc, const char* const* argv) {
   serve_verb->add_flag("--open", serve.open, "ask nobody for credentials (else: tokens and certificates)");
   serve_verb->add_option("--control", serve.control, "HTTP and JSON: what a back end does; faults, clock, end")
       ->type_name("HOST:PORT");
+  serve_verb->add_option("--target", serve.target, "write there what conform needs to know: addresses, devices and keys")
+      ->type_name("FILE");
   serve_verb->add_option("--routes", serve.routes, "endpoints and routes of telemetry, as a scenario's \"routing\"")
       ->type_name("FILE");
   serve_verb->add_option("--tier", serve.tier, "limits and the daily quota of a tier (default: none)")

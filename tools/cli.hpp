@@ -101,6 +101,7 @@ struct ServeArguments {
   std::string mutant;
   std::vector<std::string> devices;
   std::string control;
+  std::string target;
   std::string history;
   std::string routes;
   std::string faults;

@@ -12,11 +12,13 @@
 #include <string_view>
 
 #include "tools/certificates.hpp"
+#include "tools/conform/descriptor.hpp"
 #include "tools/connection_string.hpp"
 #include "tools/document.hpp"
 #include "tools/fault_plan.hpp"
 #include "tools/find_scenarios.hpp"
 #include "tools/history_file.hpp"
+#include "tools/output.hpp"
 #include "tools/real_hub.hpp"
 #include "tools/real_net.hpp"
 
@@ -147,6 +149,28 @@ std::optional<model::Response> ask(RealHub& hub, const model::Request& request) 
   return answer;
 }
 
+// What `conform` needs to know of this hub.
+std::string target_file(RealHub& hub, const ServeOptions& options, const std::vector<std::string>& devices,
+                        const std::vector<std::string>& addresses, const std::string& authorities) {
+  Descriptor target;
+  target.name = "hubproof serve" + (options.mutant.empty() ? "" : " --mutant " + options.mutant);
+  target.target.profile = options.profile;
+  target.target.limits.partitions = options.rules.hub.partitions;
+  target.authorities = authorities;
+  if (options.rules.broker) return write_descriptor(target, addresses);
+  for (const std::string& id : devices) {
+    const auto answer = ask(hub, model::GetDevice{id});
+    const auto* device = answer ? std::get_if<model::DeviceIdentity>(&*answer) : nullptr;
+    const bool keyed = device && device->credentials && device->credentials->type == model::CredentialType::sas;
+    target.devices.push_back({id, {}, {}, keyed ? device->credentials->primary : ""});
+  }
+  const auto answer = ask(hub, model::ListPolicies{});
+  if (const auto* policies = answer ? std::get_if<model::Policies>(&*answer) : nullptr)
+    for (const model::Policy& policy : policies->list)
+      target.target.policies.push_back({policy.name, {}, {}, policy.primary});
+  return write_descriptor(target, addresses);
+}
+
 // A line for each connection string: of each device, of a back end, and of a reader of telemetry where
 // there is a door for it. Hosts that are empty have no door.
 std::string connection_strings(RealHub& hub, const std::vector<std::string>& devices,
@@ -220,6 +244,7 @@ int serve(const ServeOptions& options) {
   hub.on_signals();
 
   Temporary temporary;
+  std::string authority_file;
   if (std::ranges::any_of(doors, &DoorAsked::tls)) {
     std::string directory = options.tls.empty() ? options.store : options.tls;
     if (directory.empty()) {
@@ -229,9 +254,12 @@ int serve(const ServeOptions& options) {
     const auto made = certificates(directory, names, RealNet::now().wall, problem);
     if (!made) return refuse(cannot_write, "no certificate for the doors with TLS: " + problem);
     for (const std::string& what : made->remarks) remark(what);
+    authority_file = std::filesystem::absolute(made->file);
     if (!hub.secure(*made, problem)) return refuse(cannot_write, "the certificate in " + directory + ": " + problem);
   }
   std::string lines;
+  std::vector<std::string> addresses;  // of each door the first
+  std::string authorities;
   std::string host;
   bool host_has_tls = false;
   std::string service;
@@ -251,6 +279,11 @@ int serve(const ServeOptions& options) {
     if (door.door == RealHub::Door::mqtt && (host.empty() || (door.tls && !host_has_tls))) {
       host_has_tls = door.tls;
       host = named;
+    }
+    const auto same_door = [&](const DoorAsked& other) { return other.door == door.door; };
+    if (door.scheme != "control" && door.scheme != "link" && &*std::ranges::find_if(doors, same_door) == &door) {
+      addresses.push_back(door.scheme + "://" + named);
+      if (door.tls) authorities = authority_file;
     }
     // A back end's own door is AMQP's; the control door stands for it as long as there is none.
     if (door.door == RealHub::Door::control && service.empty()) service = address;
@@ -290,6 +323,9 @@ int serve(const ServeOptions& options) {
   }
 
   if (!options.rules.broker) lines += connection_strings(hub, devices, host, service, events);
+  if (!options.target.empty() &&
+      !write_file(options.target, target_file(hub, options, devices, addresses, authorities)))
+    return cannot_write;
   if (!hub.problem().empty()) return halted();
   std::fputs(lines.c_str(), stdout);
   std::fflush(stdout);

@@ -20,6 +20,8 @@ struct ServeOptions {
   std::string mutant;                // its name, for the remark on standard error; empty: none
   std::vector<std::string> devices;  // ids that exist from the start
   std::string control;               // HOST:PORT; empty: no control door
+  std::string profile;               // its name
+  std::string target;                // a file that says to `conform` where this is; empty: none
   std::string history;               // file of JSON lines; empty: none
   std::string faults;                // file of faults for live connections (fault_plan.hpp); empty: none
   std::uint64_t seed = 0;            // of what they leave to chance

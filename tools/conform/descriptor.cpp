@@ -6,6 +6,7 @@
 
 #include "model/hub/token.hpp"
 #include "model/rules.hpp"
+#include "tools/documents.hpp"
 #include "tools/field.hpp"
 #include "tools/scenario_fields.hpp"
 
@@ -191,6 +192,29 @@ void make_tokens(conformance::cases::Target& target, std::vector<Identity>& devi
       one.password = model::make_token(target.host + "/devices/" + one.id, one.key, model::KeyForm::decoded, far);
   for (Identity& one : target.policies)
     one.password = model::make_token(target.host, one.key, model::KeyForm::decoded, far, one.id);
+}
+
+std::string write_descriptor(const Descriptor& descriptor, const std::vector<std::string>& addresses) {
+  using namespace documents;
+  Document all = object({{"name", text(descriptor.name)}, {"profile", text(descriptor.target.profile)}});
+  Document list = Document::list();
+  for (const std::string& address : addresses) list.items.push_back(text(address));
+  all.members.emplace_back("addresses", std::move(list));
+  if (!descriptor.authorities.empty()) all.members.emplace_back("authorities", text(descriptor.authorities));
+  if (!descriptor.target.hub()) return write(all) + "\n";
+  const auto keyed = [](const char* name, const Identity& one) {
+    Document member = object({{name, text(one.id)}});
+    if (!one.key.empty()) member.members.emplace_back("key", text(one.key));
+    return member;
+  };
+  Document devices = Document::list();
+  for (const Identity& one : descriptor.devices) devices.items.push_back(keyed("id", one));
+  all.members.emplace_back("devices", std::move(devices));
+  Document policies = Document::list();
+  for (const Identity& one : descriptor.target.policies) policies.items.push_back(keyed("name", one));
+  all.members.emplace_back("policies", std::move(policies));
+  all.members.emplace_back("limits", object({{"partitions", number(descriptor.target.limits.partitions)}}));
+  return write(all) + "\n";
 }
 
 std::string hub_user(const std::string& host, const std::string& id) { return host + "/" + id + "/?api-version=2021-04-12"; }

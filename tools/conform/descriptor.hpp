@@ -49,6 +49,9 @@ std::optional<Descriptor> bare_descriptor(std::string_view target, const std::st
                                           std::string& problem);
 Descriptor simulated_descriptor(const std::string& profile);
 Document descriptor_schema();
+// The file that read_descriptor() reads as this one, as far as our own hub fills it: name, profile, addresses,
+// authorities, devices and policies with their keys, partitions.
+std::string write_descriptor(const Descriptor& descriptor, const std::vector<std::string>& addresses);
 
 // Tokens of all devices and policies whose keys are known, good for as long as 32 bits can say.
 void make_tokens(conformance::cases::Target& target, std::vector<conformance::cases::Identity>& devices);

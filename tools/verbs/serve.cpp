@@ -50,8 +50,6 @@ bool read_tier(const ServeArguments& arguments, model::QuotaRules& quota) {
   return true;
 }
 
-}  // namespace
-
 // What a plain broker has not: it is no hub.
 const char* hubs_own(const ServeArguments& arguments) {
   if (!arguments.devices.empty()) return "--devices: a plain broker has no devices: it takes every client id";
@@ -62,6 +60,8 @@ const char* hubs_own(const ServeArguments& arguments) {
     if (door.starts_with("amqp")) return "--listen: a plain broker speaks MQTT only: mqtt, mqtts, and http or https for WebSockets";
   return nullptr;
 }
+
+}  // namespace
 
 int serve_verb(const ServeArguments& arguments) {
   ServeOptions options;
@@ -84,6 +84,8 @@ int serve_verb(const ServeArguments& arguments) {
   if (!arguments.mutant.empty()) model::find_mutant(arguments.mutant)->apply(options.rules);
   options.devices = arguments.devices;
   options.control = arguments.control;
+  options.profile = arguments.profile.empty() ? "iot-hub-2026" : arguments.profile;
+  options.target = arguments.target;
   options.history = arguments.history;
   options.faults = arguments.faults;
   options.seed = arguments.seed;
