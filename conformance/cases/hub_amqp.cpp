@@ -278,6 +278,7 @@ Script two_devices(Stage& stage) {
 
 Script command_comes(Stage& stage) {
   const Who who = stage.someone();
+  co_await emptied(stage, who);
   Shape shape = named_shape(stage);
   shape.ack = model::Ack::full;
   shape.property = "value";
@@ -319,6 +320,7 @@ Script command_comes(Stage& stage) {
 
 Script outcome_of(Stage& stage, amqp::Outcome outcome) {
   const Who who = stage.someone();
+  co_await emptied(stage, who);
   const Shape shape = named_shape(stage);
   co_await commanded(stage, who, &shape);
   Peer peer{stage};
@@ -345,6 +347,7 @@ Script outcome_of(Stage& stage, amqp::Outcome outcome) {
 // Three in hand are settled by one disposition, or by three: all of them are done with.
 Script settled_together(Stage& stage) {
   const Who who = stage.someone();
+  co_await emptied(stage, who);
   for (int n = 0; n < 3; ++n) {
     const Shape shape = named_shape(stage);
     co_await commanded(stage, who, &shape);
@@ -377,6 +380,7 @@ Script settled_together(Stage& stage) {
 // A word that comes after the lock has ended changes nothing, and is refused.
 Script lock_lost(Stage& stage) {
   const Who who = stage.someone();
+  co_await emptied(stage, who);
   const Shape shape = named_shape(stage);
   co_await commanded(stage, who, &shape);
   Peer peer{stage};
@@ -397,6 +401,7 @@ Script lock_lost(Stage& stage) {
 // `modified` is no acceptance: at once or when its lock ends, the command is back.
 Script modified(Stage& stage) {
   const Who who = stage.someone();
+  co_await emptied(stage, who);
   const Shape shape = named_shape(stage);
   co_await commanded(stage, who, &shape);
   Peer peer{stage};
@@ -418,6 +423,7 @@ Script modified(Stage& stage) {
 // Bodies of many frames come whole, both ways.
 Script long_bodies(Stage& stage) {
   const Who who = stage.someone();
+  co_await emptied(stage, who);
   Shape shape = named_shape(stage);
   shape.body = model::text(stage.payload(60'000, 64'000));
   co_await commanded(stage, who, &shape);
@@ -447,6 +453,7 @@ Script long_bodies(Stage& stage) {
 // What was held on a connection that is gone comes again, and the next holder settles it.
 Script reconnects(Stage& stage) {
   const Who who = stage.someone();
+  co_await emptied(stage, who);
   const Shape shape = named_shape(stage);
   co_await commanded(stage, who, &shape);
   Peer peer{stage};
@@ -495,6 +502,7 @@ struct Sending {
 };
 Script send_command(Stage& stage, Sending one) {
   const Who who = stage.someone();
+  co_await emptied(stage, who);
   Peer peer{stage};
   co_await open_as_service(peer);
   const Linked linked = co_await sender(peer, "/messages/devicebound");
@@ -541,6 +549,7 @@ std::string_view record_of(std::string_view json, std::string_view id) {
 
 Script feedback(Stage& stage) {
   const Who who = stage.someone();
+  co_await emptied(stage, who);
   Http device{stage};
   device.as(who);
   std::array<std::string_view, std::size(ends)> ids;
@@ -669,6 +678,7 @@ Script token_answers(Stage& stage) {
 
 Script outlives_restart(Stage& stage) {
   const Who who = stage.someone();
+  co_await emptied(stage, who);
   const Shape shape = named_shape(stage), command = named_shape(stage);
   Peer peer{stage};
   co_await open_as_device(peer, who);

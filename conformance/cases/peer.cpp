@@ -1,5 +1,7 @@
 #include "conformance/cases/peer.hpp"
 
+#include "conformance/cases/http.hpp"
+
 namespace hubproof::conformance::cases {
 namespace {
 
@@ -215,6 +217,15 @@ std::string_view telemetry_address(Stage& stage, Who who) {
 }
 std::string_view partition_address(Stage& stage, std::uint32_t partition) {
   return stage.keep("/messages/events/ConsumerGroups/$Default/Partitions/" + std::to_string(partition));
+}
+
+Task<void> emptied(Stage& stage, Who who) {
+  Http http{stage};
+  http.as_policy("iothubowner");
+  http.ask("DELETE", device_path(stage, who, "/commands"));  // [C2D-38]
+  const Answer* purged = co_await http.answer();
+  co_await stage.need(purged != nullptr && purged->status == 200, "a device's queue could not be purged");
+  http.hang_up();
 }
 
 Task<void> commanded(Stage& stage, Who who, const Shape* shape) {

@@ -85,6 +85,8 @@ std::string_view commands_address(Stage& stage, Who who);
 std::string_view telemetry_address(Stage& stage, Who who);
 std::string_view partition_address(Stage& stage, std::uint32_t partition);
 
+// Whatever cases before left in the device's queue is gone, or the case gives up.
+Task<void> emptied(Stage& stage, Who who);
 // A command for the device lies in its queue, or the case gives up.
 Task<void> commanded(Stage& stage, Who who, const Shape* shape);
 
