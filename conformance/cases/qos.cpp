@@ -253,7 +253,7 @@ Script session_present(Stage& stage, int kind) {
 Script subscriptions(Stage& stage, End how, bool clean) {
   const Pair two = co_await pair(stage, 1, {}, {}, clean);
   const Client again = co_await back(stage, two.listens, two.listener, how);
-  if (clean) co_await subscribed(stage, again, two.marker, 1);
+  co_await subscribed(stage, again, two.marker, 1);  // the marker's, whatever was kept
   co_await published(stage, two.publisher, two.topic, stage.payload(1, 40));
   co_await settled(stage, two.publisher, again, two.marker);
   const std::size_t came = stage.left_on(again, two.topic);
