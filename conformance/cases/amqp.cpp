@@ -1,5 +1,6 @@
 #include "conformance/cases/amqp.hpp"
 
+#include <algorithm>
 #include <variant>
 
 #include "model/amqp/cbs.hpp"
@@ -158,7 +159,7 @@ Task<Sent> Service::send_to(std::string_view address, View flat) {
   }
 }
 
-Task<void> Service::watches() {
+Task<void> Service::watches(bool from_the_start) {
   for (std::uint32_t partition = 0; partition < stage_.target().limits.partitions; ++partition) {
     amqp::Attach attach;
     attach.name = "events-" + std::to_string(partition);
@@ -168,7 +169,7 @@ Task<void> Service::watches() {
     filter.begin_map();
     filter.symbol("apache.org:selector-filter:string");
     filter.descriptor(0x04);
-    filter.string("amqp.annotation.x-opt-offset > '@latest'");  // [D2C-36]
+    filter.string(from_the_start ? "amqp.annotation.x-opt-offset > '-1'" : "amqp.annotation.x-opt-offset > '@latest'");  // [D2C-36]
     filter.end();
     partitions_[amqp_.engine().attach(attach)] = partition;
   }
@@ -247,7 +248,7 @@ Drawn drawn_message(Stage& stage, const Wish& wish) {
   out.system(model::System::message_id, drawn.id);
   if (wish.expiry != 0) out.expiry_milliseconds(wish.expiry);
   if (wish.ack != model::Ack::none) out.ack(wish.ack);
-  for (std::uint32_t more = stage.draws().below(wish.properties + 1); more > 0; --more) {
+  for (std::uint32_t more = std::min(wish.properties, 1 + stage.draws().below(wish.properties + 1)); more > 0; --more) {
     drawn.properties.emplace_back(property_name(stage), property_value(stage));
     out.property(drawn.properties.back().first, drawn.properties.back().second);
   }

@@ -73,8 +73,8 @@ class Service {
   Task<Sent> send(std::string_view device, View flat);
   // The same with a `to` as it stands.
   Task<Sent> send_to(std::string_view address, View flat);
-  // From now on telemetry is read, in all partitions; or the case gives up.
-  Task<void> watches();
+  // Telemetry is read in all partitions, from now on or all that is there; or the case gives up.
+  Task<void> watches(bool from_the_start = false);
   // The next event of this device; null: none came.
   Task<const Reading*> telemetry(std::string_view device);
   void close() { amqp_.close(); }

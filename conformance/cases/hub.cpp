@@ -8,6 +8,8 @@ void add_hub(Cases& cases) {
   add_tokens(cases);
   add_http_commands(cases);
   add_hub_amqp(cases);
+  add_http_feedback(cases);
+  add_hub_mqtt(cases);
 }
 
 }  // namespace hubproof::conformance::cases

@@ -10,5 +10,7 @@ void add_registry(Cases& cases);
 void add_tokens(Cases& cases);
 void add_http_commands(Cases& cases);
 void add_hub_amqp(Cases& cases);
+void add_http_feedback(Cases& cases);
+void add_hub_mqtt(Cases& cases);
 
 }  // namespace hubproof::conformance::cases

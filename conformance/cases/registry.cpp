@@ -196,6 +196,34 @@ Script wrong_body(Stage& stage, std::string_view body) {
   http.expect(after, 404, "a device whose creation was refused", "ERR-37");
 }
 
+Script outlasts(Stage& stage) {
+  Http http{stage};
+  http.as_policy("registryReadWrite");
+  const Made kept = co_await made(stage, &http, fresh_device_id(stage));
+  const Made gone = co_await made(stage, &http, fresh_device_id(stage));
+  co_await removed(stage, &http, gone.id);
+  const Made again = co_await made(stage, &http, gone.id);
+  const std::string_view third = fresh_device_id(stage);
+  const Made deleted = co_await made(stage, &http, third);
+  co_await removed(stage, &http, third);
+  co_await stage.restart();
+  co_await stage.pause(2s);
+  Http later{stage};
+  later.as_policy("registryReadWrite");
+  for (const Made& one : {kept, again}) {
+    later.ask("GET", device_path(stage, one.id));
+    const Answer* found = co_await later.answer();
+    later.expect(found, 200, "a device that was created before the restart", "C2D-02 DLV-02");
+    stage.expect(member(stage, found, "generationId") == one.generation, "its generation of before", later.found(found), "C2D-37 INV-21");
+  }
+  later.ask("GET", device_path(stage, third));
+  const Answer* none = co_await later.answer();
+  later.expect(none, 404, "a device that was deleted before the restart", "C2D-36");
+  const Made anew = co_await made(stage, &later, third);
+  stage.expect(anew.generation != deleted.generation, "a generation that was never given", anew.generation, "C2D-37 INV-21");
+  for (const std::string_view id : {kept.id, again.id, third}) co_await removed(stage, &later, id);
+}
+
 Script list(Stage& stage) {
   Http http{stage};
   http.as_policy("registryReadWrite");
@@ -363,6 +391,9 @@ void add_registry(Cases& cases) {
   for (const auto& [name, body] : bodies)
     add(std::string{"wrong-body-"} + name, std::string{"A device is created with "} + body + ".", {"ERR-03", "ERR-34", "ERR-37"},
         [body = body](Stage& stage) { return wrong_body(stage, body); });
+  add("outlasts-a-restart", "The hub restarts: who was created is there, who was deleted is not.", {"C2D-02", "C2D-36", "C2D-37", "DLV-02", "INV-21"}, outlasts,
+      {Capability::service, Capability::restart})
+      .alone = true;
   add("list", "Devices are listed, all and one.", {"C2D-02", "ERR-03"}, list);
   add("bulk", "Devices are created by one request, twice.", {"C2D-02", "ERR-24", "MSG-23"}, bulk);
   add("statistics", "A device more, and a disabled one, show in the statistics.", {"C2D-02"}, statistics).alone = true;
