@@ -67,8 +67,9 @@ class Service {
  public:
   explicit Service(Stage& stage) : stage_{stage}, amqp_{stage} {}
 
-  // It may ask for links, or the case gives up.
-  Task<void> opened();
+  // It may ask for links, or the case gives up. `afresh`: what other cases left in the queues of this case's
+  // devices is purged first, where services have a door for that.
+  Task<void> opened(bool afresh = true);
   // Sends a flat message to a device, and what came of it.
   Task<Sent> send(std::string_view device, View flat);
   // The same with a `to` as it stands.

@@ -141,7 +141,7 @@ Script settled(Stage& stage, How how) {
   const Drawn second = drawn_message(stage, {.least = 60, .most = 90});
   service.close();
   Service later{stage};
-  co_await later.opened();
+  co_await later.opened(false);
   co_await taken(stage, &later, stage.identity(who).id, second.flat);
   receive(stage, http, who);
   const Answer* next = co_await http.answer();

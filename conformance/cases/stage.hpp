@@ -105,6 +105,7 @@ class Stage {
   View payload(std::uint32_t least = 0, std::uint32_t most = 200);
 
   Who someone();  // who has not been used in this case
+  const std::deque<Identity>& people() const { return identities_; }  // all that were used
   const Identity& identity(Who who) const { return identities_[static_cast<std::size_t>(who)]; }
   // Where this one may publish, and what it may subscribe to; the same at every call. At a broker nobody
   // else uses them.
