@@ -149,6 +149,8 @@ const std::vector<Layer> layers = {
                                  "model/mqtt/bag.hpp", "model/effects.hpp", "model/amqp/", "model/http/",
                                  "model/hub/token.hpp", "model/json.hpp", "model/base64.hpp", "model/iso_date.hpp",
                                  "model/websocket/"} + history_values},
+    {"conformance/devices/", Names{"conformance/devices/", "conformance/verdict.hpp", "model/json.hpp", "model/mqtt/codec.hpp",
+                                   "model/mqtt/packet.hpp"} + history_values},
     {"tools/", {"sim/", "model/", "conformance/", "tools/"}, {""}},
     {"tests/", {"sim/", "model/", "conformance/", "tools/", "tests/"}, {""}},
 };

@@ -348,12 +348,20 @@ Command read_command_line(int argc, const char* const* argv) {
                        "telemetry with AzIoTHub_FaultOperationType brings its fault");
 
   ConformArguments conform;
-  CLI::App* conform_verb = verb(app, "conform", "the suite against a hub or broker",
+  CLI::App* conform_verb = verb(app, "conform", "the suite against a hub, a broker or a device",
                                 "  hubproof conform mqtt://127.0.0.1:1883\n"
                                 "  hubproof conform mqtt://127.0.0.1:1883 --only 'mqtt/connect/*' --out findings\n"
                                 "  hubproof conform broker.json --known known.json --format junit > conform.xml\n"
-                                "  hubproof conform simulated --profile iot-hub-2026 --mutant older-connection-kept\n");
-  conform_verb->add_option("TARGET", conform.target, "a descriptor file, SCHEME://HOST:PORT, or `simulated`")->required();
+                                "  hubproof conform simulated --profile iot-hub-2026 --mutant older-connection-kept\n"
+                                "  hubproof conform --device -- python3 my_adapter.py\n"
+                                "  hubproof conform --device simulated --mutant never-pings\n");
+  std::vector<std::string> conform_words;
+  conform_verb->add_option("TARGET", conform_words, "a descriptor file, SCHEME://HOST:PORT, or `simulated`; "
+                           "with --device the COMMAND of an adapter, behind --, or `simulated`")->required();
+  conform_verb->add_flag("--device", conform.device, "judge a device: hubproof plays its server");
+  conform_verb->add_option("--listen", conform.listen, "with --device: the address of that server (default: 127.0.0.1)")
+      ->type_name("HOST");
+  value_option(*conform_verb, "--jobs", conform.jobs, "J", "with --device: cases at a time (default: 4)", read_jobs);
   profile_option(*conform_verb, conform.profile, "what it promises (default: as its descriptor says, or mqtt-3.1.1)");
   conform_verb->add_option("--only", conform.only, "cases whose names fit (hubproof list cases names them)")
       ->type_name("GLOB");
@@ -361,10 +369,20 @@ Command read_command_line(int argc, const char* const* argv) {
   conform_verb->add_option("--known", conform.known, "failures that are known and do not count; one that passes fails")
       ->type_name("FILE");
   conform_verb->add_flag("--certified", conform.certified, "nothing may be left out");
-  mutant_option(*conform_verb, conform.mutant, "a wrong hub; only with `simulated`");
+  mutant_option(*conform_verb, conform.mutant, "a wrong hub or device; only with `simulated`");
   conform_verb->add_option("--out", conform.out, "write the result there too, in every format, and failures as known ones")
       ->type_name("DIR");
   format_option(*conform_verb, conform.format, true);
+  conform_verb->final_callback([&conform, &conform_words] {
+    if (conform.device) {
+      conform.command = conform_words;
+    } else if (conform_words.size() > 1) {
+      throw CLI::ValidationError("TARGET", "expected one, found " + conform_words[0] + " and " + conform_words[1] +
+                                               "; a COMMAND needs --device");
+    } else {
+      conform.target = conform_words[0];
+    }
+  });
 
   ProxyArguments proxy;
   CLI::App* proxy_verb = verb(app, "proxy", "faults between any client and any server",

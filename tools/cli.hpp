@@ -74,6 +74,10 @@ struct JudgeArguments {
 
 struct ConformArguments {
   std::string target;                        // a descriptor file, SCHEME://HOST:PORT, or `simulated`
+  bool device = false;                       // it is a device that is judged: by its adapter
+  std::vector<std::string> command;          // of the adapter; `simulated`: our own device
+  std::string listen = "127.0.0.1";          // where a device finds its server
+  unsigned jobs = 4;                         // of a device: cases at a time
   std::string profile;
   std::string mutant;                        // of the simulated target
   std::string only;

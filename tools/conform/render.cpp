@@ -38,7 +38,7 @@ std::string painted(const std::string& text, Verdict verdict, bool colour) {
 
 std::string reproduce(const ConformReport& report, const CaseResult& one) {
   return "hubproof conform " + report.target + report.options + " --only '" + one.of->name + "' --seed " +
-         std::to_string(report.seed);
+         std::to_string(report.seed) + report.command;
 }
 
 // By how many cases each clause was decided, and how.

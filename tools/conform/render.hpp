@@ -16,6 +16,7 @@ struct ConformReport {
   std::string name;
   std::string profile;
   std::string options;       // " --profile P --mutant M": what a reproduce line needs besides
+  std::string command{};     // " -- COMMAND", of a device
   std::uint64_t seed = 0;
 };
 

@@ -38,6 +38,7 @@ int exit_of(conformance::Verdict verdict) {
 }  // namespace
 
 int conform_verb(const ConformArguments& arguments) {
+  if (arguments.device) return conform_device_verb(arguments);
   constexpr std::size_t most = 16u << 20;
   Descriptor descriptor;
   std::string problem;

@@ -8,6 +8,7 @@
 #include "conformance/clause.hpp"
 #include "model/mutants/mutant.hpp"
 #include "sim/fault.hpp"
+#include "tools/devices/device_suite.hpp"
 #include "tools/documents.hpp"
 #include "tools/find_scenarios.hpp"
 #include "tools/output.hpp"
@@ -101,6 +102,8 @@ std::vector<TracedClause> clauses(const ListArguments& only) {
     std::vector<std::string> cases;
     for (const conformance::cases::Case& each : conformance::cases::cases())
       if (std::ranges::count(each.clauses, clause.id) > 0) cases.push_back(each.name);
+    for (const conformance::cases::Case& each : device_case_table())
+      if (std::ranges::count(each.clauses, clause.id) > 0) cases.push_back(each.name);
     const auto status = conformance::status(clause, !checks.empty(), !cases.empty());
     const std::string_view name =
         status ? conformance::status_names[static_cast<std::size_t>(*status)] : std::string_view{};
@@ -176,6 +179,9 @@ std::vector<Item> cases() {
                      {{"clauses", words(one.clauses)}, {"needs", words(needs)}, {"profiles", text(profiles)},
                       {"alone", Document::boolean(one.alone)}}});
   }
+  for (const Case& one : device_case_table())
+    items.push_back({one.name, {}, one.sentence, {{"clauses", words(one.clauses)}, {"needs", words(std::vector<std::string>{"device"})},
+                                                  {"profiles", text("all")}, {"alone", Document::boolean(false)}}});
   return items;
 }
 

@@ -15,6 +15,8 @@ int serve_verb(const ServeArguments& arguments);
 int proxy_verb(const ProxyArguments& arguments);
 int zoo_verb(const ZooArguments& arguments);
 
+int conform_device_verb(const ConformArguments& arguments);  // conform --device
+
 int exhaustive_verb(const RunArguments& arguments);  // run --strategy exhaustive
 
 int exit_code(conformance::Verdict verdict);  // of a campaign or a history

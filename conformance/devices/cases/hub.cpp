@@ -1,0 +1,236 @@
+// What a device of an IoT hub owes beyond MQTT: its credentials and topics, at least once of what
+// its application gave it, and coming back without a storm.
+#include <algorithm>
+#include <string_view>
+
+#include "conformance/devices/cases.hpp"
+#include "conformance/devices/script.hpp"
+
+namespace hubproof::conformance::devices {
+namespace {
+
+using namespace script;
+using Did = Said::Did;
+using std::string;
+
+void expect(Stage& stage, const char* clause, bool holds, const string& otherwise) {
+  if (holds)
+    stage.pass(clause);
+  else
+    stage.fail(clause, otherwise);
+}
+
+Task<> credentials(Stage& stage) {
+  Wish wish;
+  order_connect(stage, wish);
+  const Heard heard = co_await hello_of(stage);
+  const Connect& packet = *heard.is<Connect>();
+  const string id = client_id(stage);
+  expect(stage, "MQTT-04", packet.client_id == id, "the client id is not the device's id");
+  const string user{packet.user_name.value_or("")};
+  const bool begins = user.starts_with(stage.settings().host + "/" + id + "/");
+  expect(stage, "MQTT-05", begins && user.find("api-version=") != string::npos,
+         "the user name is " + (user.empty() ? "missing" : user));
+  const std::string_view password =
+      packet.password ? model::text(*packet.password) : std::string_view{};
+  const auto has = [&](std::string_view what) {
+    return password.find(what) != std::string_view::npos;
+  };
+  const bool token = password.starts_with("SharedAccessSignature ");
+  expect(stage, "MQTT-07", token, "the password is no token");
+  expect(stage, "SEC-01", token && has("sr=") && has("sig=") && has("se="),
+         "the token lacks sr, sig or se");
+  expect(stage, "SEC-10", !has(stage.settings().key), "the key itself is sent");
+  stage.send(heard.link, Connack{false, 0});
+  const auto told = co_await said(stage, Did::connected);
+  if (!told) co_await stage.missing("the adapter did not say \"connected\" after CONNACK 0");
+}
+
+Task<> telemetry_topic(Stage& stage, string value, string encoded) {
+  const LinkId link = co_await connected(stage);
+  const std::uint64_t id = stage.next_id();
+  const string payload = text_of(id);
+  SendOrder order{id, "m" + std::to_string(id), {payload.begin(), payload.end()}};
+  order.properties.emplace_back("odd", value);
+  stage.tell(order);
+  const auto publish = co_await publish_of(stage, link, id);
+  if (!publish) co_await stage.missing("no PUBLISH came");
+  const string topic{publish->is<Publish>()->topic};
+  const string prefix = "devices/" + client_id(stage) + "/messages/events/";
+  expect(stage, "MQTT-19", topic.starts_with(prefix), "telemetry goes to " + topic);
+  const string bag = topic.starts_with(prefix) ? topic.substr(prefix.size()) : string{};
+  const auto same_letters = [](char left, char right) { return (left | 0x20) == (right | 0x20); };
+  const string wanted = "odd=" + encoded;
+  expect(stage, "MQTT-23", !std::ranges::search(bag, wanted, same_letters).empty(),
+         "the property odd=" + value + " goes out as " + bag);
+  stage.send(link, Puback{publish->is<Publish>()->id});
+  const auto told = co_await said(stage, Did::published, id);
+  if (!told) co_await stage.missing("the adapter did not say \"published\" after PUBACK");
+}
+
+// What was not acknowledged comes again until it is, whatever became of the connection and the
+// session.
+Task<> at_least_once(Stage& stage, int count, bool session_present, int cuts) {
+  Wish wish;
+  wish.clean = false;
+  LinkId link = co_await connected(stage, wish);
+  std::vector<std::uint64_t> open;
+  for (int i = 0; i < count; ++i) open.push_back(submit(stage, 1));
+  for (int i = 0; i < cuts; ++i) {
+    const auto some = co_await next<Publish>(stage, link);
+    if (!some) co_await stage.missing("no PUBLISH came");
+    co_await stage.pause(stage.quiet());
+    stage.forget_packets();
+    stage.cut(link);
+    link = co_await back(stage, wish, session_present);
+  }
+  std::vector<std::uint64_t> seen;
+  while (seen.size() < open.size()) {
+    const auto publish = co_await next<Publish>(stage, link);
+    if (!publish) break;
+    for (const std::uint64_t order : open)
+      if (holds(*publish->is<Publish>(), order) && std::ranges::find(seen, order) == seen.end())
+        seen.push_back(order);
+    stage.send(link, Puback{publish->is<Publish>()->id});
+  }
+  if (seen.size() == open.size()) {
+    stage.pass("DLV-01");
+    stage.pass("INV-24");
+    co_return;
+  }
+  const bool answers = co_await alive(stage);
+  if (!answers) co_await stage.missing("not every message came, and the adapter does not answer");
+  const string what = "of " + std::to_string(count) + " messages that the application gave " +
+                      std::to_string(count - static_cast<int>(seen.size())) +
+                      " never came again after the connection was cut";
+  stage.fail("DLV-01", what);
+  stage.fail("INV-24", what);
+}
+
+bool is_connect(const Heard& heard) { return heard.is<Connect>() != nullptr; }
+
+// A server that ends every connection: the device comes back, and not in a storm.
+Task<> comes_back(Stage& stage, int answer) {
+  Wish wish;
+  order_connect(stage, wish);
+  std::vector<model::Instant> times;
+  constexpr int rounds = 6;
+  while (times.size() < rounds) {
+    const auto heard = co_await stage.wait(is_connect, stage.patience() * 4);
+    if (!heard) break;
+    times.push_back(heard->at);
+    if (answer > 0) stage.send(heard->link, Connack{false, static_cast<std::uint8_t>(answer)});
+    if (answer == 0) stage.send(heard->link, Connack{false, 0});
+    if (answer >= 0)
+      stage.close(heard->link);
+    else
+      stage.cut(heard->link);
+  }
+  if (times.empty()) co_await stage.missing("no CONNECT came");
+  if (times.size() < 2) {
+    const bool answers = co_await alive(stage);
+    if (!answers)
+      co_await stage.missing("the device did not come back, and its adapter does not answer");
+    stage.fail("INV-24", "the device does not come back after its connection ended");
+    co_await stage.missing("the device came once");
+  }
+  stage.pass("INV-24");
+  if (times.size() < rounds) {
+    const std::string why =
+        "the device came back " + std::to_string(times.size() - 1) + " times only";
+    co_await stage.missing(why.c_str());
+  }
+  const auto first = times[1] - times[0];
+  const auto all = times.back() - times.front();
+  if (all < std::chrono::milliseconds{500})
+    stage.fail("SEC-28", "six connections within half a second");
+  else if (*std::ranges::max_element(times) - times[rounds - 2] < first / 2)
+    stage.fail("SEC-28", "the pauses between connections shrink");
+  else
+    stage.pass("SEC-28");
+}
+
+// Messages that are open while packet ids come around are sent again in the order of their sending.
+Task<> order_across_the_wrap(Stage& stage) {
+  Wish wish;
+  wish.clean = false;
+  const LinkId first = co_await connected(stage, wish);
+  PacketId last = 0;
+  for (int i = 0; i < 66'000 && last < 65'530; ++i) {
+    const std::uint64_t order = submit(stage, 1);
+    const auto publish = co_await publish_of(stage, first, order);
+    if (!publish) co_await stage.missing("no PUBLISH came");
+    last = publish->is<Publish>()->id;
+    stage.send(first, Puback{last});
+    const auto told = co_await said(stage, Did::published, order);
+    if (!told) co_await stage.missing("the adapter did not say \"published\" after PUBACK");
+  }
+  if (last < 65'530) co_await stage.missing("packet ids do not come near 65535");
+  constexpr std::size_t count = 9;
+  for (std::size_t i = 0; i < count; ++i) (void)submit(stage, 1);
+  std::vector<PacketId> ids;
+  while (ids.size() < count) {
+    const auto publish =
+        co_await next<Publish>(stage, first, ids.empty() ? stage.patience() : stage.quiet());
+    if (!publish) break;
+    ids.push_back(publish->is<Publish>()->id);
+  }
+  if (std::ranges::is_sorted(ids))
+    co_await stage.missing("the ids of the open messages did not come around");
+  stage.cut(first);
+  const LinkId second = co_await back(stage, wish, true);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto publish = co_await next<Publish>(stage, second);
+    if (!publish) co_await stage.missing("not every message came again");
+  }
+}
+
+}  // namespace
+
+void add_hub_cases(std::vector<DeviceCase>& cases) {
+  cases.push_back({"hub/credentials",
+                   "who a device says it is",
+                   {"MQTT-04", "MQTT-05", "MQTT-07", "SEC-01", "SEC-10"},
+                   {.hub = true},
+                   credentials});
+  for (const auto& [name, value, encoded] : {std::tuple{"plain", "warm", "warm"},
+                                             {"space", "a b", "a%20b"},
+                                             {"reserved", "50%&x=#+", "50%25%26x%3D%23%2B"}})
+    cases.push_back({string{"hub/telemetry-"} + name,
+                     "telemetry with a property, on its topic",
+                     {"MQTT-19", "MQTT-23"},
+                     {.hub = true},
+                     [value = string{value}, encoded = string{encoded}](Stage& stage) {
+                       return telemetry_topic(stage, value, encoded);
+                     }});
+  struct Cut {
+    const char* name;
+    int count;
+    bool present;
+    int cuts;
+  };
+  for (const auto& [name, count, present, cuts] :
+       {Cut{"kept", 3, true, 1}, Cut{"lost", 3, false, 1}, Cut{"many", 25, true, 1},
+        Cut{"many-lost", 25, false, 2}, Cut{"cut-often", 4, true, 3}})
+    cases.push_back({string{"hub/again-"} + name,
+                     "what was not acknowledged comes again",
+                     {"DLV-01", "INV-24"},
+                     {.qos = 1, .persistent = true, .hub = true},
+                     [count = count, present = present, cuts = cuts](Stage& stage) {
+                       return at_least_once(stage, count, present, cuts);
+                     }});
+  for (const auto& [answer, name] :
+       {std::pair{-1, "cut"}, {0, "accepted-and-closed"}, {3, "unavailable"}})
+    cases.push_back({string{"hub/comes-back-"} + name,
+                     "a server that ends every connection",
+                     {"INV-24", "SEC-28"},
+                     {.hub = true},
+                     [answer = answer](Stage& stage) { return comes_back(stage, answer); }});
+  cases.push_back({"session/order-across-the-wrap",
+                   "messages are open while packet ids begin again",
+                   {"mqtt311:4.6.0-1"},
+                   {.qos = 1, .persistent = true},
+                   order_across_the_wrap});
+}
+
+}  // namespace hubproof::conformance::devices

@@ -1,0 +1,144 @@
+#include "conformance/devices/script.hpp"
+
+namespace hubproof::conformance::devices::script {
+namespace {
+
+using Did = Said::Did;
+
+bool is_connect(const Heard& heard) { return heard.is<Connect>() != nullptr; }
+
+}  // namespace
+
+std::string client_id(Stage& stage) {
+  return (stage.device().hub ? "device-" : "hubproof-") +
+         std::to_string(1000 +
+                        model::hash(model::view(stage.name()), stage.settings().seed) % 9000);
+}
+
+void order_connect(Stage& stage, const Wish& wish) {
+  ConnectOrder order;
+  order.host = stage.settings().host;
+  order.port = stage.settings().port;
+  order.client_id = wish.client_id.value_or(client_id(stage));
+  order.clean = wish.clean;
+  order.keep_alive = wish.keep_alive;
+  order.username = wish.username;
+  order.password = wish.password;
+  order.will = wish.will;
+  if (stage.device().hub) order.key = stage.settings().key;
+  stage.tell(order);
+}
+
+Task<Heard> hello_of(Stage& stage) {
+  std::optional<Heard> heard = co_await stage.wait(is_connect, stage.patience() * 2);
+  if (!heard) {
+    const auto failed = stage.take([](const Heard& one) { return one.is(Did::failed); });
+    {
+      const std::string why = failed ? "the device did not connect: " + failed->said.why
+                                     : "no CONNECT came after the device was told to connect";
+      co_await stage.missing(why.c_str());
+    }
+  }
+  co_return std::move(*heard);
+}
+
+Task<LinkId> connected(Stage& stage, Wish wish) {
+  order_connect(stage, wish);
+  const Heard heard = co_await hello_of(stage);
+  stage.send(heard.link, Connack{false, 0});
+  const auto told = co_await said(stage, Did::connected);
+  if (!told) co_await stage.missing("the adapter did not say \"connected\" after CONNACK 0");
+  co_return heard.link;
+}
+
+Task<LinkId> back(Stage& stage, Wish wish, bool session_present) {
+  if (!stage.device().reconnects) {
+    const auto lost = co_await said(stage, Did::lost);
+    if (!lost)
+      co_await stage.missing("the adapter did not say \"lost\" after the connection was cut");
+    order_connect(stage, wish);
+  }
+  std::optional<Heard> heard = co_await stage.wait(is_connect, stage.patience() * 4);
+  if (!heard) co_await stage.missing("the device did not come back after the connection was cut");
+  stage.send(heard->link, Connack{session_present, 0});
+  co_return heard->link;
+}
+
+std::string text_of(std::uint64_t order) { return "message " + std::to_string(order); }
+
+std::uint64_t submit(Stage& stage, std::uint8_t qos) {
+  const std::uint64_t id = stage.next_id();
+  const std::string payload = text_of(id);
+  const model::Bytes bytes{payload.begin(), payload.end()};
+  if (stage.device().hub)
+    stage.tell(SendOrder{id, "m" + std::to_string(id), bytes});
+  else
+    stage.tell(PublishOrder{id, "hubproof/up/" + std::to_string(id), bytes, qos, false});
+  return id;
+}
+
+bool holds(const Publish& packet, std::uint64_t order) {
+  return model::text(packet.payload) == text_of(order);
+}
+
+std::string down_topic(Stage& stage, const std::string& leaf) {
+  if (stage.device().hub)
+    return "devices/" + client_id(stage) + "/messages/devicebound/%24.mid=" + leaf;
+  return "hubproof/down/" + leaf;
+}
+
+Task<> listens(Stage& stage, LinkId link) {
+  const std::uint64_t order = stage.next_id();
+  if (!stage.device().hub) stage.tell(SubscribeOrder{order, {{"hubproof/down/#", 2}}});
+  const auto asked = co_await next<Subscribe>(stage, link);
+  if (!asked) co_await stage.missing("no SUBSCRIBE came from the device");
+  if (stage.device().hub) co_return;
+  const auto told = co_await said(stage, Did::subscribed, order);
+  if (!told) co_await stage.missing("the adapter did not say \"subscribed\" after SUBACK");
+}
+
+Publish down(const std::string& topic, const std::string& payload, PacketId id, std::uint8_t qos,
+             bool dup) {
+  Publish packet;
+  packet.topic = topic;
+  packet.payload = model::view(payload);
+  packet.id = id;
+  packet.qos = qos;
+  packet.dup = dup;
+  return packet;
+}
+
+Stage::Waiting publish_of(Stage& stage, LinkId link, std::uint64_t order) {
+  return stage.wait(
+      [link, order](const Heard& heard) {
+        const Publish* packet = heard.is<Publish>();
+        return heard.link == link && packet != nullptr && holds(*packet, order);
+      },
+      stage.patience());
+}
+
+Stage::Waiting said(Stage& stage, Did did) {
+  return stage.wait([did](const Heard& heard) { return heard.is(did); }, stage.patience());
+}
+
+Stage::Waiting said(Stage& stage, Did did, std::uint64_t order) {
+  return stage.wait(
+      [did, order](const Heard& heard) { return heard.is(did) && heard.said.id == order; },
+      stage.patience());
+}
+
+Task<bool> closes(Stage& stage, LinkId link) {
+  const auto ended = co_await stage.wait(
+      [link](const Heard& heard) { return heard.kind == Heard::Kind::ended && heard.link == link; },
+      stage.patience());
+  co_return ended.has_value();
+}
+
+Task<bool> alive(Stage& stage) {
+  const std::uint64_t id = stage.next_id();
+  stage.tell(EchoOrder{id});
+  const auto echo = co_await said(stage, Did::echo, id);
+  co_return echo.has_value();
+}
+
+}  // namespace hubproof::conformance::devices::script

@@ -1,0 +1,72 @@
+// The steps that cases are made of: orders to the device, and what a server waits for.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conformance/devices/stage.hpp"
+
+namespace hubproof::conformance::devices::script {
+
+using namespace model::mqtt;
+
+struct Wish {  // of a connection
+  bool clean = true;
+  std::uint16_t keep_alive = 60;
+  std::optional<std::string> client_id{};  // none: one that the seed gives
+  std::optional<std::string> username{};
+  std::optional<std::string> password{};
+  std::optional<WillWish> will{};
+};
+
+std::string client_id(Stage& stage);
+void order_connect(Stage& stage, const Wish& wish);
+
+// Waits for a connection and its CONNECT. The case ends when none comes.
+Task<Heard> hello_of(Stage& stage);
+// Orders a connection, takes CONNECT, answers CONNACK 0, and waits until the application knows.
+Task<LinkId> connected(Stage& stage, Wish wish = {});
+// The next connection after a lost one: by itself, or ordered anew when the device leaves that to its
+// application. CONNACK 0 with session present or without.
+Task<LinkId> back(Stage& stage, Wish wish, bool session_present);
+
+// What the device's application sends: a publish, or telemetry of a hub's device. Gives the order's id.
+std::uint64_t submit(Stage& stage, std::uint8_t qos);
+std::string text_of(std::uint64_t order);   // its payload, different for each
+bool holds(const Publish& packet, std::uint64_t order);
+
+// A topic that the device takes messages on, and one that it never asked for.
+std::string down_topic(Stage& stage, const std::string& leaf);
+// Has the device listen on all its down topics.
+Task<> listens(Stage& stage, LinkId link);
+Publish down(const std::string& topic, const std::string& payload, PacketId id, std::uint8_t qos, bool dup = false);
+
+// The next packet of this kind on that link; none in time: nothing.
+template <class P>
+Stage::Waiting next(Stage& stage, LinkId link) {
+  return stage.wait([link](const Heard& heard) { return heard.link == link && heard.is<P>() != nullptr; }, stage.patience());
+}
+template <class P>
+Stage::Waiting next(Stage& stage, LinkId link, model::Duration patience) {
+  return stage.wait([link](const Heard& heard) { return heard.link == link && heard.is<P>() != nullptr; }, patience);
+}
+template <class P>
+Stage::Waiting next_with(Stage& stage, LinkId link, PacketId id) {
+  return stage.wait([link, id](const Heard& heard) {
+    const P* packet = heard.is<P>();
+    return heard.link == link && packet != nullptr && packet->id == id;
+  }, stage.patience());
+}
+// The PUBLISH that carries what order `order` gave.
+Stage::Waiting publish_of(Stage& stage, LinkId link, std::uint64_t order);
+Stage::Waiting said(Stage& stage, Said::Did did);
+Stage::Waiting said(Stage& stage, Said::Did did, std::uint64_t order);
+
+// Whether the device ends this connection in time.
+Task<bool> closes(Stage& stage, LinkId link);
+// Whether the adapter and its device still do what they are told: tells a slow device from one that
+// leaves something out.
+Task<bool> alive(Stage& stage);
+
+}  // namespace hubproof::conformance::devices::script

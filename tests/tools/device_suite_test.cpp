@@ -1,0 +1,119 @@
+// The suite for devices: our own device passes it, the zoo's wrong devices do not, and an adapter that
+// is none gets an error that says so.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "conformance/clause.hpp"
+#include "model/mutants/mutant.hpp"
+#include "tools/devices/live_device.hpp"
+#include "tools/devices/own_device.hpp"
+
+namespace {
+
+using namespace hubproof;
+using namespace hubproof::tools;
+using conformance::Verdict;
+
+std::map<std::string, Verdict> clauses_of(const DevicePlay& play) {
+  std::map<std::string, Verdict> clauses;
+  for (const CaseResult& one : play.cases)
+    for (const auto& outcome : one.outcomes) clauses[outcome.clause] = std::max(clauses[outcome.clause], outcome.finding.verdict);
+  return clauses;
+}
+
+std::string failures(const DevicePlay& play) {
+  std::string text;
+  for (const CaseResult& one : play.cases)
+    for (const auto& outcome : one.outcomes)
+      if (outcome.finding.verdict != Verdict::pass)
+        text += one.of->name + " " + outcome.clause + " " + conformance::verdict_text(outcome.finding.verdict) + ": " + outcome.finding.text + "\n";
+  return text;
+}
+
+TEST(DeviceSuite, OurOwnDevicePasses) {
+  for (const std::uint64_t seed : {0, 1, 4711}) {
+    const DevicePlay play = play_own_device(model::Rules{}.device, seed, chosen_device_cases(""));
+    EXPECT_EQ(failures(play), "") << "seed " << seed;
+    EXPECT_GT(clauses_of(play).size(), 50u);
+  }
+}
+
+TEST(DeviceSuite, EveryWrongDeviceOfTheZooIsFound) {
+  const model::DeviceRules right = model::Rules{}.device;
+  int wrong = 0;
+  for (const model::Mutant& mutant : model::mutants()) {
+    model::Rules rules;
+    mutant.apply(rules);
+    rules.device.websocket = right.websocket;  // whose cases are to come
+    if (rules.device == right) continue;
+    ++wrong;
+    // One that is meant for a statement of MQTT is found by its cases. Most show in the short ones.
+    const bool statement = std::string_view{mutant.meant_for}.starts_with("mqtt311:");
+    bool found = false;
+    for (const bool long_ones : {false, true}) {
+      std::vector<const conformance::devices::DeviceCase*> cases = chosen_device_cases("");
+      std::erase_if(cases, [&](const auto* one) { return (one->name.ends_with("ids-come-around") || one->name.ends_with("the-wrap")) != long_ones; });
+      if (found) break;
+      for (const auto& [clause, verdict] : clauses_of(play_own_device(rules.device, 0, cases)))
+        found = found || (verdict == Verdict::fail && (!statement || clause == mutant.meant_for));
+    }
+    EXPECT_TRUE(found) << mutant.name << " and " << mutant.meant_for;
+  }
+  EXPECT_EQ(wrong, 16);
+}
+
+// [mqtt311:6.0.0-1, 6.0.0-2, 6.0.0-3] are of WebSockets, which cases do not speak yet.
+TEST(DeviceSuite, EveryStatementThatAClientShowsHasThreeStimuli) {
+  int seen = 0;
+  for (const conformance::Clause& clause : conformance::clauses()) {
+    if (clause.chapter != "mqtt311" || clause.seen_device.empty() || clause.id.starts_with("mqtt311:6.0.0")) continue;
+    ++seen;
+    const auto names = [&](const conformance::cases::Case& one) { return std::ranges::count(one.clauses, clause.id) > 0; };
+    EXPECT_GE(std::ranges::count_if(device_case_table(), names), 3) << clause.id;
+  }
+  EXPECT_EQ(seen, 64);
+}
+
+TEST(DeviceSuite, NamesAreUniqueAndClausesExist) {
+  std::vector<std::string> names;
+  for (const conformance::cases::Case& one : device_case_table()) {
+    names.push_back(one.name);
+    EXPECT_FALSE(one.sentence.empty()) << one.name;
+    for (const std::string& clause : one.clauses) EXPECT_NE(conformance::find_clause(clause), nullptr) << one.name << " " << clause;
+  }
+  std::ranges::sort(names);
+  EXPECT_EQ(std::ranges::adjacent_find(names), names.end());
+}
+
+DevicePlay play_script(const std::string& script, std::chrono::milliseconds start = std::chrono::seconds{10}) {
+  LiveDevice device;
+  device.command = {"sh", "-c", script};
+  device.start = start;
+  return play_live(device, chosen_device_cases("device/connect/plain"));
+}
+
+TEST(DeviceSuite, AnAdapterThatIsNoneIsToldSo) {
+  LiveDevice nothing;
+  nothing.command = {"/no/such/program"};
+  EXPECT_NE(play_live(nothing, chosen_device_cases("device/connect/plain")).unreachable.find("cannot start /no/such/program"), std::string::npos);
+  const std::string died = play_script("echo oh no >&2; exit 3").unreachable;
+  EXPECT_NE(died.find("ended with exit code 3 before its hello"), std::string::npos) << died;
+  EXPECT_NE(died.find("oh no"), std::string::npos) << died;
+  EXPECT_NE(play_script("kill -9 $$").unreachable.find("ended by signal 9"), std::string::npos);
+  EXPECT_NE(play_script("echo hello; cat").unreachable.find("expected a JSON object"), std::string::npos);
+  EXPECT_NE(play_script("sleep 60", std::chrono::milliseconds{200}).unreachable.find("said no hello"), std::string::npos);
+  EXPECT_NE(play_script("while :; do printf xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done")
+                .unreachable.find("babbles"), std::string::npos);
+}
+
+TEST(DeviceSuite, AnAdapterThatDiesAfterItsHelloLeavesItsCaseOpen) {
+  const DevicePlay play = play_script("echo '{\"did\":\"hello\",\"name\":\"x\",\"qos\":[0]}'; read line; exit 0");
+  ASSERT_EQ(play.unreachable, "");
+  ASSERT_EQ(play.cases.size(), 1u);
+  EXPECT_EQ(play.cases[0].verdict(), Verdict::inconclusive);
+  EXPECT_NE(play.cases[0].missing.find("ended with exit code 0"), std::string::npos) << play.cases[0].missing;
+}
+
+}  // namespace

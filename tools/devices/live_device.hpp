@@ -1,0 +1,25 @@
+// Plays the cases against a program: a process of the adapter and a listener for each case, several side
+// by side. Processes are started in groups of their own, and ended by their id.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tools/devices/device_suite.hpp"
+
+namespace hubproof::tools {
+
+struct LiveDevice {
+  std::vector<std::string> command;
+  std::string host = "127.0.0.1";    // where the server listens; each case has a port of its own
+  std::uint64_t seed = 0;
+  unsigned jobs = 4;
+  model::Duration start{std::chrono::seconds{20}};  // for an adapter to say hello
+  std::function<void(std::size_t done)> on_progress{};
+  std::function<bool()> stop{};      // asked now and then; cases that were not played have no outcome
+};
+
+DevicePlay play_live(const LiveDevice& device, const std::vector<const conformance::devices::DeviceCase*>& cases);
+
+}  // namespace hubproof::tools

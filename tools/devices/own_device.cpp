@@ -1,0 +1,284 @@
+#include "tools/devices/own_device.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "model/base64.hpp"
+#include "model/device.hpp"
+#include "model/mqtt/bag.hpp"
+#include "model/mqtt/codec.hpp"
+#include "tools/endpoint.hpp"
+
+namespace hubproof::tools {
+namespace {
+
+using namespace conformance::devices;
+using namespace std::chrono_literals;
+using model::ConnectionId;
+using model::Duration;
+using model::Instant;
+using Did = Said::Did;
+
+constexpr Duration latency = 1ms;    // one way, of bytes and of lines
+constexpr Duration handling = 20ms;  // of a command by the application
+constexpr model::Date today{std::chrono::seconds{1'790'000'000}};
+
+class Bench {
+ public:
+  Bench(const DeviceCase& which, const model::DeviceRules& rules, std::uint64_t seed)
+      : which_{which}, rules_{rules}, stage_{settings(seed), which.name, which.clauses, guarded(which)},
+        chance_{model::hash(model::view(which.name), seed + 1)} {}
+
+  CaseResult run() {
+    stage_.started(now_);
+    Hello hello;
+    hello.name = "hubproof device";
+    hello.hub = true;
+    hello.qos = {1};
+    hello.persistent_session = hello.reconnects = hello.queues = true;
+    Said said;
+    said.did = Did::hello;
+    said.hello = std::move(hello);
+    say(std::move(said));
+    perform();
+    while (!stage_.finished()) {
+      const auto stage_due = stage_.deadline();
+      const auto device_due = device_ ? device_->deadline() : std::nullopt;
+      Instant next = Instant::max();
+      if (!events_.empty()) next = events_.begin()->first;
+      if (device_due) next = std::min(next, std::max(*device_due, now_));
+      if (stage_due) next = std::min(next, std::max(*stage_due, now_));
+      if (next == Instant::max()) break;
+      now_ = next;
+      if (!events_.empty() && events_.begin()->first <= now_) {
+        const auto action = std::move(events_.begin()->second);
+        events_.erase(events_.begin());
+        action();
+      } else if (device_due && *device_due <= now_) {
+        device_->woken(now(), effects_);
+        perform_device();
+      } else {
+        stage_.woken(now_);
+      }
+      perform();
+    }
+    return result_of(which_, stage_, {});
+  }
+  const Hello& hello() const { return stage_.device(); }
+
+  // The device's port.
+  void record(std::vector<model::Event>& events) {
+    for (const model::Event& event : events) tell(event);
+  }
+  void send(ConnectionId connection, model::View bytes) {
+    later([this, connection, bytes = model::Bytes{bytes.begin(), bytes.end()}] {
+      if (connection == live_ || leaving_) stage_.received(now_, link(connection), bytes);
+    });
+  }
+  void close(ConnectionId connection) { hang_up(connection); }
+  void abort(ConnectionId connection) { hang_up(connection); }
+  void connect(ConnectionId connection) {
+    later([this, connection] {
+      live_ = connection;
+      stage_.opened(now_, link(connection));
+    });
+    later([this, connection] {
+      device_->connected(now(), connection, effects_);
+      perform_device();
+    });
+  }
+  void append(std::uint64_t, model::View) {}
+  void sync(std::uint64_t, model::Ticket) {}
+  void remove(std::uint64_t) {}
+  void halt() {}
+
+ private:
+  static StageSettings settings(std::uint64_t seed) {
+    StageSettings settings;
+    settings.host = "hub";
+    settings.port = 1883;
+    settings.key = "aHVicHJvb2YgaHVicHJvb2YgaHVicHJvb2YgaHVicHI=";
+    settings.seed = seed;
+    return settings;
+  }
+  static LinkId link(ConnectionId connection) { return static_cast<LinkId>(connection); }
+  model::Now now() const { return {now_, today + now_.time_since_epoch()}; }
+  void later(std::function<void()> action) { events_.emplace(now_ + latency, std::move(action)); }
+
+  void say(Said said) {
+    later([this, said = std::move(said)] { stage_.said(now_, said); });
+  }
+  void say(Did did, std::uint64_t id = 0) {
+    Said said;
+    said.did = did;
+    said.id = id;
+    say(std::move(said));
+  }
+
+  void hang_up(ConnectionId connection) {
+    later([this, connection] {
+      if (connection != live_) return;
+      stage_.ended(now_, link(connection));
+      live_ = ConnectionId::none;
+    });
+  }
+
+  // What the stage wants done.
+  void perform() {
+    for (Act& act : std::exchange(stage_.acts(), {})) {
+      const auto connection = static_cast<ConnectionId>(act.link);
+      if (act.kind == Act::Kind::tell) {
+        later([this, order = std::move(act.order)] { std::visit([this](const auto& one) { obey(one); }, order); });
+      } else if (act.kind == Act::Kind::send) {
+        later([this, connection, bytes = std::move(act.bytes)] {
+          if (!device_) return;
+          learn(bytes);
+          device_->received(now(), connection, bytes, effects_);
+          perform_device();
+        });
+      } else {
+        const model::EndedBy by = act.kind == Act::Kind::abort ? model::EndedBy::reset : model::EndedBy::peer;
+        later([this, connection, by] {
+          if (!device_) return;
+          if (connection == live_) live_ = ConnectionId::none;
+          device_->ended(now(), connection, by, effects_);
+          perform_device();
+        });
+      }
+    }
+  }
+  void perform_device() { tools::perform(effects_, *this); }
+
+  // Orders.
+  void obey(const ConnectOrder& order) {
+    leaving_ = false;
+    if (device_) {
+      device_->resume(now(), effects_);
+      return perform_device();
+    }
+    device_settings_.host = order.host;
+    device_settings_.keep_alive = std::chrono::seconds{order.keep_alive};
+    device_settings_.clean_session = order.clean;
+    device_settings_.receives_commands = true;
+    device_settings_.back_off_first = 200ms;
+    device_settings_.back_off_max = 2s;
+    const std::string key = order.key.value_or("");
+    device_settings_.signer = [key](std::string_view id) {
+      const auto decoded = model::from_base64(key);
+      return model::DeviceSettings::Signer{std::string{id}, decoded ? std::string{model::text(*decoded)} : std::string{}};
+    };
+    const auto draw = [](void* bench, model::ChanceSite, std::uint32_t bound) {
+      auto& self = *static_cast<Bench*>(bench);
+      self.chance_ = model::mix(self.chance_ + 0x9e3779b97f4a7c15U);
+      return static_cast<std::uint32_t>((self.chance_ >> 32) * bound >> 32);
+    };
+    const auto takes = [](void*) -> Duration { return handling; };
+    device_.emplace(device_settings_, rules_, order.client_id, 1, model::Chance{draw, this, takes});
+    device_->started(now(), {}, effects_);
+    perform_device();
+  }
+  void obey(const SendOrder& order) {
+    if (!device_) return fail(order.id, "there is no connection yet");
+    model::Bytes flat;
+    model::MessageWriter writer{flat};
+    writer.system(model::System::message_id, order.message_id);
+    for (const auto& [name, value] : order.properties) writer.property(name, value);
+    writer.body(order.payload);
+    const model::MessageKey key = model::MessageView{flat}.key();
+    orders_[static_cast<std::uint64_t>(key)] = order.id;
+    device_->submit(now(), flat, effects_);
+    perform_device();
+  }
+  void obey(const DisconnectOrder&) {
+    if (device_) device_->sleep(now(), effects_);
+    leaving_ = true;
+    perform_device();
+  }
+  void obey(const EchoOrder& order) { say(Did::echo, order.id); }
+  void obey(const QuitOrder&) {}
+  void obey(const PublishOrder& order) { fail(order.id, "a hub's device has its own topics"); }
+  void obey(const SubscribeOrder& order) { fail(order.id, "a hub's device has its own filter"); }
+  void obey(const UnsubscribeOrder& order) { fail(order.id, "a hub's device has its own filter"); }
+  void fail(std::uint64_t id, const char* why) {
+    Said said;
+    said.did = Did::failed;
+    said.id = id;
+    said.why = why;
+    say(std::move(said));
+  }
+
+  // The machine tells of messages by key: what it is sent is read here, too.
+  void learn(model::View bytes) {
+    model::mqtt::Decoder decoder{model::mqtt::End::client};
+    decoder.feed(bytes);
+    while (const model::mqtt::Packet* packet = decoder.next()) {
+      const auto* publish = std::get_if<model::mqtt::Publish>(packet);
+      if (publish == nullptr) continue;
+      const std::size_t bag = publish->topic.rfind('/');
+      model::Bytes flat;
+      model::MessageWriter writer{flat};
+      if (bag == std::string_view::npos || !model::mqtt::read_bag(publish->topic.substr(bag + 1), writer)) continue;
+      writer.body(publish->payload);
+      Said said;
+      said.did = Did::received;
+      said.topic = publish->topic;
+      said.payload.assign(publish->payload.begin(), publish->payload.end());
+      said.qos = publish->qos;
+      said.dup = publish->dup;
+      came_[static_cast<std::uint64_t>(model::MessageView{flat}.key())] = std::move(said);
+    }
+  }
+  void tell(const model::Event& event) {
+    using model::Phase;
+    using model::What;
+    const auto key = static_cast<std::uint64_t>(event.message);
+    if (event.what == What::accepted) {
+      Said said;
+      said.did = Did::connected;
+      said.session_present = (event.flags & model::flag_session_present) != 0;
+      say(std::move(said));
+    } else if (event.what == What::refused) {
+      Said said;
+      said.did = Did::refused;
+      said.code = static_cast<std::uint8_t>(event.code);
+      say(std::move(said));
+    } else if (event.what == What::ended) {
+      say(leaving_ ? Did::disconnected : Did::lost);
+    } else if (event.what == What::telemetry && orders_.contains(key)) {
+      if (event.phase == Phase::ok) say(Did::published, orders_[key]);
+      if (event.phase == Phase::fail || event.phase == Phase::info) fail(orders_[key], "the device gave it up");
+    } else if (event.what == What::delivery && came_.contains(key)) {
+      say(came_[key]);
+    }
+  }
+
+  const DeviceCase& which_;
+  const model::DeviceRules& rules_;
+  Stage stage_;
+  std::uint64_t chance_;
+  Instant now_{};
+  std::multimap<Instant, std::function<void()>> events_;  // equal times in the order asked for
+  std::optional<model::Device> device_;
+  model::DeviceSettings device_settings_;
+  model::Effects effects_;
+  ConnectionId live_{};
+  bool leaving_ = false;
+  std::map<std::uint64_t, std::uint64_t> orders_;  // by the key of their message
+  std::map<std::uint64_t, Said> came_;
+};
+
+}  // namespace
+
+DevicePlay play_own_device(const model::DeviceRules& rules, std::uint64_t seed, const std::vector<const DeviceCase*>& cases) {
+  DevicePlay play;
+  for (const DeviceCase* const which : cases) {
+    Bench bench{*which, rules, seed};
+    play.cases.push_back(bench.run());
+    play.device = bench.hello();
+  }
+  return play;
+}
+
+}  // namespace hubproof::tools
