@@ -232,6 +232,36 @@ Script settled(Stage& stage, bool waits) {
   stage.expect(twice != nullptr && (twice->status == 412 || twice->status == 404), "status 412 or 404 for a batch that is final", reader.found(twice), "FBK-18 ERR-27");
 }
 
+// A batch that is given back each time comes as often as it may [FBK-20].
+Script abandoned(Stage& stage) {
+  const Who who = stage.someone();
+  Service service{stage};
+  co_await service.opened();
+  Http http{stage}, reader{stage};
+  http.as(who);
+  reader.as_policy("service");
+  Wish wish;
+  wish.ack = Ack::positive;
+  const Drawn drawn = drawn_message(stage, wish);
+  co_await taken(stage, &service, stage.identity(who).id, drawn.flat);
+  service.close();
+  http.ask("GET", device_path(stage, who, bound_path));
+  const Answer* command = co_await http.answer();
+  http.ask("DELETE", stage.keep(std::string{device_path(stage, who, bound_path)} + "/" + std::string{etag_of(stage, command)}));
+  const Answer* done = co_await http.answer();
+  co_await stage.need(done != nullptr && done->status == 204, "a settling was refused");
+  const int most = stage.target().profile == "iot-hub-2017" ? 100 : 10;
+  int deliveries = 0;
+  for (; deliveries <= most + 2; ++deliveries) {
+    const Answer* batch = co_await batch_with(stage, &reader, drawn.id, deliveries == 0 ? batching + 6s : model::Duration{0});
+    if (batch == nullptr) break;
+    reader.ask("POST", stage.keep(std::string{feedback_path} + "/" + std::string{etag_of(stage, batch)} + "/abandon"));
+    const Answer* back = co_await reader.answer();
+    if (!reader.expect(back, 204, "a batch that is abandoned", "FBK-18 FBK-21")) co_return;
+  }
+  stage.expect(deliveries == most || deliveries == most + 1, stage.keep(std::to_string(most) + " deliveries, or one more"), std::to_string(deliveries), "FBK-20 FBK-18");
+}
+
 }  // namespace
 
 void add_http_feedback(Cases& cases) {
@@ -243,6 +273,7 @@ void add_http_feedback(Cases& cases) {
   cases.push_back({"http/feedback/settled", "A batch is received, abandoned, received again and completed.",
                    {"FBK-04", "FBK-10", "FBK-15", "FBK-18", "FBK-21", "FBK-22", "TIME-12", "ERR-27"},
                    [](Stage& stage) { return settled(stage, false); }, needs, For::hubs, true});
+  cases.push_back({"http/feedback/abandoned-each-time", "A batch is abandoned until it comes no more.", {"FBK-18", "FBK-20", "FBK-21"}, abandoned, needs, For::hubs, true});
   cases.push_back({"http/feedback/lock-runs-out", "A batch is received, and its lock runs out.",
                    {"FBK-04", "FBK-10", "FBK-15", "FBK-18", "FBK-19", "FBK-21", "FBK-22", "TIME-12", "ERR-27"},
                    [](Stage& stage) { return settled(stage, true); }, needs, For::hubs});

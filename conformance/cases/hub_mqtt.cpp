@@ -372,6 +372,40 @@ Script session_present(Stage& stage) {
   stage.expect(again != nullptr && again->code == 0 && !present(again), "session present 0 for Clean Session 1", again == nullptr ? stage.found(fourth) : describe(again->raw));
 }
 
+Script outlasts(Stage& stage) {
+  const Who who = stage.someone();
+  Login login;
+  login.clean = false;
+  const Client client = co_await joined(stage, who, login);
+  co_await subscribed(stage, client, stage.filter(who), 1);
+  co_await stage.restart();
+  co_await stage.pause(2s);
+  const Client again = co_await called(stage);
+  const Packet* connack = co_await answered(stage, again, who, login);
+  co_await stage.need(connack != nullptr && connack->code == 0, "a good CONNECT was not accepted");
+  stage.expect((connack->acknowledge_flags & 1) != 0, "session present 1", describe(connack->raw), "MQTT-12");
+  Service service{stage};
+  co_await service.opened();
+  const Drawn drawn = drawn_message(stage, {.least = 1});
+  const Sent sent = co_await service.send(stage.identity(who).id, drawn.flat);
+  co_await stage.need(sent.accepted, "a command was not taken");
+  const Packet* packet = co_await stage.heard(again, Type::publish);
+  stage.expect(packet != nullptr && std::ranges::equal(packet->payload, drawn.body), "a command, by the subscription of before", stage.found(again), "MQTT-13 MQTT-32 DLV-02");
+  if (packet != nullptr && packet->qos() == 1) stage.send(again, stage.keep(acknowledgement(Type::puback, packet->id)));
+}
+
+// CONNECT is the first packet, and comes once.
+Script connect_once(Stage& stage, bool second) {
+  const Who who = stage.someone();
+  Client client{};
+  if (second) client = co_await joined(stage, who);
+  else client = co_await called(stage);
+  if (second) stage.send(client, connect_packet(stage, who));
+  else stage.send(client, publish(stage, stage.topic(who), stage.payload(), 1, stage.packet_id()));
+  const bool ended = co_await must_close(stage, client, second ? "a second CONNECT" : "a PUBLISH before CONNECT");
+  if (ended) stage.expect(stage.left(client) == 0, "no packet", stage.found(client));
+}
+
 // ---- Wills.
 
 Script will(Stage& stage, int kind) {
@@ -824,6 +858,10 @@ void add_hub_mqtt(Cases& cases) {
   add("session/takeover-with-will", "A device connects again; the older connection had a will.",
       {"MQTT-09", "MQTT-10", "MQTT-11", "MQTT-42", "ERR-05", "INV-16", "INV-17"}, takeover, reads);
   add("session/present", "A device connects with and without a stored session.", {"MQTT-12"}, session_present, {Capability::sessions});
+  add("session/publish-first", "A PUBLISH comes before any CONNECT.", {"MQTT-03", "MQTT-44"}, [](Stage& stage) { return connect_once(stage, false); });
+  add("session/second-connect", "A CONNECT comes twice.", {"MQTT-03", "MQTT-44"}, [](Stage& stage) { return connect_once(stage, true); });
+  cases.push_back({"mqtt/session/outlasts-a-restart", "The hub restarts right behind a SUBACK of a kept session.", {"MQTT-12", "MQTT-13", "MQTT-32", "DLV-02"}, outlasts,
+                   commands | Capabilities{Capability::sessions, Capability::restart}, For::hubs, true});
   const char* ends[] = {"reset", "closed", "silent", "disconnected"};
   for (int kind = 0; kind < 4; ++kind) {
     std::vector<std::string> clauses{"MQTT-42", "MQTT-43", "INV-17"};

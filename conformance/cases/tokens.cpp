@@ -161,6 +161,27 @@ Script ends_connection(Stage& stage, Kind kind) {
   co_await removed(stage, &registry, other.id);
 }
 
+// A device has a certificate or keys, and not both.
+Script with_certificate(Stage& stage) {
+  Http registry{stage};
+  registry.as_policy("iothubowner");
+  const std::string_view id = fresh_device_id(stage, true);
+  std::string print;
+  for (int more = 0; more < 40; ++more) print += "0123456789ABCDEF"[stage.draws().below(16)];
+  const std::string body = "{\"deviceId\":\"" + std::string{id} + "\",\"authentication\":{\"type\":\"selfSigned\",\"x509Thumbprint\":{\"primaryThumbprint\":\"" + print + "\",\"secondaryThumbprint\":\"" + print + "\"}}}";
+  registry.ask("PUT", device_path(stage, id), {{"Content-Type", "application/json"}}, body);
+  const Answer* created = co_await registry.answer();
+  co_await stage.need(created != nullptr && created->status == 200, "a device with a certificate could not be created");
+  for (const std::string_view key : {fresh_key(stage), std::string_view{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}) {
+    Http http{stage};
+    http.as_bearer(device_token(stage, id, key));
+    http.ask("POST", device_path(stage, id, events_path), {}, stage.payload());
+    const Answer* answer = co_await http.answer();
+    http.expect(answer, 401, "a token for a device that has a certificate");
+  }
+  co_await removed(stage, &registry, id);
+}
+
 }  // namespace
 
 void add_tokens(Cases& cases) {
@@ -201,6 +222,8 @@ void add_tokens(Cases& cases) {
       if (mqtt) each.clauses.emplace_back(good ? "MQTT-07" : "MQTT-08");
       else if (!good) each.clauses.emplace_back("ERR-34");
     }
+  cases.push_back({"http/tokens/of-device-with-certificate", "A token comes for a device that has a certificate.", {"SEC-20", "ERR-08"}, with_certificate,
+                   {Capability::service, Capability::tokens}, For::hubs});
   for (const Kind kind : {Kind::disabled, Kind::deleted})
     cases.push_back({std::string{"mqtt/tokens/"} + (kind == Kind::disabled ? "disabled" : "deleted") + "-while-connected",
                      std::string{"A device is "} + (kind == Kind::disabled ? "disabled" : "deleted") + " while it is connected.",
