@@ -1,4 +1,4 @@
-// The hub's doors: several connections that send what they like, with time, lost connections and
+// The hub's doors, and a plain broker's: several connections that send what they like, with time, lost connections and
 // restarts between. Whatever comes, the hub lives, and what it sends over MQTT, also within a WebSocket,
 // and over HTTP is well formed.
 #include <algorithm>
@@ -203,7 +203,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Rules limited;  // the same of a hub where most requests wait or are refused
   for (LimitTerms& limit : limited.hub.quota.limits) limit = {30, 1, 2};
   limited.hub.quota.per_day = 5;
-  for (const Rules& rules : {Rules{}, limited}) {
+  for (const Rules& rules : {Rules{}, limited, *profile("mqtt-3.1.1")}) {  // the last one is a plain broker
     Hub hub{rules};
     Reader input{View{data, size}};
     while (input.left() > 0) {
