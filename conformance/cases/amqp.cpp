@@ -17,35 +17,62 @@ namespace {
 
 constexpr std::uint32_t window = 200;  // events that a reader takes ahead
 
-amqp::Engine::Settings settings(Stage& stage) {
-  return {true, "conform-" + std::string{stage.fresh_level()}, stage.target().host, Duration{}, 0};
+amqp::Engine::Settings settings(Stage& stage, Duration idle) {
+  return {true, "conform-" + std::string{stage.fresh_level()}, stage.target().host, idle, 0};
 }
 
 }  // namespace
 
 // ---- The connection.
 
-Amqp::Amqp(Stage& stage) : stage_{stage}, engine_{settings(stage)} {}
+Amqp::Amqp(Stage& stage, Duration idle) : stage_{stage}, engine_{settings(stage, idle)} {}
 
-Task<void> Amqp::opened() {
+// The client's half in one piece, and the hub's answer.
+Task<bool> Amqp::sasl(View hello) {
   client_ = stage_.connect(Door::amqp);
   co_await stage_.opened(client_);
-  Bytes hello;
-  amqp::write_sasl_anonymous(hello);
-  stage_.send(client_, stage_.keep(std::move(hello)));
+  stage_.send(client_, hello);
   for (std::size_t wanted = 1;;) {
     const View got = co_await stage_.bytes(client_, wanted);
-    if (got.size() < wanted) co_await stage_.give_up("SASL ANONYMOUS was not answered");
+    if (got.size() < wanted) co_return false;
     const auto answer = amqp::read_sasl_answer(got);
     if (!answer) {
       wanted = got.size() + 1;
       continue;
     }
-    if (!answer->welcome) co_await stage_.give_up("SASL ANONYMOUS was refused");
     stage_.read(client_, answer->size);
-    break;
+    if (answer->welcome) flush();
+    co_return answer->welcome;
   }
-  flush();
+}
+
+Task<void> Amqp::opened() {
+  Bytes hello;
+  amqp::write_sasl_anonymous(hello);
+  const bool welcome = co_await sasl(stage_.keep(std::move(hello)));
+  if (!welcome) co_await stage_.give_up("SASL ANONYMOUS was refused, or not answered");
+}
+
+Task<bool> Amqp::logged_in(std::string_view user, std::string_view password) {
+  Bytes init;
+  amqp::ValueWriter frame{init};
+  frame.descriptor(0x41);
+  frame.begin_list();
+  frame.symbol("PLAIN");
+  frame.binary(model::view(std::string{'\0'} + std::string{user} + '\0' + std::string{password}));
+  frame.end();
+  Bytes hello = {'A', 'M', 'Q', 'P', 3, 1, 0, 0};
+  model::Writer writer{hello};
+  writer.u32(static_cast<std::uint32_t>(init.size() + 8));
+  writer.u32(0x0201'0000);  // where the body begins; a frame of SASL
+  writer.bytes(init);
+  const bool welcome = co_await sasl(stage_.keep(std::move(hello)));
+  co_return welcome;
+}
+
+void Amqp::wake() {
+  engine_.woken(stage_.now());
+  listen();
 }
 
 void Amqp::flush() {

@@ -18,14 +18,18 @@ namespace hubproof::conformance::cases {
 
 class Amqp {
  public:
-  explicit Amqp(Stage& stage);
+  // `idle`: the silence of the hub that this end announces to bear; 0: any.
+  explicit Amqp(Stage& stage, Duration idle = {});
 
   // The transport and SASL ANONYMOUS; without them the case gives up.
   Task<void> opened();
+  // The transport and SASL PLAIN [AMQP-03]; true: the hub lets it in.
+  Task<bool> logged_in(std::string_view user, std::string_view password);
   // Puts a token [AMQP-04]; the status that answers it, or 0.
   Task<int> token_put(std::string_view audience, std::string_view token);
   model::amqp::Engine& engine() { return engine_; }
   void flush();  // what the engine has to say leaves
+  void wake();   // it sees the time
   // What comes next; null: the connection ended, or nothing more comes. It lives until the next call.
   Task<const model::amqp::Event*> next();
   void close();
@@ -33,6 +37,7 @@ class Amqp {
 
  private:
   void listen();
+  Task<bool> sasl(View hello);
 
   Stage& stage_;
   Client client_{};

@@ -10,6 +10,7 @@ void add_hub(Cases& cases) {
   add_hub_amqp(cases);
   add_http_feedback(cases);
   add_hub_mqtt(cases);
+  add_hub_amqp_doors(cases);
 }
 
 }  // namespace hubproof::conformance::cases

@@ -12,5 +12,6 @@ void add_http_commands(Cases& cases);
 void add_hub_amqp(Cases& cases);
 void add_http_feedback(Cases& cases);
 void add_hub_mqtt(Cases& cases);
+void add_hub_amqp_doors(Cases& cases);
 
 }  // namespace hubproof::conformance::cases
