@@ -270,6 +270,36 @@ Script two_ids(Stage& stage) {
   co_await must_live(stage, second, "a client with another id");
 }
 
+// Ids that differ in their last character only, or in case, are two. `size` bytes each.
+Script near_ids(Stage& stage, std::uint32_t size, bool in_case) {
+  std::string one;
+  while (one.size() < size) one += "abcdefghijklmnopqrstuvwxyz0123456789"[stage.draws().below(36)];
+  one.back() = 'a';
+  std::string other = one;
+  other.back() = in_case ? 'A' : 'b';
+  const View hellos[] = {stage.keep(Raw{Type::connect}.field("MQTT").u8(4).u8(2).u16(60).field(one).packet()),
+                         stage.keep(Raw{Type::connect}.field("MQTT").u8(4).u8(2).u16(60).field(other).packet())};
+  Client clients[2]{};
+  for (int each = 0; each < 2; ++each) {
+    clients[each] = co_await called(stage);
+    stage.send(clients[each], hellos[each]);
+    const Packet* connack = co_await stage.heard(clients[each], Type::connack);
+    co_await stage.need(connack != nullptr && connack->code == 0, "a client id of letters and digits was refused");
+  }
+  co_await must_live(stage, clients[0], "a client whose id differs in one character");
+}
+
+// Wildcards are not for the topic of a will either.
+Script will_to_wildcard(Stage& stage, std::string_view behind) {
+  const Who who = stage.someone();
+  const Client client = co_await called(stage);
+  Login login;
+  login.will_topic = stage.keep(std::string{stage.topic(who)} + std::string{behind});
+  login.will = stage.payload(1, 20);
+  stage.send(client, connect_packet(stage, who, login));
+  co_await must_not_accept(stage, client, "a will topic with a wildcard");
+}
+
 // ---- Keep-alive.
 
 // A server may look at its clients now and then only, so clients fall silent at many moments. How exactly it
@@ -403,6 +433,17 @@ void add_connect(Cases& cases) {
     add(std::string{"takeover-"} + takeovers[kind], "A second connection has the client id of the first.",
         {"mqtt311:3.1.4-2", "mqtt311:3.1.3-2"}, [kind](Stage& stage) { return takeover(stage, kind); });
   add("two-ids", "Two clients with ids of their own are connected.", {"mqtt311:3.1.3-2"}, two_ids);
+
+  for (const std::uint32_t size : {9u, 16u, 23u})
+    add("near-ids-of-" + std::to_string(size), "Two clients have ids that differ in the last character.", {"mqtt311:3.1.3-2"},
+        [size](Stage& stage) { return near_ids(stage, size, false); })
+        .profiles = For::brokers;
+  add("near-ids-in-case", "Two clients have ids that differ in case.", {"mqtt311:3.1.3-2"}, [](Stage& stage) { return near_ids(stage, 12, true); })
+      .profiles = For::brokers;
+  const std::pair<const char*, const char*> wilds[] = {{"hash", "/#"}, {"plus", "/+/x"}, {"plus-within", "a+b"}};
+  for (const auto& one : wilds)
+    add(std::string{"will-topic-with-"} + one.first, "The topic of a will has a wildcard.", {"mqtt311:4.7.1-1"},
+        [behind = one.second](Stage& stage) { return will_to_wildcard(stage, behind); });
 
   for (const int seconds_ : {1, 2, 3})
     for (const bool ping : {false, true})

@@ -110,6 +110,34 @@ Script last_will(Stage& stage, Wish wish) {
   }
 }
 
+// A client comes with a will and goes, and comes again without one: the old will is not for the new connection.
+Script old_will(Stage& stage, bool clean, bool second_will) {
+  const Pair two = co_await pair(stage, 1);
+  const Who who = stage.someone();
+  Login login;
+  login.clean = clean;
+  login.will_topic = two.topic;
+  login.will = stage.payload(1, 40);
+  login.will_qos = 1;
+  Client client = co_await joined(stage, who, login);
+  co_await end(stage, who, client, Way::disconnected);
+  Login next;
+  next.clean = clean;
+  if (second_will) {
+    next.will_topic = stage.fresh_topic();
+    next.will = stage.payload(1, 9);
+  }
+  client = co_await joined(stage, who, next);
+  const bool alive = co_await fenced(stage, client);
+  co_await stage.need(alive, "a PINGREQ was not answered");
+  stage.cut(client);
+  co_await stage.pause(300ms);
+  co_await settled(stage, two.publisher, two.listener, two.marker);
+  stage.expect(stage.left_on(two.listener, two.topic) == 0, "no will of the connection before", stage.found(two.listener));
+  client = co_await joined(stage, who);
+  stage.send(client, stage.keep(disconnect()));
+}
+
 // ---- Retained messages.
 
 // Subscribes anew and takes what comes: the retained message or, behind a fence, none.
@@ -267,6 +295,10 @@ void add_will(Cases& cases) {
     add("will/disconnected-" + std::to_string(qos), "A connection with a will ends by DISCONNECT.", {"mqtt311:3.14.4-3", "mqtt311:3.1.2-10"},
         [qos](Stage& stage) { return last_will(stage, {.way = qos == 2 ? Way::disconnected_cut : Way::disconnected, .qos = qos, .comes = false}); }, wills);
   }
+  add("will/old-clean", "A client comes again without the will that it had.", {"mqtt311:3.1.2-12", "mqtt311:3.1.2-10"}, [](Stage& stage) { return old_will(stage, true, false); }, wills);
+  add("will/old-kept", "A client comes back to its session without the will that it had.", {"mqtt311:3.1.2-12", "mqtt311:3.1.2-10"}, [](Stage& stage) { return old_will(stage, false, false); },
+      wills | Capabilities{Capability::sessions});
+  add("will/old-replaced", "A client comes back with another will.", {"mqtt311:3.1.2-10"}, [](Stage& stage) { return old_will(stage, false, true); }, wills | Capabilities{Capability::sessions});
   const std::pair<Way, const char*> bad[] = {{Way::bad_disconnect_1, "lowest"}, {Way::bad_disconnect_drawn, "drawn"}, {Way::bad_disconnect_15, "all"}};
   for (const auto& one : bad)
     add(std::string{"will/flags-of-disconnect-"} + one.second, "DISCONNECT has wrong flags: it ends the connection and is none, as the will shows.", {"mqtt311:3.14.1-1", "mqtt311:2.2.2-2"},

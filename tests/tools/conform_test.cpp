@@ -4,6 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "conformance/clause.hpp"
 #include "model/mutants/mutant.hpp"
 #include "tests/tools/program.hpp"
 #include "tools/conform/known.hpp"
@@ -57,6 +63,64 @@ TEST(Conform, OneSeedIsOneRun) {
   EXPECT_EQ(text(3), text(3));
 }
 
+bool fails(const CaseResult& result, std::set<std::string>& clauses) {
+  bool failed = false;
+  for (const auto& outcome : result.outcomes)
+    if (outcome.finding.verdict == Verdict::fail) failed = true, clauses.insert(outcome.clause);
+  return failed;
+}
+
+// What no wrong broker breaks: nobody has made one that does.
+const std::set<std::string> without_mutant = {"mqtt311:6.0.0-1", "mqtt311:6.0.0-3", "mqtt311:6.0.0-4"};
+
+// By the cases of the statement that it breaks, or else by any; and each statement that can be seen of a server is
+// broken by one of them.
+TEST(Conform, EveryWrongBrokerIsFound) {
+  const Descriptor descriptor = simulated_descriptor("mqtt-3.1.1");
+  std::set<std::string> broken;
+  std::vector<model::Rules> wrong;
+  // The cases of this clause, or all others.
+  const auto run = [&](const model::Rules& rules, const std::string& clause, bool its_own) {
+    bool found = false;
+    for (const auto& one : conformance::cases::cases())
+      if ((std::ranges::count(one.clauses, clause) > 0) == its_own && why_not(one, descriptor).empty())
+        found = fails(run_simulated(one, descriptor, rules, 0), broken) || found;
+    return found;
+  };
+  for (const model::Mutant& mutant : model::mutants()) {
+    if (!std::string_view{mutant.name}.starts_with("broker-")) continue;
+    mutant.apply(wrong.emplace_back(*model::profile("mqtt-3.1.1")));
+    EXPECT_TRUE(run(wrong.back(), mutant.meant_for, true) || run(wrong.back(), mutant.meant_for, false))
+        << mutant.name << ": " << mutant.sentence;
+  }
+  EXPECT_GT(wrong.size(), 100u);
+  for (const conformance::Clause& clause : conformance::clauses()) {
+    if (clause.chapter != "mqtt311" || clause.seen_hub.empty() || without_mutant.contains(clause.id)) continue;
+    for (auto rules = wrong.begin(); rules != wrong.end() && !broken.contains(clause.id); ++rules) run(*rules, clause.id, true);
+    EXPECT_TRUE(broken.contains(clause.id)) << clause.id;
+  }
+  for (const std::string& id : without_mutant) EXPECT_FALSE(broken.contains(id)) << id << " is broken by a wrong broker: take it out of the list";
+}
+
+// Those, by wrong bytes.
+TEST(Conform, WrongWebSocketsAreFound) {
+  const Descriptor descriptor = simulated_descriptor("mqtt-3.1.1");
+  const auto spoil = [](std::string_view from, std::string_view to) {
+    return [from, to](model::Bytes& bytes) {
+      std::string text{model::text(bytes)};
+      for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+      bytes.assign(text.begin(), text.end());
+    };
+  };
+  std::set<std::string> broken;
+  for (const auto& one : conformance::cases::cases()) {
+    if (!one.name.starts_with("websocket/")) continue;
+    fails(run_simulated(one, descriptor, *model::profile("mqtt-3.1.1"), 0, spoil("mqtt", "soap")), broken);
+    fails(run_simulated(one, descriptor, *model::profile("mqtt-3.1.1"), 0, spoil("\x82", "\x81")), broken);
+  }
+  for (const std::string& clause : without_mutant) EXPECT_TRUE(broken.contains(clause)) << clause;
+}
+
 // ---- Descriptors.
 
 Problems problems_of(const std::string& json, Descriptor* read = nullptr) {
@@ -79,6 +143,15 @@ TEST(Descriptors, SayWhatATargetHas) {
   EXPECT_EQ(read.target.limits.topic, 64u);
   EXPECT_EQ(why_not(*conformance::cases::find_case("mqtt/connect/takeover-clean"), read), "left out: as it is");
   EXPECT_EQ(why_not(*conformance::cases::find_case("mqtt/connect/two-ids"), read), "");
+}
+
+TEST(Descriptors, TheSchemaIsOfToday) {
+  namespace fs = std::filesystem;
+  const std::string made = descriptor_schema();
+  if (file_text(fs::path{source_dir()} / "scenarios/target.schema.json") == made) return;
+  const fs::path fresh = fs::path{testing::TempDir()} / "target.schema.json";
+  std::ofstream{fresh} << made;
+  ADD_FAILURE() << "scenarios/target.schema.json is not up to date; the new one is " << fresh;
 }
 
 TEST(Descriptors, AllProblemsComeAtOnce) {

@@ -48,7 +48,7 @@ Descriptor read_descriptor(std::string_view json, const std::string& profile, Pr
 std::optional<Descriptor> bare_descriptor(std::string_view target, const std::string& profile,
                                           std::string& problem);
 Descriptor simulated_descriptor(const std::string& profile);
-Document descriptor_schema();
+std::string descriptor_schema();  // scenarios/target.schema.json
 // The file that read_descriptor() reads as this one, as far as our own hub fills it: name, profile, addresses,
 // authorities, devices and policies with their keys, partitions.
 std::string write_descriptor(const Descriptor& descriptor, const std::vector<std::string>& addresses);
