@@ -33,7 +33,7 @@ std::string failures(const DevicePlay& play) {
 }
 
 TEST(DeviceSuite, OurOwnDevicePasses) {
-  for (const std::uint64_t seed : {0, 1, 4711}) {
+  for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4711}}) {
     const DevicePlay play = play_own_device(model::Rules{}.device, seed, chosen_device_cases(""));
     EXPECT_EQ(failures(play), "") << "seed " << seed;
     EXPECT_GT(clauses_of(play).size(), 50u);

@@ -266,12 +266,13 @@ void add_connect_cases(std::vector<DeviceCase>& cases) {
   for (const auto& [name, letters] : {std::pair{"two-bytes", "\xc3\xa9"},
                                       {"three-bytes", "\xe2\x82\xac"},
                                       {"four-bytes", "\xf0\x9f\x94\x91"}})
-    cases.push_back(
-        {string{"connect/"} + name,
-         "characters beyond ASCII in id, user name and will",
-         {"mqtt311:1.5.3-1", "mqtt311:3.1.3-4", "mqtt311:3.1.3-11"},
-         {.topics = true},
-         [letters = string{letters}](Stage& stage) { return foreign_letters(stage, letters); }});
+    cases.push_back({string{"connect/"} + name,
+                     "characters beyond ASCII in id, user name and will",
+                     {"mqtt311:1.5.3-1", "mqtt311:3.1.3-4", "mqtt311:3.1.3-11"},
+                     {.topics = true},
+                     [its_letters = string{letters}](Stage& stage) {
+                       return foreign_letters(stage, its_letters);
+                     }});
   cases.push_back({"connect/empty-id",
                    "no client id, Clean Session 1",
                    {"mqtt311:3.1.3-7", "mqtt311:3.1.3-3"},
@@ -293,7 +294,7 @@ void add_connect_cases(std::vector<DeviceCase>& cases) {
                      "the server waits for the client to close after DISCONNECT",
                      {"mqtt311:3.14.4-1", "mqtt311:3.14.4-2"},
                      {.qos = 1},
-                     [before = before](Stage& stage) { return goodbye(stage, before); }});
+                     [its_before = before](Stage& stage) { return goodbye(stage, its_before); }});
 }
 
 }  // namespace hubproof::conformance::devices

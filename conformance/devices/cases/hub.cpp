@@ -155,18 +155,27 @@ Task<> order_across_the_wrap(Stage& stage) {
   Wish wish;
   wish.clean = false;
   const LinkId first = co_await connected(stage, wish);
+  stage.manners.publishes = true;
   PacketId last = 0;
-  for (int i = 0; i < 66'000 && last < 65'530; ++i) {
-    const std::uint64_t order = submit(stage, 1);
-    const auto publish = co_await publish_of(stage, first, order);
-    if (!publish) co_await stage.missing("no PUBLISH came");
-    last = publish->is<Publish>()->id;
-    stage.send(first, Puback{last});
-    const auto told = co_await said(stage, Did::published, order);
-    if (!told) co_await stage.missing("the adapter did not say \"published\" after PUBACK");
+  std::vector<std::uint64_t> orders;  // in a window, so that it does not take a round trip for each
+  std::size_t told = 0;
+  while (orders.size() < 66'000 && last < 65'520) {
+    orders.push_back(submit(stage, 1));
+    const auto is_publish = [](const Heard& heard) { return heard.is<Publish>() != nullptr; };
+    while (const auto publish = stage.take(is_publish)) last = publish->is<Publish>()->id;
+    if (orders.size() - told < 16) continue;
+    const auto done = co_await said(stage, Did::published);
+    if (!done) co_await stage.missing("the adapter did not say \"published\" after PUBACK");
+    ++told;
   }
-  if (last < 65'530) co_await stage.missing("packet ids do not come near 65535");
-  constexpr std::size_t count = 9;
+  for (; told < orders.size(); ++told) {
+    const auto done = co_await said(stage, Did::published);
+    if (!done) co_await stage.missing("the adapter did not say \"published\" after PUBACK");
+  }
+  stage.forget_packets();
+  stage.manners.publishes = false;
+  if (last < 65'000) co_await stage.missing("packet ids do not come near 65535");
+  constexpr std::size_t count = 30;
   for (std::size_t i = 0; i < count; ++i) (void)submit(stage, 1);
   std::vector<PacketId> ids;
   while (ids.size() < count) {
@@ -175,6 +184,7 @@ Task<> order_across_the_wrap(Stage& stage) {
     if (!publish) break;
     ids.push_back(publish->is<Publish>()->id);
   }
+  // What the client holds back until something is acknowledged is not open.
   if (std::ranges::is_sorted(ids))
     co_await stage.missing("the ids of the open messages did not come around");
   stage.cut(first);
@@ -200,8 +210,8 @@ void add_hub_cases(std::vector<DeviceCase>& cases) {
                      "telemetry with a property, on its topic",
                      {"MQTT-19", "MQTT-23"},
                      {.hub = true},
-                     [value = string{value}, encoded = string{encoded}](Stage& stage) {
-                       return telemetry_topic(stage, value, encoded);
+                     [its_value = string{value}, its_encoded = string{encoded}](Stage& stage) {
+                       return telemetry_topic(stage, its_value, its_encoded);
                      }});
   struct Cut {
     const char* name;
@@ -216,16 +226,17 @@ void add_hub_cases(std::vector<DeviceCase>& cases) {
                      "what was not acknowledged comes again",
                      {"DLV-01", "INV-24"},
                      {.qos = 1, .persistent = true, .hub = true},
-                     [count = count, present = present, cuts = cuts](Stage& stage) {
-                       return at_least_once(stage, count, present, cuts);
+                     [its_count = count, its_present = present, its_cuts = cuts](Stage& stage) {
+                       return at_least_once(stage, its_count, its_present, its_cuts);
                      }});
   for (const auto& [answer, name] :
        {std::pair{-1, "cut"}, {0, "accepted-and-closed"}, {3, "unavailable"}})
-    cases.push_back({string{"hub/comes-back-"} + name,
-                     "a server that ends every connection",
-                     {"INV-24", "SEC-28"},
-                     {.hub = true},
-                     [answer = answer](Stage& stage) { return comes_back(stage, answer); }});
+    cases.push_back(
+        {string{"hub/comes-back-"} + name,
+         "a server that ends every connection",
+         {"INV-24", "SEC-28"},
+         {.hub = true},
+         [its_answer = answer](Stage& stage) { return comes_back(stage, its_answer); }});
   cases.push_back({"session/order-across-the-wrap",
                    "messages are open while packet ids begin again",
                    {"mqtt311:4.6.0-1"},

@@ -158,13 +158,13 @@ Task<> ids_come_around(Stage& stage) {
   int told = 0;
   for (int i = 0; i < count; ++i) {
     (void)submit(stage, 1);
-    if (i < 4) continue;
+    if (i < 16) continue;
     const auto done = co_await said(stage, Did::published);
     if (!done) break;
     ++told;
     stage.forget_packets();
   }
-  if (told < count - 4) {
+  if (told < count - 16) {
     const std::string why = "of " + std::to_string(count) + " messages the device had " +
                             std::to_string(told) + " published";
     co_await stage.missing(why.c_str());
@@ -312,8 +312,8 @@ void add_publish_cases(std::vector<DeviceCase>& cases) {
                      "a message with QoS 0 of " + std::to_string(size) + " bytes",
                      with({"mqtt311:2.3.1-5", "mqtt311:3.3.1-2", "mqtt311:4.3.1-1"}),
                      {.topics = true},
-                     [retain = retain, size = size](Stage& stage) {
-                       return fire_and_forget(stage, retain, size);
+                     [its_retain = retain, its_size = size](Stage& stage) {
+                       return fire_and_forget(stage, its_retain, its_size);
                      }});
   const std::vector<string> once_or_more{"mqtt311:2.3.1-1", "mqtt311:2.3.1-2", "mqtt311:4.3.2-1"};
   cases.push_back(
@@ -331,7 +331,7 @@ void add_publish_cases(std::vector<DeviceCase>& cases) {
                      "an answer that belongs to nothing comes before PUBACK",
                      {"mqtt311:4.3.2-1"},
                      {.qos = 1},
-                     [kind = kind](Stage& stage) { return unknown_id(stage, kind); }});
+                     [its_kind = kind](Stage& stage) { return unknown_id(stage, its_kind); }});
   for (const int count : {2, 5, 20})
     cases.push_back({"publish/several-" + std::to_string(count),
                      "messages under way together, of which one is acknowledged",
@@ -362,11 +362,12 @@ void add_publish_cases(std::vector<DeviceCase>& cases) {
                    [](Stage& stage) { return several(stage, 2, 5); }});
   for (const auto& [order, name] :
        {std::pair{0, "in-order"}, {1, "backwards"}, {2, "in-drawn-order"}})
-    cases.push_back({string{"publish/pubrecs-"} + name,
-                     "PUBREL follows the order of PUBRECs",
-                     {"mqtt311:4.6.0-4", "mqtt311:4.3.3-1", "mqtt311:3.6.1-1"},
-                     {.qos = 2},
-                     [order = order](Stage& stage) { return releases_in_order(stage, order); }});
+    cases.push_back(
+        {string{"publish/pubrecs-"} + name,
+         "PUBREL follows the order of PUBRECs",
+         {"mqtt311:4.6.0-4", "mqtt311:4.3.3-1", "mqtt311:3.6.1-1"},
+         {.qos = 2},
+         [its_order = order](Stage& stage) { return releases_in_order(stage, its_order); }});
 
   const auto forbid = [&](const char* name, string topic, std::uint8_t qos, const char* clause,
                           const char* what, bool any_text = false) {
@@ -377,8 +378,8 @@ void add_publish_cases(std::vector<DeviceCase>& cases) {
                      string{"the application asks for what MQTT forbids: "} + what,
                      {clause},
                      {.topics = true, .any_text = any_text},
-                     [order, clause = string{clause}, what = string{what}](Stage& stage) {
-                       return refuses(stage, order, clause, what);
+                     [order, its_clause = string{clause}, its_what = string{what}](Stage& stage) {
+                       return refuses(stage, order, its_clause, its_what);
                      }});
   };
   forbid("hash", "hubproof/#", 0, "mqtt311:3.3.2-2", "a topic with #");
@@ -397,12 +398,13 @@ void add_publish_cases(std::vector<DeviceCase>& cases) {
                                       {"bom-in-word",
                                        "a\xef\xbb\xbf"
                                        "b"}})
-    cases.push_back(
-        {string{"publish/"} + name,
-         "a topic with U+FEFF",
-         {"mqtt311:1.5.3-3", "mqtt311:1.5.3-1"},
-         {.topics = true},
-         [letters = string{letters}](Stage& stage) { return text_arrives(stage, letters); }});
+    cases.push_back({string{"publish/"} + name,
+                     "a topic with U+FEFF",
+                     {"mqtt311:1.5.3-3", "mqtt311:1.5.3-1"},
+                     {.topics = true},
+                     [its_letters = string{letters}](Stage& stage) {
+                       return text_arrives(stage, its_letters);
+                     }});
 }
 
 }  // namespace hubproof::conformance::devices

@@ -361,12 +361,13 @@ void add_receive_cases(std::vector<DeviceCase>& cases) {
                                       {"bom-in-word",
                                        "a\xef\xbb\xbf"
                                        "b"}})
-    cases.push_back(
-        {string{"receive/"} + name,
-         "a topic with U+FEFF is handed on as it is",
-         {"mqtt311:1.5.3-3"},
-         {.topics = true},
-         [letters = string{letters}](Stage& stage) { return text_is_handed_on(stage, letters); }});
+    cases.push_back({string{"receive/"} + name,
+                     "a topic with U+FEFF is handed on as it is",
+                     {"mqtt311:1.5.3-3"},
+                     {.topics = true},
+                     [its_letters = string{letters}](Stage& stage) {
+                       return text_is_handed_on(stage, its_letters);
+                     }});
   for (const bool pieces : {false, true})
     cases.push_back({pieces ? "receive/in-pieces" : "receive/in-one-write",
                      "three messages, however TCP cuts them",

@@ -137,8 +137,8 @@ void add_subscribe_cases(std::vector<DeviceCase>& cases) {
                      string{"the application asks for what MQTT forbids: "} + what,
                      {clause},
                      {.topics = true, .any_text = any_text},
-                     [order, clause = string{clause}, what = string{what}](Stage& stage) {
-                       return refuses(stage, order, forbidden, clause, what);
+                     [order, its_clause = string{clause}, its_what = string{what}](Stage& stage) {
+                       return refuses(stage, order, forbidden, its_clause, its_what);
                      }});
   };
   const auto filter = [&](const char* name, string text, const char* clause, const char* what,

@@ -47,13 +47,14 @@ void add_time_cases(std::vector<DeviceCase>& cases) {
   for (const auto& [name, keep_alive, times, publishes] :
        {Idle{"idle-2s", 2, 3, false}, Idle{"idle-5s", 5, 2, false},
         Idle{"now-and-then-3s", 3, 4, true}})
-    cases.push_back({string{"keep-alive/"} + name,
-                     "a silence does not last longer than the keep-alive",
-                     {"mqtt311:3.1.2-23"},
-                     {},
-                     [keep_alive = keep_alive, times = times, publishes = publishes](Stage& stage) {
-                       return idle(stage, keep_alive, times, publishes);
-                     }});
+    cases.push_back(
+        {string{"keep-alive/"} + name,
+         "a silence does not last longer than the keep-alive",
+         {"mqtt311:3.1.2-23"},
+         {},
+         [its_keep_alive = keep_alive, its_times = times, its_publishes = publishes](Stage& stage) {
+           return idle(stage, its_keep_alive, its_times, its_publishes);
+         }});
 }
 
 }  // namespace hubproof::conformance::devices

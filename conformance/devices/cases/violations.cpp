@@ -83,8 +83,8 @@ void add_violation_cases(std::vector<DeviceCase>& cases) {
                      string{what} + " makes the device close",
                      clauses,
                      {},
-                     [bytes, clauses, what = string{what}](Stage& stage) {
-                       return breaks(stage, bytes, clauses, what);
+                     [bytes, clauses, its_what = string{what}](Stage& stage) {
+                       return breaks(stage, bytes, clauses, its_what);
                      }});
   };
   const string violation = "mqtt311:4.8.0-1";
@@ -147,12 +147,13 @@ void add_violation_cases(std::vector<DeviceCase>& cases) {
       "SUBSCRIBE from the server");
   add("pingreq", {0xc0, 0}, {violation}, "PINGREQ from the server");
   const auto early = [&](const char* name, Bytes bytes, const char* what) {
-    cases.push_back(
-        {string{"violation/"} + name,
-         string{what} + " before CONNACK makes the device close",
-         {violation},
-         {},
-         [bytes, what = string{what}](Stage& stage) { return too_early(stage, bytes, what); }});
+    cases.push_back({string{"violation/"} + name,
+                     string{what} + " before CONNACK makes the device close",
+                     {violation},
+                     {},
+                     [bytes, its_what = string{what}](Stage& stage) {
+                       return too_early(stage, bytes, its_what);
+                     }});
   };
   early("early-publish", publish(0x32, "hubproof/down/x", {0, 9, 'x'}), "PUBLISH");
   early("early-suback", {0x90, 3, 0, 1, 0}, "SUBACK");
