@@ -177,6 +177,7 @@ void Watch::sent_again(Link& link, const Publish& packet, std::uint64_t content)
 
 void Watch::saw(std::uint32_t, Link& link, const Pubrel& packet) {
   tally_.pass("mqtt311:3.6.1-1");
+  if (link.provoked) return;
   const auto found = open_.find(packet.id);
   if (found == open_.end() || found->second.qos != 2 || !found->second.received) {
     const auto old = dropped_.find(packet.id);

@@ -44,33 +44,35 @@ inline std::string bytes(const std::string& hex) {
 // Which order a packet id belongs to. A client may tell of it before the call that began it is back.
 class Pending {
  public:
-  void began(int key, const Json& id, const char* did) {
+  void began(int packet, const Json& id, const std::string& did) {
     const std::lock_guard lock{mutex_};
+    const std::pair key{packet, did};
     if (const auto early = early_.find(key); early != early_.end()) {
       Json more = early->second;
       early_.erase(early);
       more["id"] = id;
-      say(did, more);
+      say(did.c_str(), more);
     } else {
-      orders_[key] = {id, did};
+      orders_[key] = id;
     }
   }
-  void done(int key, Json more = Json::object()) {
+  void done(int packet, const std::string& did, Json more = Json::object()) {
     const std::lock_guard lock{mutex_};
+    const std::pair key{packet, did};
     const auto found = orders_.find(key);
     if (found == orders_.end()) {
       early_[key] = more;
       return;
     }
-    more["id"] = found->second.first;
-    say(found->second.second, more);
+    more["id"] = found->second;
+    say(did.c_str(), more);
     orders_.erase(found);
   }
 
  private:
   std::mutex mutex_;
-  std::map<int, std::pair<Json, const char*>> orders_;
-  std::map<int, Json> early_;
+  std::map<std::pair<int, std::string>, Json> orders_;
+  std::map<std::pair<int, std::string>, Json> early_;
 };
 
 using Orders = std::map<std::string, std::function<void(const Json&)>>;

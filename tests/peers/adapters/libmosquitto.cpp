@@ -48,11 +48,11 @@ void connect(const Json& order) {
     if (why == 0) say("disconnected");
     else say("lost", {{"why", mosquitto_strerror(why)}});
   });
-  mosquitto_publish_callback_set(client, [](mosquitto*, void*, int mid) { pending.done(mid); });
+  mosquitto_publish_callback_set(client, [](mosquitto*, void*, int mid) { pending.done(mid, "published"); });
   mosquitto_subscribe_callback_set(client, [](mosquitto*, void*, int mid, int count, const int* granted) {
-    pending.done(mid, {{"codes", std::vector<int>(granted, granted + count)}});
+    pending.done(mid, "subscribed", {{"codes", std::vector<int>(granted, granted + count)}});
   });
-  mosquitto_unsubscribe_callback_set(client, [](mosquitto*, void*, int mid) { pending.done(mid); });
+  mosquitto_unsubscribe_callback_set(client, [](mosquitto*, void*, int mid) { pending.done(mid, "unsubscribed"); });
   mosquitto_message_callback_set(client, [](mosquitto*, void*, const mosquitto_message* message) {
     say("received", {{"topic", message->topic},
                      {"payload", adapter::hex(message->payload, static_cast<std::size_t>(message->payloadlen))},
