@@ -1,6 +1,6 @@
 #include "conformance/cases/amqp.hpp"
 
-#include "conformance/cases/http.hpp"
+#include "conformance/cases/registry.hpp"
 
 #include <algorithm>
 #include <variant>
@@ -138,16 +138,7 @@ void Amqp::close() {
 // ---- The service.
 
 Task<void> Service::opened(bool afresh) {
-  if (afresh && stage_.target().can.has(Capability::http) && stage_.target().can.has(Capability::service)) {
-    Http registry{stage_};
-    registry.as_policy("iothubowner");
-    for (const Identity& device : stage_.people()) {
-      registry.ask("DELETE", device_path(stage_, device.id, "/commands"));
-      const Answer* purged = co_await registry.answer();
-      co_await stage_.need(purged != nullptr && purged->status == 200, "a queue could not be purged");
-    }
-    registry.hang_up();
-  }
+  if (afresh) co_await purged(stage_);
   co_await amqp_.opened();
   const Identity* policy = stage_.target().policy("service");
   if (policy == nullptr) policy = stage_.target().policy("iothubowner");

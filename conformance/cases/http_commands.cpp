@@ -637,7 +637,8 @@ Script durable(Stage& stage) {
 void add_http_commands(Cases& cases) {
   const auto add = [&](std::string name, std::string sentence, std::vector<std::string> clauses,
                        std::function<Script(Stage&)> script, Capabilities more = {}) -> Case& {
-    return cases.emplace_back(Case{"http/commands/" + name, std::move(sentence), std::move(clauses), std::move(script),
+    return cases.emplace_back(Case{"http/commands/" + name, std::move(sentence), std::move(clauses),
+                                   [script = std::move(script)](Stage& stage) { return tidied(stage, script); },
                                    Capabilities{Capability::amqp, Capability::service} | more, For::hubs});
   };
   add("received", "A command is sent, received with all its properties, and completed; another device gets nothing.",

@@ -376,6 +376,7 @@ Script outlasts(Stage& stage) {
   const Who who = stage.someone();
   Login login;
   login.clean = false;
+  co_await purged(stage);
   const Client client = co_await joined(stage, who, login);
   co_await subscribed(stage, client, stage.filter(who), 1);
   co_await stage.restart();
@@ -385,7 +386,7 @@ Script outlasts(Stage& stage) {
   co_await stage.need(connack != nullptr && connack->code == 0, "a good CONNECT was not accepted");
   stage.expect((connack->acknowledge_flags & 1) != 0, "session present 1", describe(connack->raw), "MQTT-12");
   Service service{stage};
-  co_await service.opened();
+  co_await service.opened(false);
   const Drawn drawn = drawn_message(stage, {.least = 1});
   const Sent sent = co_await service.send(stage.identity(who).id, drawn.flat);
   co_await stage.need(sent.accepted, "a command was not taken");
@@ -790,6 +791,8 @@ Script fifty_at_once(Stage& stage) {
 void add_hub_mqtt(Cases& cases) {
   const auto add = [&](std::string name, std::string sentence, std::vector<std::string> clauses,
                        std::function<Script(Stage&)> script, Capabilities needs = {}) {
+    if (needs.has(Capability::service))
+      script = [inner = std::move(script)](Stage& stage) { return tidied(stage, inner); };
     cases.push_back({"mqtt/" + name, std::move(sentence), std::move(clauses), std::move(script), needs, For::hubs});
   };
   const Capabilities reads{Capability::events, Capability::amqp}, commands{Capability::amqp, Capability::service};

@@ -64,6 +64,24 @@ Task<void> removed(Stage& stage, Http* registry, std::string_view id) {
   co_await registry->answer();
 }
 
+Task<void> purged(Stage& stage) {
+  if (!stage.target().can.has(Capability::http) || !stage.target().can.has(Capability::service)) co_return;
+  Http registry{stage};
+  registry.as_policy("iothubowner");
+  for (const Identity& device : stage.people()) {
+    registry.ask("DELETE", device_path(stage, device.id, "/commands"));
+    const Answer* answer = co_await registry.answer();
+    co_await stage.need(answer != nullptr && answer->status == 200, "a queue could not be purged");
+  }
+  registry.hang_up();
+}
+
+Script tidied(Stage& stage, std::function<Script(Stage&)> script) {
+  const Script inner = script(stage);
+  co_await inner;
+  co_await purged(stage);
+}
+
 namespace {
 
 const std::vector<model::http::Field> json_type{{"Content-Type", "application/json"}};

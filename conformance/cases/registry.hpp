@@ -1,6 +1,8 @@
 // Devices that a script makes for itself, by the registry's door.
 #pragma once
 
+#include <functional>
+
 #include "conformance/cases/http.hpp"
 
 namespace hubproof::conformance::cases {
@@ -24,6 +26,11 @@ std::string_view device_json(Stage& stage, std::string_view id, std::string_view
 
 Task<Made> made(Stage& stage, Http* registry, std::string_view id);
 Task<void> removed(Stage& stage, Http* registry, std::string_view id);  // whatever comes of it
+
+// The queues of all devices that this case used are purged, where services have a door for that.
+Task<void> purged(Stage& stage);
+// The script, and then that: whoever gets the devices next finds nothing of it.
+Script tidied(Stage& stage, std::function<Script(Stage&)> script);
 
 // A member of the JSON object that an answer is; empty: there is none.
 std::string_view member(Stage& stage, const Answer* answer, std::string_view name);
