@@ -651,11 +651,11 @@ void add_http_commands(Cases& cases) {
       {How::reject_true, "rejected-with-a-value", "A command is rejected by reject=true, and does not come again.", {"HTTP-14", "C2D-21", "C2D-33", "C2D-24", "INV-12"}},
       {How::abandon, "abandoned", "A command is abandoned, comes again at once, and is completed.",
        {"HTTP-15", "HTTP-16", "C2D-22", "C2D-33", "C2D-09", "C2D-11", "C2D-14", "C2D-16", "C2D-17", "C2D-24", "ERR-27", "INV-08", "INV-11", "INV-12", "INV-13"}}};
-  for (const auto& [how, name, sentence, clauses] : hows) add(name, sentence, clauses, [how = how](Stage& stage) { return settled(stage, how); });
+  for (const auto& [how, name, sentence, clauses] : hows) add(name, sentence, clauses, [its_how = how](Stage& stage) { return settled(stage, its_how); });
   add("wrong-if-match", "A settling has If-Match with another token.", {"HTTP-16", "ERR-37"}, wrong_match);
   for (const auto& [name, token] : {std::pair{"number", "4711"}, {"words", "no-such-lock"}, {"uuid", "6f0c5b6e-0c0f-4f0e-9d0d-3a1f2b3c4d5e"}})
     add(std::string{"no-such-lock-"} + name, "A settling names a lock that never was.", {"C2D-11", "C2D-14", "ERR-27", "ERR-34", "ERR-37", "INV-12"},
-        [token = token](Stage& stage) { return no_such_lock(stage, token); });
+        [its_token = token](Stage& stage) { return no_such_lock(stage, its_token); });
   add("others-lock", "A device settles with another device's lock.", {"C2D-11", "C2D-24", "INV-12"}, others_token);
   add("lock-runs-out", "A lock runs out: the command is hidden before, and comes again after.",
       {"C2D-10", "C2D-11", "C2D-12", "C2D-13", "C2D-14", "C2D-16", "C2D-17", "HTTP-16", "HTTP-21", "ERR-27", "TIME-02", "INV-08", "INV-11", "INV-12", "INV-13"},
@@ -689,7 +689,7 @@ void add_http_commands(Cases& cases) {
     if (!good) clauses = {"C2D-28", "ERR-15"};
     if (name == std::string_view{"past"}) clauses.emplace_back("TIME-05");
     add(std::string{"expiry-of-"} + name, "A command's expiry is so far away.", std::move(clauses),
-        [life = life, good = good](Stage& stage) { return expiry_of(stage, life, good); });
+        [its_life = life, its_good = good](Stage& stage) { return expiry_of(stage, its_life, its_good); });
   }
   add("default-life", "A command has no expiry of its own.", {"C2D-27", "C2D-26", "TIME-06"}, default_life);
   add("abandoned-each-time", "A command is abandoned until it comes no more.",

@@ -485,7 +485,7 @@ void add_http_telemetry(Cases& cases) {
     std::vector<std::string> clauses{"DLV-08", "ERR-03", "ERR-34", "ERR-37", "HTTP-21"};
     if (name == std::string_view{"object-as-body"}) clauses.emplace_back("HTTP-08");
     add(std::string{"batch-with-"} + name, std::string{"One message of a batch is none: "} + bad, std::move(clauses),
-        [bad = bad](Stage& stage) { return batch_refused(stage, bad, 400); }, reads);
+        [its_bad = bad](Stage& stage) { return batch_refused(stage, its_bad, 400); }, reads);
   }
   for (const std::uint32_t count : {499u, 500u, 501u, 600u})
     add("batch-of-" + std::to_string(count), "A batch has " + std::to_string(count) + " messages.", {"D2C-42"},
@@ -506,13 +506,13 @@ void add_http_telemetry(Cases& cases) {
   for (const auto& [name, asked, status] : versions)
     add(std::string{"version-"} + name, std::string{"A request has "} + asked + ".",
         status == 204 ? std::vector<std::string>{"HTTP-01"} : std::vector<std::string>{"HTTP-01", "ERR-01", "ERR-34"},
-        [asked = asked, status = status](Stage& stage) { return version(stage, asked, status); });
+        [its_asked = asked, its_status = status](Stage& stage) { return version(stage, its_asked, its_status); });
   const std::tuple<const char*, const char*, const char*> nothing[] = {
       {"no-twins", "GET", "/twin"}, {"no-methods", "POST", "/methods"}, {"no-method-answers", "GET", "/methods/deviceBound"},
       {"no-such-endpoint", "POST", "/messages/elsewhere"}};
   for (const auto& [name, method, rest] : nothing)
     add(name, std::string{"A device asks for "} + rest + ", which HTTPS does not offer.", {"HTTP-23", "ERR-34"},
-        [method = method, rest = rest](Stage& stage) { return no_such_thing(stage, method, rest); });
+        [its_method = method, its_rest = rest](Stage& stage) { return no_such_thing(stage, its_method, its_rest); });
   for (int kind = 0; kind < 4; ++kind)
     add("malformed-" + std::to_string(kind), "What comes is no request.", {"ERR-04", "HTTP-21"}, [kind](Stage& stage) { return malformed(stage, kind); });
   const char* traces[] = {"too-large", "wrong-version", "wrong-token"};

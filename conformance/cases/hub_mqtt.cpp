@@ -811,7 +811,7 @@ void add_hub_mqtt(Cases& cases) {
         [seconds](Stage& stage) { return silent(stage, seconds); });
   for (const auto& [name, wait] : {std::pair<const char*, model::Duration>{"at-once", 0s}, {"later", 5s}, {"at-the-end-of-its-lock", 59'850ms}})
     add(std::string{"commands/takeover-"} + name, "A newer connection takes over while a command is under way to the older one.",
-        {"MQTT-38", "C2D-15", "DLV-12", "MQTT-09"}, [wait = wait](Stage& stage) { return takeover_in_flight(stage, wait); }, commands);
+        {"MQTT-38", "C2D-15", "DLV-12", "MQTT-09"}, [its_wait = wait](Stage& stage) { return takeover_in_flight(stage, its_wait); }, commands);
   add("commands/disabled-under-way", "A device is disabled while a command is under way to it, and enabled again.", {"SEC-26", "C2D-35", "DLV-12", "MQTT-38"},
       disabled_in_flight, commands | Capabilities{Capability::http, Capability::tokens});
   const std::tuple<const char*, const char*, std::vector<std::string>> bags[] = {
@@ -839,7 +839,7 @@ void add_hub_mqtt(Cases& cases) {
       {"levels-too-many", "A topic goes on behind the property bag.", {"MQTT-02", "MQTT-26", "MQTT-44"}}};
   for (const auto& [name, sentence, clauses] : refusals) {
     const bool read = std::ranges::count(clauses, std::string{"ERR-37"}) > 0;
-    add(std::string{"telemetry/refused-"} + name, sentence, clauses, [name = name, read](Stage& stage) { return not_accepted(stage, name, read); }, read ? reads : Capabilities{});
+    add(std::string{"telemetry/refused-"} + name, sentence, clauses, [its_name = name, read](Stage& stage) { return not_accepted(stage, its_name, read); }, read ? reads : Capabilities{});
   }
   for (const std::uint32_t size : {262'143u, 262'144u, 262'145u, 300'000u})
     for (const bool properties : {false, true})

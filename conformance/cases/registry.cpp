@@ -398,17 +398,17 @@ void add_registry(Cases& cases) {
                                                 {"bracket", '('}, {"comma", ','}, {"equals", '='}, {"at", '@'}, {"dollar", '$'}, {"quote", '\''}};
   for (const auto& [name, mark] : marks)
     add(std::string{"id-with-"} + name, std::string{"A device id has the character "} + mark + ".", {"MSG-22", "MSG-23"},
-        [mark = mark](Stage& stage) { return id_with(stage, mark, true); });
+        [its_mark = mark](Stage& stage) { return id_with(stage, its_mark, true); });
   const std::pair<const char*, char> others[] = {{"blank", ' '}, {"slash", '/'}, {"double-quote", '"'}, {"ampersand", '&'}, {"less-than", '<'}};
   for (const auto& [name, mark] : others)
     add(std::string{"id-with-"} + name, std::string{"A device id has the character "} + mark + ".", {"MSG-22"},
-        [mark = mark](Stage& stage) { return id_with(stage, mark, false); });
+        [its_mark = mark](Stage& stage) { return id_with(stage, its_mark, false); });
   const std::pair<const char*, const char*> bodies[] = {
       {"no-json", "{"}, {"array", "[]"}, {"no-status", R"({"status":"perhaps"})"}, {"other-id", R"({"deviceId":"another-one"})"},
       {"key-of-a-number", R"({"authentication":{"symmetricKey":{"primaryKey":1}}})"}};
   for (const auto& [name, body] : bodies)
     add(std::string{"wrong-body-"} + name, std::string{"A device is created with "} + body + ".", {"ERR-03", "ERR-34", "ERR-37"},
-        [body = body](Stage& stage) { return wrong_body(stage, body); });
+        [its_body = body](Stage& stage) { return wrong_body(stage, its_body); });
   add("outlasts-a-restart", "The hub restarts: who was created is there, who was deleted is not.", {"C2D-02", "C2D-36", "C2D-37", "DLV-02", "INV-21"}, outlasts,
       {Capability::service, Capability::restart})
       .alone = true;
@@ -421,12 +421,12 @@ void add_registry(Cases& cases) {
   for (const auto& [name, reads, writes, service, device] : policies) {
     add(std::string{"permissions-of-"} + name, std::string{"What the policy "} + name + " may do in the registry.",
         {"SEC-11", "SEC-12", "ERR-08", "ERR-34", "ERR-37"},
-        [name = name, reads = reads, writes = writes](Stage& stage) { return permissions(stage, name, reads, writes); },
+        [its_name = name, its_reads = reads, its_writes = writes](Stage& stage) { return permissions(stage, its_name, its_reads, its_writes); },
         {Capability::service, Capability::tokens});
     std::vector<std::string> clauses{"SEC-11", "SEC-08", "FBK-10"};
     if (!service) clauses.emplace_back("SEC-12");
     add(std::string{"other-permissions-of-"} + name, std::string{"What the policy "} + name + " may do elsewhere.", std::move(clauses),
-        [name = name, service = service, device = device](Stage& stage) { return other_permissions(stage, name, service, device); },
+        [its_name = name, its_service = service, its_device = device](Stage& stage) { return other_permissions(stage, its_name, its_service, its_device); },
         {Capability::service, Capability::tokens});
   }
 }
