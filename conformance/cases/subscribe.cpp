@@ -85,7 +85,7 @@ Script many_filters(Stage& stage, int kind) {
   raw.u16(id);
   for (int each = 0; each < many; ++each) {
     topics[each] = stage.fresh_topic();
-    raw.field(kind == 1 && each % 2 == 0 ? stage.keep(std::string{topics[each]} + "/#") : topics[each]).u8(kind == 2 ? static_cast<std::uint8_t>(each % 2) : 1);
+    raw.field(kind == 1 && each % 2 == 0 ? stage.keep(std::string{topics[each]} + "/#") : topics[each]).u8(static_cast<std::uint8_t>(kind == 2 ? each % 2 : 1));
   }
   stage.send(two.listener, stage.keep(raw.packet()));
   const Packet* suback = co_await stage.heard(two.listener, Type::suback, id);
