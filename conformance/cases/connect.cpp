@@ -101,7 +101,7 @@ Script protocol_level(Stage& stage, std::uint8_t level) {
     co_return;
   }
   stage.expect(ended && connack != nullptr && connack->code == 1, "CONNACK with code 1, and the end", seen, "mqtt311:3.1.2-2");
-  if (connack == nullptr) co_return;
+  if (connack == nullptr || connack->code == 0) co_return;  // nothing was refused
   stage.expect(connack->acknowledge_flags == 0, "session present 0 in a refusal", seen, "mqtt311:3.2.2-4");
   stage.expect(ended, "the end of the connection behind a refusal", seen, "mqtt311:3.2.2-5");
 }
@@ -174,7 +174,8 @@ constexpr WrongConnect wrong_connects[] = {
     {"will-cut-short", "a will message that is longer than the packet", "mqtt311:3.1.2-9", 0x06, id | will_topic | half_last},
     {"user-without-flag", "a user name without its flag", "mqtt311:3.1.2-18", 0x02, id | user},
     {"user-and-password-without-flags", "user name and password without their flags", "mqtt311:3.1.2-18 mqtt311:3.1.2-20", 0x02, id | user | password},
-    {"byte-behind-the-last-field", "a byte behind the last field", "mqtt311:3.1.2-18", 0x02, id | extra_byte},
+    {"user-without-flag-behind-will", "a will, and a user name without its flag", "mqtt311:3.1.2-18", 0x06, id | will_topic | will_message | user},
+    {"byte-behind-the-last-field", "a byte behind the last field", "", 0x02, id | extra_byte},
     {"flag-without-user", "a user name flag and no user name", "mqtt311:3.1.2-19", 0x82, id},
     {"user-cut-short", "a user name that is longer than the packet", "mqtt311:3.1.2-19", 0x82, id | half_last},
     {"flag-without-user-behind-will", "a will, then a user name flag and no user name", "mqtt311:3.1.2-19", 0x86, id | will_topic | will_message},
@@ -241,8 +242,11 @@ Script empty_id_not_clean(Stage& stage, int kind) {
     co_return;
   }
   stage.expect(ended && connack != nullptr && connack->code == 2, "CONNACK with code 2, and the end", seen,
-               "mqtt311:3.1.3-7 mqtt311:3.1.3-8 mqtt311:3.1.3-9");
-  if (connack == nullptr) co_return;
+               "mqtt311:3.1.3-8");
+  if (connack == nullptr || connack->code != 0)  // it was not taken
+    stage.expect(ended && connack != nullptr && connack->code == 2, "CONNACK with code 2, and the end", seen,
+                 "mqtt311:3.1.3-7 mqtt311:3.1.3-9");
+  if (connack == nullptr || connack->code == 0) co_return;  // nothing was refused
   stage.expect(connack->acknowledge_flags == 0, "session present 0 in a refusal", seen, "mqtt311:3.2.2-4");
   stage.expect(ended, "the end of the connection behind a refusal", seen, "mqtt311:3.2.2-5");
 }
@@ -302,8 +306,10 @@ Script will_to_wildcard(Stage& stage, std::string_view behind) {
 
 // ---- Keep-alive.
 
-// A server may look at its clients now and then only, so clients fall silent at many moments. How exactly it
-// measures is its own affair: a second is what whole seconds may be off by.
+// A server may look at its clients now and then only, so clients fall silent at many moments. The standard
+// names no moment by which it must have seen that somebody is silent: this much is granted to its timers.
+constexpr Duration timers_grain = 10s;
+
 Script silent(Stage& stage, std::uint16_t seconds, bool ping_first) {
   constexpr int most = 6;
   const Duration keep_alive = std::chrono::seconds{seconds};
@@ -329,7 +335,7 @@ Script silent(Stage& stage, std::uint16_t seconds, bool ping_first) {
                                              : co_await stage.ended_within(client, since[each] + keep_alive - 50ms - stage.now());
     if (!stage.expect(!early, "a connection that stands silence of less than its keep-alive", stage.found(client))) co_return;
     // Past that moment it is late as soon as the target answers somebody else.
-    const bool ended = co_await stage.ended(client, due + 1100ms - stage.now());
+    const bool ended = co_await stage.ended(client, due + timers_grain - stage.now());
     const Duration took = (ended ? stage.over_since(client) : stage.now()) - since[each];
     if (!stage.expect(ended, stage.keep("the end of the connection after 1.5 keep-alives of " + std::to_string(seconds) + " s"),
                       stage.keep("none after " + std::to_string(took / 1ms) + " ms"))) co_return;
@@ -386,11 +392,11 @@ void add_connect(Cases& cases) {
         {"mqtt311:3.2.0-1", "mqtt311:3.1.4-4"}, [kind](Stage& stage) { return first_packet(stage, kind); });
 
   const std::pair<const char*, const char*> names[] = {{"lower-case", "mqtt"}, {"longer", "MQTTX"}, {"shorter", "MQT"},
-                                                       {"empty", ""},          {"other", "AMQP"},   {"old-name", "MQIsdp"}};
+                                                       {"empty", ""},          {"other", "AMQP"}};
   for (const auto& one : names)
     add(std::string{"protocol-name-"} + one.first, std::string{"The protocol is called \""} + one.second + "\", level 4.",
         {"mqtt311:3.1.2-1"}, [protocol = one.second](Stage& stage) { return protocol_name(stage, protocol, 4); });
-  for (const int level : {0, 2, 6, 100, 132, 255})
+  for (const int level : {0, 2, 6, 68, 100, 255})
     add("protocol-level-" + std::to_string(level), "The protocol level is " + std::to_string(level) + ".",
         {"mqtt311:3.1.2-2", "mqtt311:3.2.2-4", "mqtt311:3.2.2-5"},
         [level](Stage& stage) { return protocol_level(stage, static_cast<std::uint8_t>(level)); });
@@ -450,6 +456,9 @@ void add_connect(Cases& cases) {
       add("silent-for-keep-alive-" + std::to_string(seconds_) + (ping ? "-after-ping" : ""),
           "A client is silent beyond 1.5 keep-alives.", {"mqtt311:3.1.2-24"},
           [seconds_, ping](Stage& stage) { return silent(stage, static_cast<std::uint16_t>(seconds_), ping); });
+  add("silent-for-keep-alive-60", "A client is silent beyond 1.5 keep-alives of a minute.", {"mqtt311:3.1.2-24"},
+      [](Stage& stage) { return silent(stage, 60, false); })
+      .needs.add(Capability::free_time);
   add("pings-within-keep-alive", "PINGREQs come within each keep-alive.", {"mqtt311:3.1.2-24", "mqtt311:4.1.0-2"},
       [](Stage& stage) { return not_silent(stage, 2, false); });
   add("publishes-within-keep-alive", "PUBLISHes come within each keep-alive.", {"mqtt311:3.1.2-24", "mqtt311:4.1.0-2"},

@@ -86,6 +86,7 @@ Script id_zero(Stage& stage, Type type, std::uint8_t qos) {
   if (type == Type::publish) packet = publish_packet(stage.topic(who), stage.payload(), qos, 0);
   if (type == Type::subscribe) packet = Raw{Type::subscribe, 2}.u16(0).field(stage.filter(who)).u8(1).packet();
   if (type == Type::unsubscribe) packet = unsubscribe_packet(0, {stage.filter(who)});
+  stage.sends_id_zero();
   stage.send(client, stage.keep(std::move(packet)));
   co_await must_close(stage, client, "packet id 0");
 }

@@ -267,6 +267,7 @@ void Stage::judge(Client client, const Packet& packet) {
   if (conn(client).packets.size() == 1 && packet.type != Type::connack)
     fail("CONNACK, as the first packet of a server", describe(packet.raw), "mqtt311:3.2.0-1");
   if (packet.statement == nullptr) return;
+  if (sends_id_zero_ && packet.id == 0 && packet.type != Type::publish) return;
   const bool known = find_clause(packet.statement) != nullptr;
   fail("a well-formed packet", std::string{packet.wrong} + ": " + describe(packet.raw) + " (" + hex(packet.raw, 24) + ")",
        known ? packet.statement : "mqtt311:2.2.2-1");

@@ -125,6 +125,7 @@ class Stage {
   void close(Client client);                   // in good order
   void cut(Client client);                     // with a reset
   void note(std::string text);                 // into the transcript
+  void sends_id_zero() { sends_id_zero_ = true; }  // so that an answer with that id is no breach of its own
 
   Instant now() const { return now_; }
   model::Date date() const { return model::Date{pace_.epoch + now_.time_since_epoch()}; }
@@ -268,6 +269,7 @@ class Stage {
   bool absent_ = false;               // what is awaited is
   Client probe_{};
   Instant probe_until_{};
+  bool sends_id_zero_ = false;
   bool restart_wanted_ = false;
   bool stopped_ = false;
   bool over_ = false;

@@ -31,12 +31,13 @@ enum class Capability : std::uint8_t {
   refusal,     // some client can be refused with a CONNACK (by its credentials)
   events,      // services read its telemetry at the AMQP door, as Event Hubs clients do
   tokens,      // it checks tokens, and the keys of its devices and policies are known
+  free_time,   // its time costs nothing: it is simulated
   count
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Capability::count)> capability_names{
     "mqtt",      "websocket", "amqp",     "http",     "service", "routing", "qos2",    "retained",
     "will",      "wildcards", "sessions", "empty_id", "takeover", "restart", "dollar", "refusal",
-    "events",    "tokens"};
+    "events",    "tokens",    "free_time"};
 
 class Capabilities {
  public:

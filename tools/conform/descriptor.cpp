@@ -57,6 +57,7 @@ void settle(Descriptor& descriptor, const std::vector<std::string>& lacks) {
   const auto has = [&](Door door) { return descriptor.doors[static_cast<std::size_t>(door)].has_value(); };
   if (has(Door::mqtt)) can.add(Capability::mqtt);
   if (has(Door::amqp)) can.add(Capability::amqp);
+  if (descriptor.simulated) can.add(Capability::free_time);
   if (has(Door::http)) {
     can.add(Capability::http);
     can.add(Capability::websocket);
