@@ -2,6 +2,7 @@
 // routers that check nothing and close nothing, each with one or two habits more.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -26,6 +27,8 @@ struct Habits {
   bool reverses = false;           // every second message is held back until the next
   bool wills = false;              // published whenever a connection ends
   bool refuses = false;
+  bool refuses_wrong = false;      // a CONNECT of another level, or without an id, and acts on what stands behind it
+  bool collects = false;           // for whoever is away
   int id_shift = 0;                // of acknowledgements
   int qos_shift = 0;               // of deliveries
   std::string spoils = {};         // in front of payloads
@@ -183,7 +186,7 @@ class WrongServer {
 
   void connect_came(Id id, Peer& peer, model::Reader reader) {
     reader.string16();
-    reader.u8();
+    const unsigned level = reader.u8();
     const unsigned flags = reader.u8();
     peer.keep_alive = reader.u16();
     peer.id = reader.string16();
@@ -191,7 +194,9 @@ class WrongServer {
     if (!habits_.remembers) subscriptions_.erase(peer.id);
     const bool probe = peer.id.starts_with("tP");
     Raw connack{Type::connack};
-    connack.u8(habits_.remembers || habits_.refuses ? 1 : 0).u8(habits_.refuses && !probe ? 5 : 0);
+    const bool wrong = level != 4 || (peer.id.empty() && (flags & 2) == 0);
+    connack.u8(habits_.remembers || habits_.refuses ? 1 : 0)
+        .u8(habits_.refuses && !probe ? 5 : habits_.refuses_wrong && wrong ? 1 : 0);
     if (habits_.ends)
       for (auto& [other, older] : peers_)
         if (other != id && older.open && older.id == peer.id) end(other);
@@ -201,6 +206,7 @@ class WrongServer {
       say(id, connack.packet());
     if (habits_.resends)
       for (const Bytes& bytes : sent_[peer.id]) say(id, bytes);
+    for (const Bytes& bytes : std::exchange(missed_[peer.id], {})) say(id, bytes);
   }
 
   void pass_on(const std::string& topic, View payload, std::uint8_t qos, std::uint8_t flags) {
@@ -208,6 +214,15 @@ class WrongServer {
     Bytes whole(habits_.spoils.begin(), habits_.spoils.end());
     whole.insert(whole.end(), payload.begin(), payload.end());
     const auto send = [this, topic, whole, qos, flags] {
+      if (habits_.collects)
+        for (const auto& [client, list] : subscriptions_) {
+          const auto is_here = [&, id = client](const auto& one) { return one.second.open && one.second.id == id; };
+          if (std::ranges::any_of(peers_, is_here)) continue;
+          for (const auto& [filter, asked] : list)
+            if (model::mqtt::matches(filter, topic))
+              missed_[client].push_back(publish_packet(
+                  topic, whole, static_cast<std::uint8_t>((std::min(qos, asked) + habits_.qos_shift) % 3), ++collected_));
+        }
       for (auto& [id, peer] : peers_) {
         if (!peer.open || peer.id.empty()) continue;
         int granted = habits_.to_all ? 2 : -1;
@@ -239,6 +254,8 @@ class WrongServer {
   std::map<std::string, std::vector<std::pair<std::string, std::uint8_t>>> subscriptions_;
   std::map<std::string, Bytes> retained_;
   std::map<std::string, std::vector<Bytes>> sent_;
+  std::map<std::string, std::vector<Bytes>> missed_;
+  std::uint16_t collected_ = 100;
   std::map<Id, Bytes> late_;
   std::function<void()> held_;
 };
@@ -249,6 +266,8 @@ const std::vector<Habits>& wrong_servers() {
       {.name = "says CONNACK and no more", .mute = true},
       {.name = "delivers nothing", .delivers = false},
       {.name = "refuses everybody and stays", .refuses = true},
+      {.name = "refuses and acts on what stands behind", .refuses_wrong = true},
+      {.name = "collects and gives at another QoS", .remembers = true, .collects = true, .qos_shift = 1},
       {.name = "delivers all to all", .to_all = true},
       {.name = "delivers twice", .twice = true},
       {.name = "passes flags on", .copies_flags = true},
