@@ -22,6 +22,9 @@ def cell(result, clause):
 print("# Clients of MQTT under test\n")
 print("Made by `tools/clients > reports/conformance/clients.md`. A cell counts the cases that decided the statement at that client;")
 print("an empty one: no case that applies to it does. How a case is played: `hubproof list cases`, `conformance/devices/cases`.\n")
+print("Adjudicated by reading the bytes: libmosquitto, Paho for Python, and the tiny client of the tutorial, where two alarms of")
+print("earlier runs were ours (an adapter that took SUBACK for PUBACK, and a PUBREL that a broken PUBREC had provoked). Those of")
+print("Paho for C and MQTT.js are as the suite found them, and wait for that reading.\n")
 print("| client | cases that apply | passed | failed | could not decide |\n|---|---:|---:|---:|---:|")
 for name in names:
     cases = [case["verdict"] for case in found[name]["cases"] if case["verdict"] != "not_applicable"]
