@@ -213,6 +213,7 @@ void BrokerLog::published(const Seen& seen, Client client, End& end) {
     const bool again = has(event, model::flag_dup) && !end.clean;
     if (event.connection != message.connection && !again) message.ambiguous = true;
     message.connection = event.connection;
+    message.resent = true;
     return;
   }
   Message& message = messages_[event.message];
@@ -311,7 +312,7 @@ void BrokerLog::delivered(const Seen& seen, Client client, End& end, bool is_new
   } else if (event.qos == 2 && message.qos == 2 && first) {
     check<OnceAtQos2>().undecided(seen, what + " may come to " + facts_.name(event.observer) + " more than once");
   }
-  if (!first || message.ambiguous) return;
+  if (!first || message.ambiguous || (message.resent && message.qos == 1)) return;
   const auto [last, alone] =
       end.last.try_emplace({message.publisher, message.topic, message.qos, event.qos}, message.number);
   if (alone) return;

@@ -94,6 +94,7 @@ class BrokerLog {
     bool will = false;
     bool retain = false;
     bool ambiguous = false;  // it may have been published twice
+    bool resent = false;     // at QoS 1 what comes again is a new message, with a later place
     bool acked = false;      // a will: its connection has ended without DISCONNECT
     bool must_not_come = false;  // a will whose DISCONNECT was heard
     std::uint64_t number = 0;    // in the order of first sends
