@@ -21,6 +21,24 @@ amqp::Engine::Settings settings(Stage& stage, Duration idle) {
   return {true, "conform-" + std::string{stage.fresh_level()}, stage.target().host, idle, 0};
 }
 
+// SASL's header and a sasl-init of PLAIN.
+Bytes plain_hello(std::string_view user, std::string_view password) {
+  Bytes init;
+  amqp::ValueWriter frame{init};
+  frame.descriptor(0x41);
+  frame.begin_list();
+  frame.symbol("PLAIN");
+  frame.binary(model::view(std::string{'\0'} + std::string{user} + '\0' + std::string{password}));
+  frame.end();
+  const auto size = static_cast<std::uint32_t>(init.size() + 8);
+  const auto octet = [&](int at) { return static_cast<std::uint8_t>(size >> (8 * at)); };
+  // The body of the frame begins at its ninth byte; it is one of SASL.
+  const std::uint8_t head[] = {'A', 'M', 'Q', 'P', 3, 1, 0, 0, octet(3), octet(2), octet(1), octet(0), 2, 1, 0, 0};
+  Bytes hello(std::size(head) + init.size());
+  std::ranges::copy(init, std::ranges::copy(head, hello.begin()).out);
+  return hello;
+}
+
 }  // namespace
 
 // ---- The connection.
@@ -54,19 +72,7 @@ Task<void> Amqp::opened() {
 }
 
 Task<bool> Amqp::logged_in(std::string_view user, std::string_view password) {
-  Bytes init;
-  amqp::ValueWriter frame{init};
-  frame.descriptor(0x41);
-  frame.begin_list();
-  frame.symbol("PLAIN");
-  frame.binary(model::view(std::string{'\0'} + std::string{user} + '\0' + std::string{password}));
-  frame.end();
-  Bytes hello = {'A', 'M', 'Q', 'P', 3, 1, 0, 0};
-  model::Writer writer{hello};
-  writer.u32(static_cast<std::uint32_t>(init.size() + 8));
-  writer.u32(0x0201'0000);  // where the body begins; a frame of SASL
-  writer.bytes(init);
-  const bool welcome = co_await sasl(stage_.keep(std::move(hello)));
+  const bool welcome = co_await sasl(stage_.keep(plain_hello(user, password)));
   co_return welcome;
 }
 

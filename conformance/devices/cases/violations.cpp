@@ -1,4 +1,6 @@
 // A server that breaks the protocol: whoever meets that closes the connection.
+#include <algorithm>
+
 #include "conformance/devices/cases.hpp"
 #include "conformance/devices/script.hpp"
 
@@ -15,8 +17,10 @@ Bytes operator+(Bytes left, std::string_view right) {
 }
 
 Bytes packet(std::uint8_t first, const Bytes& body) {
-  Bytes all{first, static_cast<std::uint8_t>(body.size())};
-  all.insert(all.end(), body.begin(), body.end());
+  Bytes all(2 + body.size());
+  all[0] = first;
+  all[1] = static_cast<std::uint8_t>(body.size());
+  std::ranges::copy(body, all.begin() + 2);
   return all;
 }
 
