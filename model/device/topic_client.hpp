@@ -21,17 +21,20 @@
 
 namespace hubproof::model {
 
+struct TopicSubscription {
+  std::string filter;
+  std::uint8_t qos = 1;
+};
+struct TopicWill {
+  std::string topic;
+  std::uint8_t qos = 1;
+  bool retain = false;
+};
+
 // Shared by all clients of one group; must outlive them.
 struct TopicSettings {
-  struct Subscription {
-    std::string filter;
-    std::uint8_t qos = 1;
-  };
-  struct Will {
-    std::string topic;
-    std::uint8_t qos = 1;
-    bool retain = false;
-  };
+  using Subscription = TopicSubscription;
+  using Will = TopicWill;
   std::vector<Subscription> subscriptions;  // each in a SUBSCRIBE of its own, when a session begins
   std::optional<Will> will;                 // each connection's with a payload of its own
   Duration keep_alive = std::chrono::seconds{60};
