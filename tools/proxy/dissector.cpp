@@ -220,7 +220,9 @@ Dissector::Head Dissector::amqp_head(View held) {
     found.piece.name = "empty";
     return found;
   }
-  if (held.size() < size && size <= most_held) return found;
+  // A frame that is too large to be held is known by the first bytes of its body.
+  constexpr std::size_t descriptor = 10;
+  if (held.size() < size && (size <= most_held || held.size() < begin + descriptor)) return found;
   found.is = Head::Is::known;
   found.piece.name = "frame";
   // A described type: 0x00, then the descriptor as smallulong or ulong.
