@@ -438,6 +438,27 @@ TEST(Proxy, ALargePacketIsDroppedToItsEndAndCutBehindIt) {
   EXPECT_EQ(cutting.end(client), "abort");
 }
 
+// Fuzzing found it: the bit to flip was drawn among the bytes that had come by then.
+TEST(Proxy, WhatHappensToALargePacketDoesNotHangOnHowItCame) {
+  const Bytes large = publish(5, "big", std::string(Dissector::most_held + 10, 'x'));
+  const auto got = [&](const std::string& fault, std::size_t piece) {
+    Bench bench{R"({"faults": [)" + fault + "]}"};
+    bench.piece = piece;
+    bench.open().client(large);
+    return bench.got(server);
+  };
+  const std::string corrupt = R"({"corrupt": 1, "at": {"packet": "PUBLISH", "topic": "big"}})";
+  const std::string reset = R"({"reset": "*", "at": {"packet": "PUBLISH", "place": "inside"}})";
+  const Bytes flipped = got(corrupt, 100'000);
+  EXPECT_NE(flipped, large);
+  EXPECT_EQ(flipped.size(), large.size());
+  EXPECT_EQ(got(corrupt, 999), flipped);
+  const Bytes cut = got(reset, 100'000);
+  EXPECT_LT(cut.size(), 11u);  // fixed header, topic and packet identifier
+  EXPECT_FALSE(cut.empty());
+  EXPECT_EQ(got(reset, 999), cut);
+}
+
 TEST(Proxy, TimedFaultsDelayHoldUpSlowDownAndRefuse) {
   {
     Bench bench{R"({"faults": [{"delay": "500ms", "from": "1s", "until": "3s"}]})"};

@@ -117,14 +117,16 @@ void Dissector::take(From from, View bytes, std::vector<Piece>& pieces) {
     }
     if (next.is == Head::Is::incomplete) break;
     const bool sized = next.body == Way::Body::sized;
-    const bool whole = sized && next.total <= rest.size();
-    if (sized && !whole && next.total <= most_held && !next.at_once) break;
+    // What is decided for a packet must not hang on how its bytes came: of a large one, that is its head.
+    const bool large = sized && next.total > most_held;
+    const bool whole = sized && !large && next.total <= rest.size();
+    if (sized && !whole && !large && !next.at_once) break;
     if (protocol_ == WireProtocol::http) follow(from, next.piece);
     way.inside = !whole;
     way.body = next.body;
     way.chunk = Way::Chunk::size;
-    const std::size_t size = whole ? static_cast<std::size_t>(next.total) : sized ? rest.size() : next.header;
-    way.remaining = next.total - std::min<std::uint64_t>(next.total, size);
+    const std::size_t size = whole ? static_cast<std::size_t>(next.total) : next.header;
+    way.remaining = next.total - size;
     next.piece.ends = whole;
     put(std::move(next.piece), size);
   }
@@ -177,10 +179,9 @@ Dissector::Head Dissector::mqtt_head(From from, View held) {
     if ((byte & 0x80) == 0) break;
     if (shift == 21) return unknown();
   }
-  found.header = header;
   found.total = header + remaining;
-  if (found.total > held.size() && found.total <= most_held) return found;
-  found.is = Head::Is::known;
+  const bool large = found.total > most_held;
+  if (!large && found.total > held.size()) return found;
   const View body = held.subspan(header, std::min<std::size_t>(remaining, held.size() - header));
   model::Reader reader{body};
   const int type = held[0] >> 4;
@@ -196,7 +197,12 @@ Dissector::Head Dissector::mqtt_head(From from, View held) {
     const std::string_view id = reader.string16();
     if (reader.ok()) client_ = id;
   }
-  if (!reader.ok()) found.piece.id = 0;
+  if (!reader.ok()) {
+    if (large && body.size() < remaining) return found;
+    found.piece.id = 0;
+  }
+  found.header = header + (body.size() - reader.left());
+  found.is = Head::Is::known;
   return found;
 }
 
@@ -220,9 +226,10 @@ Dissector::Head Dissector::amqp_head(View held) {
     found.piece.name = "empty";
     return found;
   }
-  // A frame that is too large to be held is known by the first bytes of its body.
+  // A large frame is known by the first bytes of its body.
   constexpr std::size_t descriptor = 10;
-  if (held.size() < size && (size <= most_held || held.size() < begin + descriptor)) return found;
+  if (held.size() < (size > most_held ? begin + descriptor : size)) return found;
+  if (size > most_held) found.header = begin + descriptor;
   found.is = Head::Is::known;
   found.piece.name = "frame";
   // A described type: 0x00, then the descriptor as smallulong or ulong.

@@ -2,8 +2,9 @@
 // frames, HTTP messages. It judges nothing: what it cannot read, it passes on as bytes without a name, and
 // so all that follows in that direction.
 //
-// A packet comes out whole, in one piece, whatever the split it came in; one that is larger than
-// `most_held`, or whose length nobody knows yet, comes in several, as they arrive.
+// A packet comes out whole, in one piece, whatever the split it came in; of one that is larger than
+// `most_held`, or whose length nobody knows yet, the head comes so (of MQTT up to the packet identifier, of
+// AMQP up to the performative's code, of HTTP up to the empty line), the rest in pieces, as they arrive.
 #pragma once
 
 #include <array>
@@ -62,7 +63,7 @@ class Dissector {
   };
   struct Head {                 // of a packet: what is known from its first bytes
     enum class Is : std::uint8_t { incomplete, known, unknown } is = Is::incomplete;
-    std::size_t header = 0;     // bytes of it, in `held`
+    std::size_t header = 0;     // bytes of it, in `held`: what comes out first of a packet in pieces
     std::uint64_t total = 0;    // header included; of sized ones
     Way::Body body = Way::Body::sized;
     bool at_once = false;       // its sender waits for a word before it sends the rest
