@@ -51,7 +51,7 @@ ProxyCore::ProxyCore(const ProxyScript& script, const Cast& cast, std::uint64_t 
 
 // Draws hang on the client's name and the direction, so that no connection shifts those of another.
 sim::NodeId ProxyCore::node(const Pair& pair, From from) {
-  const std::string& client = pair.dissector.client();
+  const std::string& client = pair.client;
   const std::string name = client.empty() ? "connection " + std::to_string(pair.number) : client;
   auto found = nodes_.find(name);
   if (found == nodes_.end()) {
@@ -70,7 +70,7 @@ void ProxyCore::done(Kind kind, PairId id, From side, model::Bytes bytes) {
 void ProxyCore::note(PairId id, std::string did, bool fault) {
   ProxyNote& told = notes_.emplace_back();
   told.pair = id;
-  if (const auto found = pairs_.find(id); found != pairs_.end()) told.client = found->second.dissector.client();
+  if (const auto found = pairs_.find(id); found != pairs_.end()) told.client = found->second.client;
   told.did = std::move(did);
   told.fault = fault;
 }
@@ -190,7 +190,7 @@ bool ProxyCore::hits(Armed& one, std::size_t index, Pair& pair, From from, const
   if (one.at.from == Trigger::Side::server && from != From::server) return false;
   if (one.at.packet != "*" && one.at.packet != piece.name && one.at.packet != piece.kind) return false;
   if (!one.at.topic.empty() && (piece.topic.empty() || !model::mqtt::matches(one.at.topic, piece.topic))) return false;
-  const std::string& client = pair.dissector.client();
+  const std::string& client = pair.client;
   if (!covers(one, client, from)) return false;
   const std::uint64_t nth = one.at.per == Trigger::Per::connection ? ++pair.counts[index]
                             : one.at.per == Trigger::Per::client   ? ++one.clients[client]
@@ -213,6 +213,7 @@ bool ProxyCore::hits(Armed& one, std::size_t index, Pair& pair, From from, const
 
 void ProxyCore::take(model::Instant now, PairId id, Pair& pair, From from, Piece piece) {
   Way& here = way(pair, from);
+  if (pair.client.empty()) pair.client = std::move(piece.client);
   Waiting waiting;
   waiting.leaves = now;
   if (!piece.begins) {  // what was decided for its beginning holds
@@ -274,7 +275,7 @@ void ProxyCore::take(model::Instant now, PairId id, Pair& pair, From from, Piece
   }
   ProxyNote& told = notes_.emplace_back();
   told.pair = id;
-  told.client = pair.dissector.client();
+  told.client = pair.client;
   told.from = from;
   told.packet = piece.name;
   told.bytes = piece.bytes.size();
@@ -334,7 +335,7 @@ void ProxyCore::passes(model::Instant now, PairId id, Pair& pair, From from, Wai
   waiting.lost = false;
   if (!faults_.any_on()) return;
   const auto direction = from == From::client ? LiveFaults::Direction::to_hub : LiveFaults::Direction::to_device;
-  const LiveFaults::Passage passage = faults_.passes(now, direction, pair.dissector.client(), waiting.bytes.size());
+  const LiveFaults::Passage passage = faults_.passes(now, direction, pair.client, waiting.bytes.size());
   if (passage.lost) {
     // TCP sends it again, and that may be lost, too: the stream stalls.
     waiting.leaves = now + resent_after(waiting.tries++);
@@ -356,7 +357,7 @@ bool ProxyCore::move(model::Instant now, PairId id, From from) {
   const From to = other(from);
   const auto direction = from == From::client ? LiveFaults::Direction::to_hub : LiveFaults::Direction::to_device;
   if (to == From::server && !pair.connected) return true;
-  if (faults_.blocked(direction, pair.dissector.client())) return true;
+  if (faults_.blocked(direction, pair.client)) return true;
   Way& here = way(pair, from);
   bool between = true;  // two packets, so a late one may come in
   const auto send_late = [&] {
@@ -438,7 +439,7 @@ void ProxyCore::act(model::Instant now) {
     const auto covered = [&] {
       std::vector<PairId> all;
       for (const auto& [id, pair] : pairs_)
-        if (faults_.covers(due->fault, pair.dissector.client())) all.push_back(id);
+        if (faults_.covers(due->fault, pair.client)) all.push_back(id);
       return all;
     };
     switch (due->kind) {
@@ -469,7 +470,7 @@ std::optional<model::Instant> ProxyCore::deadline() const {
     for (const From from : {From::client, From::server}) {
       if (from == From::client && !pair.connected) continue;
       const auto direction = from == From::client ? LiveFaults::Direction::to_hub : LiveFaults::Direction::to_device;
-      if (faults_.blocked(direction, pair.dissector.client())) continue;
+      if (faults_.blocked(direction, pair.client)) continue;
       const Way& here = pair.ways[static_cast<std::size_t>(from)];
       if (!here.queue.empty()) sooner(here.queue.front().leaves);
       for (const Waiting& late : here.late)

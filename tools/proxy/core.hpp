@@ -96,6 +96,7 @@ class ProxyCore {
   struct Pair {
     explicit Pair(WireProtocol protocol) : dissector{protocol} {}
     Dissector dissector;
+    std::string client;         // as it said in the packets so far; empty: not yet
     Way ways[2];                // by who sends
     bool connected = false;
     bool doomed = false;        // its end is in a queue: nothing more is taken

@@ -122,6 +122,8 @@ void Dissector::take(From from, View bytes, std::vector<Piece>& pieces) {
     const bool whole = sized && !large && next.total <= rest.size();
     if (sized && !whole && !large && !next.at_once) break;
     if (protocol_ == WireProtocol::http) follow(from, next.piece);
+    if (named_) next.piece.client.clear();
+    named_ = named_ || !next.piece.client.empty();
     way.inside = !whole;
     way.body = next.body;
     way.chunk = Way::Chunk::size;
@@ -191,11 +193,11 @@ Dissector::Head Dissector::mqtt_head(From from, View held) {
     if (!reader.ok()) found.piece.topic.clear();
   } else if (type >= 4 && type <= 11) {
     found.piece.id = reader.u16();
-  } else if (type == 1 && from == From::client && client_.empty()) {
+  } else if (type == 1 && from == From::client) {
     reader.string16();
     reader.u8(), reader.u8(), reader.u16();
     const std::string_view id = reader.string16();
-    if (reader.ok()) client_ = id;
+    if (reader.ok()) found.piece.client = id;
   }
   if (!reader.ok()) {
     if (large && body.size() < remaining) return found;
@@ -263,9 +265,9 @@ Dissector::Head Dissector::http_head(From from, View bytes) {
     found.piece.kind = "request";
     constexpr std::string_view devices = "/devices/";
     const std::string_view target = first.substr(gap + 1);
-    if (const std::size_t at = target.find(devices); client_.empty() && at != std::string_view::npos) {
+    if (const std::size_t at = target.find(devices); at != std::string_view::npos) {
       const std::string_view id = target.substr(at + devices.size());
-      if (const std::size_t stop = id.find_first_of("/? "); stop > 0) client_ = id.substr(0, stop);
+      if (const std::size_t stop = id.find_first_of("/? "); stop > 0) found.piece.client = id.substr(0, stop);
     }
   } else {
     const std::string_view status = first.substr(gap + 1, 3);

@@ -35,6 +35,7 @@ struct Piece {
   std::string kind;    // of HTTP: request or response; else empty
   std::string topic;   // of a PUBLISH
   std::uint16_t id = 0;
+  std::string client;  // of the packet that says it first: an MQTT client id, or the device of an HTTP path
 };
 
 class Dissector {
@@ -47,9 +48,6 @@ class Dissector {
   void take(From from, model::View bytes, std::vector<Piece>& pieces);
   // The stream has ended: what had begun comes out as it is.
   void finish(From from, std::vector<Piece>& pieces);
-
-  // Who the client said it is: an MQTT client id, or the device of an HTTP path; empty: nobody knows.
-  const std::string& client() const { return client_; }
 
  private:
   struct Way {
@@ -73,7 +71,7 @@ class Dissector {
   Way& way(From from) { return ways_[static_cast<std::size_t>(from)]; }
   static Head unknown();
   Head head(From from, model::View held);
-  Head mqtt_head(From from, model::View held);
+  static Head mqtt_head(From from, model::View held);
   static Head amqp_head(model::View held);
   Head http_head(From from, model::View held);
   void follow(From from, const Piece& message);  // of HTTP: a response is understood by its request
@@ -83,7 +81,7 @@ class Dissector {
   std::array<Way, 2> ways_;
   std::deque<std::string> asked_;  // HTTP: methods of requests without a response
   bool upgraded_ = false;          // HTTP: what follows is another protocol
-  std::string client_;
+  bool named_ = false;             // a packet has said who the client is
 };
 
 }  // namespace hubproof::tools
