@@ -523,6 +523,8 @@ Stage::Done Stage::give_up(std::string_view missing) {
 
 // ---- The transcript.
 
+bool Stage::transcript_is_whole() const { return log_.size() < longest_log; }
+
 void Stage::log(Line::What what, Client client, View bytes, model::EndedBy by) {
   if (log_.size() + bytes.size() > longest_log) bytes = bytes.first(longest_log - std::min(longest_log, log_.size()));
   transcript_.push_back({now_, what, client, conn(client).door, by, static_cast<std::uint32_t>(log_.size()),

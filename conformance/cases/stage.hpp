@@ -92,6 +92,7 @@ class Stage {
   const Case& which() const { return case_; }
   const std::vector<Outcome>& outcomes() const { return outcomes_; }
   const std::vector<Line>& transcript() const { return transcript_; }
+  bool transcript_is_whole() const;  // a very long one lacks bytes
   View bytes(const Line& line) const { return View{log_}.subspan(line.from, line.size); }
   std::string_view missing() const { return missing_; }  // why it could not decide; empty: it could
 

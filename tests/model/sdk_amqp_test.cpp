@@ -16,7 +16,7 @@ using amqp::Kind;
 using amqp::Value;
 using amqp::ValueReader;
 
-constexpr std::uint64_t open = 0x10, begin = 0x11, attach = 0x12, flow = 0x13, transfer = 0x14,
+constexpr std::uint64_t attach = 0x12, flow = 0x13, transfer = 0x14,
                         disposition = 0x15, detach = 0x16, end = 0x17, close = 0x18;
 
 // A frame with its own copy of its bytes.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tools/conform/traffic.hpp"
 #include "tools/render/render.hpp"
 
 namespace hubproof::tools {
@@ -63,6 +64,17 @@ CaseResult result_of(const Stage& stage) {
   result.of = &stage.which();
   result.outcomes = stage.outcomes();
   result.missing = stage.missing();
+  for (const conformance::Judged& judged : judge_traffic(traffic_of(stage))) {
+    if (judged.finding.verdict == conformance::Verdict::not_exercised) continue;
+    result.checked.push_back(judged.id);
+    // A case that ended before something could come decides nothing.
+    if (judged.finding.verdict != conformance::Verdict::fail) continue;
+    conformance::Finding finding = judged.finding;
+    finding.text = "over the case's traffic: " + finding.text;
+    const auto known = std::ranges::find(result.outcomes, judged.id, &Outcome::clause);
+    if (known != result.outcomes.end()) known->finding.merge(finding);
+    else result.outcomes.push_back({std::string{judged.id}, std::move(finding)});
+  }
   if (result.verdict() != conformance::Verdict::pass && !stage.transcript().empty())
     for (const Line& line : stage.transcript())
       result.transcript.push_back(line_text(stage, line, stage.transcript().front().at));

@@ -14,7 +14,8 @@ namespace hubproof::tools {
 struct CaseResult {
   const conformance::cases::Case* of = nullptr;
   std::string not_applicable;            // why; empty: it was run
-  std::vector<conformance::cases::Outcome> outcomes;
+  std::vector<conformance::cases::Outcome> outcomes;  // also what checks of histories found in its traffic
+  std::vector<std::string_view> checked;  // clauses whose checks had something to judge in its traffic
   std::vector<std::string> transcript;   // of a case that did not pass
   std::string missing;                   // why it could not decide
 

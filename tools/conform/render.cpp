@@ -113,6 +113,21 @@ std::string failure_text(const ConformReport& report, const CaseResult& one, boo
   return text + "      reproduce: " + reproduce(report, one) + "\n\n";
 }
 
+// How many cases gave each check of histories something to judge.
+std::map<std::string, std::size_t> checked_in(const ConformReport& report) {
+  std::map<std::string, std::size_t> cases;
+  for (const CaseResult& one : report.result.cases)
+    for (const std::string_view id : one.checked) ++cases[std::string{id}];
+  return cases;
+}
+
+std::string traffic_text(const ConformReport& report) {
+  std::string text;
+  for (const auto& [id, cases] : checked_in(report))
+    text += (text.empty() ? "" : ", ") + id + " in " + count_text(cases) + (cases == 1 ? " case" : "");
+  return text;
+}
+
 std::string clause_table(const ConformReport& report) {
   using Align = Table::Align;
   Table table{{Align::left, Align::left, Align::left, Align::right, Align::right, Align::right, Align::left}};
@@ -171,6 +186,8 @@ std::string conform_text(const ConformReport& report, bool colour) {
     if (!one.not_applicable.empty()) ++reasons[one.not_applicable];
   for (const auto& [reason, cases] : reasons)
     text += "not applicable: " + count_text(cases) + (cases == 1 ? " case, " : " cases, ") + reason + "\n";
+  const std::string traffic = traffic_text(report);
+  if (!traffic.empty()) text += "checks of histories over the cases' traffic: " + traffic + "\n";
   const CaseCounts counts = count(report);
   std::size_t decided = 0;
   const auto all = sums(report);
@@ -217,6 +234,8 @@ std::string conform_json(const ConformReport& report) {
     clauses.members.emplace_back(id, object({{"verdict", text(conformance::verdict_text(sum.verdict()))},
                                              {"pass", number(sum.pass)}, {"fail", number(sum.fail)},
                                              {"known", number(sum.known)}, {"inconclusive", number(sum.inconclusive)}}));
+  Document traffic = Document::object();
+  for (const auto& [id, count] : checked_in(report)) traffic.members.emplace_back(id, number(count));
   Document stale = Document::list();
   for (const KnownFailure& entry : no_longer(report.known, report.result))
     stale.items.push_back(object({{"case", text(entry.name)}, {"clause", text(entry.clause)}}));
@@ -227,6 +246,7 @@ std::string conform_json(const ConformReport& report) {
                        {"verdict", text(conformance::verdict_text(verdict_of(report)))},
                        {"cases", std::move(cases)},
                        {"clauses", std::move(clauses)},
+                       {"traffic", std::move(traffic)},
                        {"known_no_longer", std::move(stale)}}));
 }
 

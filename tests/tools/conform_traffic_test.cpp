@@ -1,0 +1,71 @@
+// The checks of histories look at the traffic of each case of the suite.
+#include "tools/conform/traffic.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "model/mutants/mutant.hpp"
+#include "tools/conform/conform.hpp"
+
+namespace hubproof::tests {
+namespace {
+
+using namespace tools;
+using conformance::Verdict;
+
+// Clauses that the traffic of these cases broke; `exercised`: those that it gave something to judge.
+std::set<std::string> broken(const std::string& profile, std::string only, const char* mutant,
+                             std::set<std::string_view>* exercised = nullptr) {
+  model::Rules rules = *model::profile(profile);
+  if (mutant != nullptr) model::find_mutant(mutant)->apply(rules);
+  ConformOptions options;
+  options.rules = &rules;
+  options.only = std::move(only);
+  std::set<std::string> clauses;
+  for (const CaseResult& one : conform(simulated_descriptor(profile), options).cases) {
+    if (exercised != nullptr) exercised->insert(one.checked.begin(), one.checked.end());
+    for (const auto& outcome : one.outcomes)
+      if (outcome.finding.verdict == Verdict::fail && outcome.finding.text.find("over the case's traffic") != std::string::npos)
+        clauses.insert(outcome.clause);
+  }
+  return clauses;
+}
+
+TEST(Traffic, WhatARightServerDoesBreaksNothingWhateverItsClientsDo) {
+  std::set<std::string_view> exercised;
+  EXPECT_EQ(broken("mqtt-3.1.1", "", nullptr, &exercised), std::set<std::string>{});
+  for (const char* clause : {"mqtt311:3.1.2-10", "mqtt311:3.1.2-8", "mqtt311:3.2.2-2", "mqtt311:3.3.1-6", "mqtt311:4.3.3-2",
+                             "mqtt311:4.5.0-1", "mqtt311:4.6.0-6"})
+    EXPECT_TRUE(exercised.contains(clause)) << clause;
+  exercised.clear();
+  EXPECT_EQ(broken("iot-hub-2026", "", nullptr, &exercised), std::set<std::string>{});
+  for (const char* clause : {"INV-17", "INV-18", "INV-19"}) EXPECT_TRUE(exercised.contains(clause)) << clause;
+}
+
+TEST(Traffic, WhatAWrongServerDoesIsFound) {
+  struct {
+    const char *profile, *mutant, *clause;
+  } const wrongs[] = {{"mqtt-3.1.1", "broker-never-present", "mqtt311:3.2.2-2"},
+                      {"mqtt-3.1.1", "broker-will-twice", "mqtt311:3.1.2-10"},
+                      {"mqtt-3.1.1", "broker-publishes-after-pubrec", "mqtt311:4.3.3-2"},
+                      {"mqtt-3.1.1", "broker-swaps", "mqtt311:4.6.0-6"},
+                      {"iot-hub-2026", "c2d-before-subscribe", "INV-18"}};
+  for (const auto& wrong : wrongs)
+    EXPECT_EQ(broken(wrong.profile, "", wrong.mutant), std::set<std::string>{wrong.clause}) << wrong.mutant;
+}
+
+// Two messages with one payload: nobody can say which of them came.
+TEST(Traffic, MessagesThatAreAlikeAreNotJudged) {
+  std::set<std::string_view> exercised;
+  EXPECT_EQ(broken("mqtt-3.1.1", "mqtt/qos/twice-id-again", nullptr, &exercised), std::set<std::string>{});
+  EXPECT_EQ(exercised.size(), 0u);
+  broken("mqtt-3.1.1", "mqtt/qos/twice-publish", nullptr, &exercised);  // the same one, sent again
+  EXPECT_GT(exercised.size(), 0u);
+}
+
+}  // namespace
+}  // namespace hubproof::tests
