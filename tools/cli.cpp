@@ -361,6 +361,8 @@ Command read_command_line(int argc, const char* const* argv) {
   conform_verb->add_flag("--device", conform.device, "judge a device: hubproof plays its server");
   conform_verb->add_option("--listen", conform.listen, "with --device: the address of that server (default: 127.0.0.1)")
       ->type_name("HOST");
+  conform_verb->add_option("--tls", conform.tls, "with --device: that server has TLS; ca.pem, the certificate and the keys are there")
+      ->type_name("DIR");
   value_option(*conform_verb, "--jobs", conform.jobs, "J", "with --device: cases at a time (default: 4)", read_jobs);
   profile_option(*conform_verb, conform.profile, "what it promises (default: as its descriptor says, or mqtt-3.1.1)");
   conform_verb->add_option("--only", conform.only, "cases whose names fit (hubproof list cases names them)")

@@ -77,6 +77,7 @@ struct ConformArguments {
   bool device = false;                       // it is a device that is judged: by its adapter
   std::vector<std::string> command;          // of the adapter; `simulated`: our own device
   std::string listen = "127.0.0.1";          // where a device finds its server
+  std::string tls;                           // of that server: where its certificates are; empty: no TLS
   unsigned jobs = 4;                         // of a device: cases at a time
   std::string profile;
   std::string mutant;                        // of the simulated target

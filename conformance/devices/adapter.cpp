@@ -84,6 +84,8 @@ void write(std::string& out, const ConnectOrder& order) {
   if (order.username) line.text("username", *order.username);
   if (order.password) line.text("password", *order.password);
   if (order.key) line.text("key", *order.key);
+  if (order.token_life) line.number("token_life", *order.token_life);
+  if (order.ca) line.text("ca", *order.ca);
   if (order.will) {
     line.name("will");
     Line will{out, nullptr};
@@ -247,10 +249,12 @@ void read_hello(Members& members, Hello& hello) {
   hello.hub = kind == "hub";
   members.numbers("qos", hello.qos, 2, true);
   members.truth("persistent_session", hello.persistent_session);
+  members.truth("clean_session", hello.clean_session);
   members.truth("reconnects", hello.reconnects);
   members.truth("queues", hello.queues);
   members.truth("will", hello.will);
   members.truth("any_text", hello.any_text);
+  members.truth("renews", hello.renews);
 }
 
 }  // namespace

@@ -25,10 +25,12 @@ struct Hello {
                                     // knows its topics itself; else a client of MQTT
   std::vector<std::uint8_t> qos;    // of what it publishes
   bool persistent_session = false;  // it can connect with Clean Session 0, and goes on with it
+  bool clean_session = true;        // it can connect with Clean Session 1
   bool reconnects = false;          // by itself, after its connection was lost
   bool queues = false;              // takes publishes while it has no connection
   bool will = false;
   bool any_text = false;            // hands every JSON text to its client as it is, even what the client must refuse
+  bool renews = false;              // a hub's device that can be told how long its tokens are good
 };
 
 struct WillWish {
@@ -47,6 +49,8 @@ struct ConnectOrder {
   std::optional<std::string> username;  // a hub's devices make their own
   std::optional<std::string> password;
   std::optional<std::string> key;  // of a hub's device: Base64, for tokens
+  std::optional<std::uint32_t> token_life{};  // of its tokens, in seconds
+  std::optional<std::string> ca{};            // TLS: the file with the authority to trust, PEM
   std::optional<WillWish> will;
 };
 struct PublishOrder {

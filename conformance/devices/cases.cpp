@@ -15,6 +15,7 @@ const std::vector<DeviceCase>& device_cases() {
     add_violation_cases(cases);
     add_time_cases(cases);
     add_hub_cases(cases);
+    add_trouble_cases(cases);
     for (DeviceCase& each : cases) each.name = "device/" + each.name;
     return cases;
   }();
@@ -27,6 +28,8 @@ std::string not_for(const Needs& needs, const Hello& device) {
   if (needs.qos > 0 && std::ranges::find(device.qos, needs.qos) == device.qos.end())
     return "it does not publish with QoS " + std::to_string(needs.qos);
   if (needs.persistent && !device.persistent_session) return "it has no persistent session";
+  if (needs.clean && !device.clean_session) return "it always asks for its session to be kept";
+  if (needs.renews && !device.renews) return "it cannot be told how long its tokens are good";
   if (needs.will && !device.will) return "it has no will";
   if (needs.any_text && !device.any_text) return "its adapter cannot hand on a text that MQTT forbids";
   return {};

@@ -16,9 +16,11 @@ struct Needs {
   std::uint8_t qos = 0;       // to publish with
   bool topics = false;        // a client of MQTT, which takes any topic; a hub's device has its own
   bool persistent = false;
+  bool clean = false;         // Clean Session 1
   bool will = false;
   bool any_text = false;
   bool hub = false;           // a device of an IoT hub
+  bool renews = false;        // its tokens last as long as it is told
 };
 
 struct DeviceCase {
@@ -44,5 +46,6 @@ void add_session_cases(std::vector<DeviceCase>& cases);
 void add_violation_cases(std::vector<DeviceCase>& cases);
 void add_time_cases(std::vector<DeviceCase>& cases);
 void add_hub_cases(std::vector<DeviceCase>& cases);
+void add_trouble_cases(std::vector<DeviceCase>& cases);
 
 }  // namespace hubproof::conformance::devices

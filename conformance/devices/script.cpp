@@ -25,7 +25,8 @@ void order_connect(Stage& stage, const Wish& wish) {
   order.username = wish.username;
   order.password = wish.password;
   order.will = wish.will;
-  if (stage.device().hub) order.key = stage.settings().key;
+  if (stage.device().hub) order.key = stage.settings().key, order.token_life = wish.token_life;
+  if (!stage.settings().ca.empty()) order.ca = stage.settings().ca;
   stage.tell(order);
 }
 
@@ -115,6 +116,22 @@ Stage::Waiting publish_of(Stage& stage, LinkId link, std::uint64_t order) {
         return heard.link == link && packet != nullptr && holds(*packet, order);
       },
       stage.patience());
+}
+
+Stage::Waiting comes(Stage& stage, model::Duration patience) { return stage.wait(is_connect, patience); }
+
+std::optional<std::string> told_off(Stage& stage) {
+  std::optional<std::string> why;
+  while (const auto told = stage.take([](const Heard& heard) {
+    return heard.is(Did::refused) || (heard.is(Did::failed) && heard.said.id == 0);
+  }))
+    why = told->is(Did::refused) ? "refused with code " + std::to_string(told->said.code) : told->said.why;
+  return why;
+}
+
+void drop_failed(Stage& stage, std::vector<std::uint64_t>& open) {
+  while (const auto failed = stage.take([](const Heard& heard) { return heard.is(Did::failed) && heard.said.id != 0; }))
+    std::erase(open, failed->said.id);
 }
 
 Stage::Waiting said(Stage& stage, Did did) {

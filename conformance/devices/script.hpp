@@ -18,6 +18,7 @@ struct Wish {  // of a connection
   std::optional<std::string> username{};
   std::optional<std::string> password{};
   std::optional<WillWish> will{};
+  std::optional<std::uint32_t> token_life{};  // seconds, of a hub's device
 };
 
 std::string client_id(Stage& stage);
@@ -60,6 +61,11 @@ Stage::Waiting next_with(Stage& stage, LinkId link, PacketId id) {
 }
 // The PUBLISH that carries what order `order` gave.
 Stage::Waiting publish_of(Stage& stage, LinkId link, std::uint64_t order);
+Stage::Waiting comes(Stage& stage, model::Duration patience);  // with a CONNECT
+// Whether the application was told that a connection came to nothing; why, if the device said so.
+std::optional<std::string> told_off(Stage& stage);
+// Takes out of `open` the orders of which the application was told that they failed: what has a definite error is not owed.
+void drop_failed(Stage& stage, std::vector<std::uint64_t>& open);
 Stage::Waiting said(Stage& stage, Said::Did did);
 Stage::Waiting said(Stage& stage, Said::Did did, std::uint64_t order);
 

@@ -31,6 +31,7 @@ struct StageSettings {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
   std::string key;                          // of a hub's device
+  std::string ca{};                         // TLS: the file with the authority to trust; empty: no TLS
   std::uint64_t seed = 0;
   model::Duration start{std::chrono::seconds{20}};    // for an adapter to say hello
   model::Duration floor{std::chrono::seconds{3}};     // patience is never shorter

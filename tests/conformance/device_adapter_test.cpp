@@ -29,6 +29,16 @@ TEST(DeviceAdapter, OrdersAreOneLineOfAscii) {
   EXPECT_EQ(write_order(connect),
             "{\"do\":\"connect\",\"host\":\"127.0.0.1\",\"port\":1883,\"client_id\":\"d\\u00e9\",\"clean\":true,\"keep_alive\":60,"
             "\"password\":\"a\\\"b\",\"will\":{\"topic\":\"w\",\"payload\":\"01ff\",\"qos\":1,\"retain\":true}}\n");
+  ConnectOrder device;
+  device.host = "127.0.0.1";
+  device.port = 8883;
+  device.client_id = "d1";
+  device.key = "a2V5";
+  device.token_life = 10;
+  device.ca = "/tls/ca.pem";
+  EXPECT_EQ(write_order(device),
+            "{\"do\":\"connect\",\"host\":\"127.0.0.1\",\"port\":8883,\"client_id\":\"d1\",\"clean\":true,\"keep_alive\":60,"
+            "\"key\":\"a2V5\",\"token_life\":10,\"ca\":\"/tls/ca.pem\"}\n");
   EXPECT_EQ(write_order(PublishOrder{7, "a/b", {'h', 'i'}, 1, false}),
             "{\"do\":\"publish\",\"id\":7,\"topic\":\"a/b\",\"payload\":\"6869\",\"qos\":1,\"retain\":false}\n");
   EXPECT_EQ(write_order(SendOrder{8, "m8", {}, {{"p", "1"}, {"q", "2"}}}),
@@ -46,11 +56,13 @@ TEST(DeviceAdapter, TextsThatMqttForbidsAreEscapedToo) {
 }
 
 TEST(DeviceAdapter, WhatADeviceDidIsRead) {
-  const Hello hello = good(R"({"did":"hello","name":"x","version":"1","kind":"hub","qos":[0,1],"reconnects":true})").hello;
+  const Hello hello = good(R"({"did":"hello","name":"x","version":"1","kind":"hub","qos":[0,1],"reconnects":true,"clean_session":false,"renews":true})").hello;
   EXPECT_EQ(hello.name, "x");
   EXPECT_TRUE(hello.hub);
   EXPECT_TRUE(hello.reconnects);
   EXPECT_FALSE(hello.will);
+  EXPECT_FALSE(hello.clean_session);
+  EXPECT_TRUE(hello.renews);
   EXPECT_EQ(hello.qos, (std::vector<std::uint8_t>{0, 1}));
   const Said received = good(R"({"did":"received","topic":"a","payload":"00FF","qos":2,"dup":true})");
   EXPECT_EQ(received.payload, (hubproof::model::Bytes{0, 255}));

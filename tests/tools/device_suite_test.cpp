@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "conformance/clause.hpp"
@@ -62,6 +63,63 @@ TEST(DeviceSuite, EveryWrongDeviceOfTheZooIsFound) {
     EXPECT_TRUE(found) << mutant.name << " and " << mutant.meant_for;
   }
   EXPECT_EQ(wrong, 16);
+}
+
+// What these cases ask of a device the rules of the zoo do not decide: the wrong ones are told to be so.
+TEST(DeviceSuite, ADeviceThatGetsOverNoTroubleIsFound) {
+  using namespace std::chrono_literals;
+  using model::DeviceRules;
+  using model::DeviceSettings;
+  struct Wrong {
+    const char* what;
+    Spoil spoil;
+    std::function<void(DeviceRules&)> break_rule;
+    std::map<std::string, std::string> found;  // cases, and the clause that each of them finds broken
+  };
+  const Wrong all[] = {
+      {"waits for answers for ever", [](DeviceSettings& settings) { settings.ack_patience = 24h; }, {},
+       {{"half-open/idle", "INV-24"}, {"half-open/with-a-message", "INV-24"}}},
+      {"waits for CONNACK for ever", [](DeviceSettings& settings) { settings.connect_patience = 24h; }, {},
+       {{"half-open/no-connack", "INV-24"}}},
+      {"is back at once", [](DeviceSettings& settings) { settings.back_off_first = settings.back_off_max = 0s; }, {},
+       {{"takeover/again-and-again", "SEC-28"}, {"throttled/cut", "SEC-28"}, {"clock/ahead-refuses", "SEC-28"}}},
+      {"waits equally long each time", [](DeviceSettings& settings) { settings.back_off_jitter_percent = 0; }, {},
+       {{"jitter/outages", "SEC-28"}}},
+      {"shows its token till it ends", [](DeviceSettings& settings) { settings.token_renewal = 0s; }, {},
+       {{"renewal/idle", "H-28"}, {"renewal/with-a-message", "H-28"}, {"renewal/with-a-command", "H-28"}}},
+      {"makes tokens that end sooner and sooner",
+       [](DeviceSettings& settings) {
+         settings.signer = [&settings, signer = settings.signer](std::string_view id) {
+           settings.token_life -= 10min;
+           return signer(id);
+         };
+       },
+       {}, {{"clock/ahead-cuts", "SEC-01"}}},
+      {"forgets what was open", {}, [](DeviceRules& rules) { rules.resend_after_reconnect = false; },
+       {{"takeover/between-messages", "DLV-01"}, {"throttled/cut", "DLV-01"}, {"throttled/cut-and-refused", "DLV-01"},
+        {"half-open/with-a-message", "DLV-01"}}},
+      {"counts as published what it has sent", {}, [](DeviceRules& rules) { rules.waits_for_ack = false; },
+       {{"throttled/slow", "mqtt311:4.3.2-1"}}},
+      {"does not come back", {}, [](DeviceRules& rules) { rules.retries_connecting = false; },
+       {{"clock/ahead-cuts", "INV-24"}, {"half-open/no-connack", "INV-24"}}},
+      {"acknowledges nothing", {}, [](DeviceRules& rules) { rules.acknowledges = false; },
+       {{"clock/command-from-the-past", "mqtt311:3.3.4-1"}, {"clock/command-from-the-future", "mqtt311:4.3.2-2"},
+        {"renewal/with-a-command", "mqtt311:4.3.2-2"}}},
+  };
+  std::map<std::string, int> finds;
+  for (const Wrong& wrong : all) {
+    DeviceRules rules = model::Rules{}.device;
+    if (wrong.break_rule) wrong.break_rule(rules);
+    for (const auto& [name, clause] : wrong.found) {
+      const auto clauses = clauses_of(play_own_device(rules, 0, chosen_device_cases("device/" + name), wrong.spoil));
+      const auto found = clauses.find(clause);
+      EXPECT_TRUE(found != clauses.end() && found->second == Verdict::fail) << name << " and a device that " << wrong.what;
+      ++finds[name];
+    }
+  }
+  for (const char* const chapter : {"half-open", "takeover", "throttled", "clock", "renewal", "jitter"})
+    for (const auto* each : chosen_device_cases(std::string{"device/"} + chapter + "/*"))
+      EXPECT_TRUE(finds.contains(each->name.substr(7))) << each->name << " has found nothing";
 }
 
 // [mqtt311:6.0.0-1, 6.0.0-2, 6.0.0-3] are of WebSockets, which cases do not speak yet.

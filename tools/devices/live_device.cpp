@@ -14,9 +14,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "tools/asio_port.hpp"
+#include "tools/certificates.hpp"
 
 extern char** environ;
 
@@ -121,10 +123,11 @@ class Running final : public PortUser {
     settings.host = device_.host;
     settings.port = acceptor.local_endpoint().port();
     settings.key = "aHVicHJvb2YgaHVicHJvb2YgaHVicHJvb2YgaHVicHI=";
+    settings.ca = device_.ca;
     settings.seed = device_.seed;
     settings.start = device_.start;
     stage_ = std::make_unique<Stage>(settings, which_.name, which_.clauses, guarded(which_));
-    port_.listen(std::move(acceptor), 0);
+    port_.listen(std::move(acceptor), 0, device_.tls);
     if (!process_.start(device_.command, problem)) return false;
     stage_->started(RealNet::now().mono);
     hear();
@@ -259,6 +262,13 @@ class Running final : public PortUser {
 };
 
 }  // namespace
+
+std::unique_ptr<TlsContext> device_tls(const std::string& directory, const std::string& host, std::string& ca, std::string& problem) {
+  const auto made = certificates(directory, {host}, RealNet::now().wall, problem);
+  if (!made) return nullptr;
+  ca = std::filesystem::absolute(made->file);
+  return TlsContext::server(made->certificate, made->key, made->authority, problem);
+}
 
 DevicePlay play_live(const LiveDevice& device, const std::vector<const DeviceCase*>& cases) {
   std::signal(SIGPIPE, SIG_IGN);  // an adapter that ended is heard of by its output

@@ -27,8 +27,8 @@ constexpr model::Date today{std::chrono::seconds{1'790'000'000}};
 
 class Bench {
  public:
-  Bench(const DeviceCase& which, const model::DeviceRules& rules, std::uint64_t seed)
-      : which_{which}, rules_{rules}, stage_{settings(seed), which.name, which.clauses, guarded(which)},
+  Bench(const DeviceCase& which, const model::DeviceRules& rules, std::uint64_t seed, const Spoil& spoil)
+      : which_{which}, rules_{rules}, spoil_{spoil}, stage_{settings(seed), which.name, which.clauses, guarded(which)},
         chance_{model::hash(model::view(which.name), seed + 1)} {}
 
   CaseResult run() {
@@ -37,7 +37,7 @@ class Bench {
     hello.name = "hubproof device";
     hello.hub = true;
     hello.qos = {1};
-    hello.persistent_session = hello.reconnects = hello.queues = true;
+    hello.persistent_session = hello.reconnects = hello.queues = hello.renews = true;
     Said said;
     said.did = Did::hello;
     said.hello = std::move(hello);
@@ -162,13 +162,19 @@ class Bench {
     device_settings_.keep_alive = std::chrono::seconds{order.keep_alive};
     device_settings_.clean_session = order.clean;
     device_settings_.receives_commands = true;
-    device_settings_.back_off_first = 200ms;
     device_settings_.back_off_max = 2s;
+    // By default both are a minute: a hub that is silent is given up in the keep-alive after the ping.
+    device_settings_.ack_patience = device_settings_.keep_alive;
+    if (order.token_life) {
+      device_settings_.token_life = std::chrono::seconds{*order.token_life};
+      device_settings_.token_renewal = device_settings_.token_life * 3 / 4;
+    }
     const std::string key = order.key.value_or("");
     device_settings_.signer = [key](std::string_view id) {
       const auto decoded = model::from_base64(key);
       return model::DeviceSettings::Signer{std::string{id}, decoded ? std::string{model::text(*decoded)} : std::string{}};
     };
+    if (spoil_) spoil_(device_settings_);
     const auto draw = [](void* bench, model::ChanceSite, std::uint32_t bound) {
       auto& self = *static_cast<Bench*>(bench);
       self.chance_ = model::mix(self.chance_ + 0x9e3779b97f4a7c15U);
@@ -256,6 +262,7 @@ class Bench {
 
   const DeviceCase& which_;
   const model::DeviceRules& rules_;
+  const Spoil& spoil_;
   Stage stage_;
   std::uint64_t chance_;
   Instant now_{};
@@ -271,10 +278,11 @@ class Bench {
 
 }  // namespace
 
-DevicePlay play_own_device(const model::DeviceRules& rules, std::uint64_t seed, const std::vector<const DeviceCase*>& cases) {
+DevicePlay play_own_device(const model::DeviceRules& rules, std::uint64_t seed, const std::vector<const DeviceCase*>& cases,
+                           const Spoil& spoil) {
   DevicePlay play;
   for (const DeviceCase* const which : cases) {
-    Bench bench{*which, rules, seed};
+    Bench bench{*which, rules, seed, spoil};
     play.cases.push_back(bench.run());
     play.device = bench.hello();
   }

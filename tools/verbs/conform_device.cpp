@@ -43,6 +43,7 @@ int conform_device_verb(const ConformArguments& arguments) {
   constexpr std::size_t most = 16u << 20;
   const bool own = arguments.command == std::vector<std::string>{"simulated"};
   if (!arguments.mutant.empty() && !own) return refuse(exit_usage, "--mutant: only what is simulated can be made wrong");
+  if (!arguments.tls.empty() && own) return refuse(exit_usage, "--tls: what is simulated has no TLS");
   if (arguments.certified && !arguments.only.empty()) return refuse(exit_usage, "--certified: nothing may be left out by --only");
   if (!is_loopback({arguments.listen, 0}))
     return refuse(exit_usage, "--listen " + arguments.listen + ": only loopback addresses (127.0.0.1, ::1) are served by this version");
@@ -73,6 +74,12 @@ int conform_device_verb(const ConformArguments& arguments) {
     ProgressLine line;
     const std::int64_t start = std::time(nullptr);
     LiveDevice device;
+    std::unique_ptr<TlsContext> tls;
+    if (!arguments.tls.empty()) {
+      tls = device_tls(arguments.tls, arguments.listen, device.ca, problem);
+      if (!tls) return refuse(exit_cannot_write, "no certificate in " + arguments.tls + ": " + problem);
+      device.tls = tls.get();
+    }
     device.command = arguments.command;
     device.host = arguments.listen;
     device.seed = arguments.seed;

@@ -60,7 +60,7 @@ Task<> cut_before_puback(Stage& stage, int count, bool by_close) {
     for (const char* const clause : repeats)
       stage.fail(clause, "the session was kept and " + std::to_string(ids.size() - again.size()) +
                              " of " + std::to_string(ids.size()) +
-                             " messages without PUBACK did not come again");
+                             " messages without PUBACK did not come again under their ids");
     co_return;
   }
   for (const char* const clause : repeats) stage.pass(clause);
@@ -290,27 +290,27 @@ void add_session_cases(std::vector<DeviceCase>& cases) {
   cases.push_back({"session/clean-after-publish",
                    "QoS 1 is open when a clean session begins",
                    {"mqtt311:3.1.2-6"},
-                   {.qos = 1},
+                   {.qos = 1, .clean = true},
                    [](Stage& stage) { return clean_start(stage, 1, 0); }});
   cases.push_back({"session/clean-after-publish-qos2",
                    "QoS 2 is open when a clean session begins",
                    {"mqtt311:3.1.2-6"},
-                   {.qos = 2},
+                   {.qos = 2, .clean = true},
                    [](Stage& stage) { return clean_start(stage, 2, 0); }});
   cases.push_back({"session/clean-after-pubrel",
                    "PUBREL is open when a clean session begins",
                    {"mqtt311:3.1.2-6"},
-                   {.qos = 2},
+                   {.qos = 2, .clean = true},
                    [](Stage& stage) { return clean_start(stage, 2, 1); }});
   cases.push_back({"session/clean-after-pubrec",
                    "an id of the session before is a new message in a clean one",
                    {"mqtt311:3.1.2-6"},
-                   {.topics = true},
+                   {.topics = true, .clean = true},
                    forgets_received});
   cases.push_back({"session/owes-nothing-clean",
                    "no PUBACK for what came before a clean session",
                    {"mqtt311:2.3.1-6"},
-                   {},
+                   {.clean = true},
                    [](Stage& stage) { return owes_nothing(stage, false); }});
   cases.push_back({"session/owes-nothing-lost",
                    "no PUBACK for what came before the server lost the session",
