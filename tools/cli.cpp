@@ -353,6 +353,7 @@ Command read_command_line(int argc, const char* const* argv) {
                                 "  hubproof conform mqtt://127.0.0.1:1883 --only 'mqtt/connect/*' --out findings\n"
                                 "  hubproof conform broker.json --known known.json --format junit > conform.xml\n"
                                 "  hubproof conform simulated --profile iot-hub-2026 --mutant older-connection-kept\n"
+                                "  hubproof conform broker.json --soak 10m --out findings\n"
                                 "  hubproof conform --device -- python3 my_adapter.py\n"
                                 "  hubproof conform --device simulated --mutant never-pings\n");
   std::vector<std::string> conform_words;
@@ -371,11 +372,15 @@ Command read_command_line(int argc, const char* const* argv) {
   conform_verb->add_option("--known", conform.known, "failures that are known and do not count; one that passes fails")
       ->type_name("FILE");
   conform_verb->add_flag("--certified", conform.certified, "nothing may be left out");
+  value_option(*conform_verb, "--soak", conform.soak, "TIME",
+               "no cases: clients under load for so long, cut off and held up by a proxy, and restarts", read_time);
   mutant_option(*conform_verb, conform.mutant, "a wrong hub or device; only with `simulated`");
   conform_verb->add_option("--out", conform.out, "write the result there too, in every format, and failures as known ones")
       ->type_name("DIR");
   format_option(*conform_verb, conform.format, true);
   conform_verb->final_callback([&conform, &conform_words] {
+    if (conform.soak && (conform.device || conform.certified || !conform.only.empty() || !conform.known.empty() || !conform.mutant.empty()))
+      throw CLI::ValidationError("--soak", "goes with TARGET, --profile, --seed, --out and --format only");
     if (conform.device) {
       conform.command = conform_words;
     } else if (conform_words.size() > 1) {

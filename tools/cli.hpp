@@ -86,6 +86,7 @@ struct ConformArguments {
   std::string known;
   std::uint64_t seed = 0;
   bool certified = false;
+  std::optional<sim::Duration> soak;         // so long, instead of the cases
   Format format = Format::text;
 };
 

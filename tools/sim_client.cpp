@@ -4,27 +4,14 @@
 #include <utility>
 
 namespace hubproof::tools {
-namespace {
-
-std::string numbered(std::string text, std::uint32_t number) {
-  for (std::size_t at; (at = text.find("{}")) != std::string::npos;) text.replace(at, 2, std::to_string(number));
-  return text;
-}
-
-}  // namespace
-
 SimClient::SimClient(Stage& stage, const ClientGroup& group, std::string id, std::uint32_t number, sim::NodeId broker,
                      sim::Instant quiet_from)
     : SimNode{stage},
       group_{group},
       id_{std::move(id)},
-      settings_{group.settings},
+      load_{group, number},
       broker_{broker},
-      quiet_from_{quiet_from} {
-  for (auto& one : settings_.subscriptions) one.filter = numbered(one.filter, number);
-  if (settings_.will) settings_.will->topic = numbered(settings_.will->topic, number);
-  for (const PublishLoad& load : group.publishes) topics_.push_back(numbered(load.topic, number));
-}
+      quiet_from_{quiet_from} {}
 
 void SimClient::begin() {
   const sim::Duration after = draw(group_.start, DriverSite::start);
@@ -41,10 +28,10 @@ void SimClient::started() {
   socket_ = sim::Socket::none;
   connection_ = model::ConnectionId::none;
   note(model::What::started);
-  client_.emplace(settings_, id_, static_cast<std::uint32_t>(node_), chance(), stage_.note_of);
+  client_.emplace(load_.settings, id_, static_cast<std::uint32_t>(node_), chance(), stage_.note_of);
   client_->started(now(), effects());
   done();
-  for (std::size_t load = 0; load < topics_.size(); ++load) plan(load);
+  for (std::size_t load = 0; load < load_.topics.size(); ++load) plan(load);
   plan_sleep();
 }
 
@@ -151,14 +138,12 @@ void SimClient::plan_sleep() {
   if (asleep_ || due < quiet_from_) world().wake_at(node_, due, sleep_tag);
 }
 
-// Each payload begins with a key of its own, by which it is known wherever it comes.
 void SimClient::publish(std::size_t load) {
   const PublishLoad& what = group_.publishes[load];
   for (std::uint32_t i = 0; i < what.burst; ++i) {
     const auto size = static_cast<std::size_t>(draw(what.body, DriverSite::telemetry_body).count());
-    std::string payload = model::message_id(model::own_key('t', static_cast<std::uint32_t>(node_), ++number_)) + " ";
-    if (payload.size() < size) payload.resize(size, '.');
-    client_->publish(now(), topics_[load], model::view(payload), what.qos, what.retain, effects());
+    const std::string payload = topic_payload(node_, ++number_, size);
+    client_->publish(now(), load_.topics[load], model::view(payload), what.qos, what.retain, effects());
     done();
   }
   plan(load);

@@ -8,6 +8,7 @@
 #include "model/device/topic_client.hpp"
 #include "tools/scenario.hpp"
 #include "tools/sim_node.hpp"
+#include "tools/topic_load.hpp"
 
 namespace hubproof::tools {
 
@@ -53,8 +54,7 @@ class SimClient final : public SimNode {
 
   const ClientGroup& group_;
   std::string id_;
-  model::TopicSettings settings_;
-  std::vector<std::string> topics_;  // of the loads
+  TopicLoad load_;
   sim::NodeId broker_;
   sim::Instant quiet_from_;
   std::optional<model::TopicClient> client_;

@@ -1,16 +1,14 @@
 // The suite against a real system: many stages side by side over one loop, each with connections and
 // names of its own. Cases that need the target for themselves come last, one by one.
-#include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdlib>
 #include <map>
 #include <memory>
-#include <random>
 
 #include "tools/asio_port.hpp"
 #include "tools/conform/conform.hpp"
+#include "tools/conform/reach.hpp"
 #include "tools/endpoint.hpp"
-#include "tools/find_scenarios.hpp"
 
 namespace hubproof::tools {
 namespace {
@@ -19,17 +17,7 @@ namespace cases = conformance::cases;
 using boost::asio::ip::tcp;
 
 constexpr std::size_t devices_of_a_case = 4;
-constexpr const char* usual_authorities = "/etc/ssl/certs/ca-certificates.crt";
 constexpr model::Duration look_around = std::chrono::milliseconds{200};  // for ^C
-
-std::string fresh_tag() {
-  std::random_device generator;
-  constexpr std::string_view letters = "abcdefghijkmnpqrstuvwxyz23456789";
-  std::string tag;
-  for (int more = 5; more > 0; --more)
-    tag += letters[std::uniform_int_distribution<std::size_t>{0, letters.size() - 1}(generator)];
-  return tag;
-}
 
 class Live final : public PortUser {
  public:
@@ -44,25 +32,10 @@ class Live final : public PortUser {
 
   // Empty: every door that the descriptor names is there.
   std::string reach() {
-    tcp::resolver resolver{context_};
-    for (std::size_t door = 0; door < descriptor_.doors.size(); ++door) {
-      const auto& address = descriptor_.doors[door];
-      if (!address) continue;
-      boost::system::error_code error;
-      const auto found = resolver.resolve(address->where.host, std::to_string(address->where.port), error);
-      const std::string shown = address->where.host + ":" + std::to_string(address->where.port);
-      if (error) return shown + ": " + error.message();
-      tcp::socket trial{context_};
-      endpoints_[door] = boost::asio::connect(trial, found, error);
-      if (error) return shown + ": " + error.message();
-      if (!address->tls || tls_) continue;
-      std::string authorities, problem;
-      const std::string file = descriptor_.authorities.empty() ? usual_authorities : descriptor_.authorities;
-      if (!read_file(file, 4u << 20, authorities, problem)) return problem;
-      tls_ = TlsContext::client(authorities, {}, {}, problem);
-      if (!tls_) return file + ": " + problem;
-    }
-    return {};
+    Reached reached = tools::reach(context_, descriptor_);
+    endpoints_ = reached.endpoints;
+    tls_ = std::move(reached.tls);
+    return reached.problem;
   }
 
   void run() {

@@ -55,6 +55,7 @@ int conform_verb(const ConformArguments& arguments) {
     descriptor = read_descriptor(json, arguments.profile, problems);
     if (!problems.empty()) return wrong(arguments.target, problems);
   }
+  if (arguments.soak) return conform_soak_verb(arguments, descriptor);
   if (arguments.certified && (!descriptor.leave_out.empty() || !arguments.only.empty()))
     return refuse(exit_usage, "--certified: nothing may be left out, neither by the descriptor nor by --only");
 

@@ -5,6 +5,8 @@
 
 namespace hubproof::tools {
 
+struct Descriptor;
+
 int run_verb(const RunArguments& arguments);
 int replay_verb(const ReplayArguments& arguments);
 int shrink_verb(const ShrinkArguments& arguments);
@@ -16,6 +18,7 @@ int proxy_verb(const ProxyArguments& arguments);
 int zoo_verb(const ZooArguments& arguments);
 
 int conform_device_verb(const ConformArguments& arguments);  // conform --device
+int conform_soak_verb(const ConformArguments& arguments, const Descriptor& descriptor);  // conform --soak
 
 int exhaustive_verb(const RunArguments& arguments);  // run --strategy exhaustive
 
