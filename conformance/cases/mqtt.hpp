@@ -30,8 +30,10 @@ Task<Client> called(Stage& stage, Door door = Door::mqtt);
 // CONNECT was sent; its CONNACK, or null when the connection ended or none came.
 Task<const Packet*> answered(Stage& stage, Client client, Who who, Login login = {});
 
-// Subscribed with this QoS granted, or the case gives up. Gives the packet id.
-Task<std::uint16_t> subscribed(Stage& stage, Client client, std::string_view filter, std::uint8_t qos);
+// Subscribed; gives the QoS that was granted. Where 2 is asked, a server may grant 1 [mqtt311:3.8.4-6], which does for who only
+// listens; a case that is about deliveries at QoS 2 needs qos2_granted, and says so in its table. Any other answer: the
+// case gives up.
+Task<std::uint8_t> subscribed(Stage& stage, Client client, std::string_view filter, std::uint8_t qos);
 View subscribe_packet(Stage& stage, std::uint16_t id, std::string_view filter, std::uint8_t qos);
 View publish(Stage& stage, std::string_view topic, View payload, std::uint8_t qos = 0, std::uint16_t id = 0,
              bool dup = false, bool retain = false);
@@ -54,20 +56,28 @@ Task<> unsubscribed(Stage& stage, Client client, std::string_view filter);
 
 // PUBLISH was sent, and its exchange is over; at QoS 0 a PINGREQ was answered. Else the case gives up.
 Task<> published(Stage& stage, Client client, std::string_view topic, View payload, std::uint8_t qos = 1, bool retain = false);
+// A PUBLISH at QoS 2 was sent: its PUBREC came, and PUBREL was sent. False: PUBACK came. That fails, as
+// mqtt311:4.3.3-2, but the server has taken the message, so the case may go on. Nothing came: the case gives up.
+Task<bool> released(Stage& stage, Client client, std::uint16_t id);
+// DISCONNECT was sent, and the server has seen it: it ended the connection, or had a while for that.
+Task<> left(Stage& stage, Client client);
+// Whatever is retained there is no more, so that nothing is left at the target.
+Task<> cleared(Stage& stage, std::string_view topic);
 // The next PUBLISH to this topic (null data: to any), its exchange brought to its end. Null: none came.
 Task<const Packet*> arrival(Stage& stage, Client client, std::string_view topic = {});
 // What was published before has come to `listener`, which is subscribed to `topic` at QoS 1: a marker that
 // `publisher` sends there has. Else the case gives up.
 Task<> settled(Stage& stage, Client publisher, Client listener, std::string_view topic);
 
-// Two clients: one publishes, one listens to `topic` (by `filter`, if it is given) with this QoS, and to a
-// marker's topic. Who subscribes to what first is drawn.
+// Two clients: one publishes, one listens to `topic` (by `filter`, if it is given) with this QoS or, where it is 2,
+// what the server grants, and to a marker's topic. Who subscribes to what first is drawn.
 struct Pair {
   Client publisher{};
   Client listener{};
   Who listens{};
   std::string_view topic;
   std::string_view marker;
+  std::uint8_t granted = 0;
 };
 Task<Pair> pair(Stage& stage, std::uint8_t qos, std::string_view topic = {}, std::string_view filter = {}, bool clean = true);
 

@@ -56,6 +56,7 @@ void Stage::connected(Instant now, model::ConnectionId connection, Effects& effe
     Raw hello{Type::connect};
     hello.field("MQTT").u8(4).u8(2).u16(0).field(tag_ + "P" + std::to_string(model::hash(model::view(case_.name)) % 1'000'000));
     effects.send(connection, hello.packet());
+    probe_since_ = now;
     return;
   }
   log(Line::What::connected, client);
@@ -140,6 +141,7 @@ void Stage::restarted(Instant now, bool ok, Effects& effects) {
 
 bool Stage::arm(const Wait& wait) {
   wait_ = wait;
+  wait_since_ = now_;
   absent_ = false;
   return ready();
 }
@@ -180,9 +182,8 @@ void Stage::go_on() {
 void Stage::finish() {
   if (over_) return;
   for (const std::string& clause : case_.clauses)
-    if (!outcome(clause).finding.exercised())
-      outcome(clause).finding.leave_undecided(
-          0, 0, missing_.empty() ? "the case came to its end without it" : missing_);
+    if (Finding& finding = outcome(clause).finding; !finding.exercised() && finding.text.empty())
+      finding.leave_undecided(0, 0, missing_.empty() ? "the case came to its end without it" : missing_);
   over_ = true;
   waiting_ = nullptr;
   script_.reset();
@@ -210,9 +211,18 @@ void Stage::look_at_clock() {
     case open: return stop("no connection came about in time");
     case packet:
     case end:
-    case bytes: return probe();
+    case bytes:
+      if (!waits_longer()) probe();
+      return;
     default: return;
   }
+}
+
+bool Stage::waits_longer() {
+  const Instant until = wait_since_ + patience();
+  if (wait_.by_time || until <= now_) return false;
+  wait_.until = until;
+  return true;
 }
 
 void Stage::probe() {
@@ -222,6 +232,7 @@ void Stage::probe() {
   }
   probe_ = static_cast<Client>(conns_.size());
   conns_.emplace_back().probe = true;
+  probe_since_ = now_;
   probe_until_ = now_ + longest_probe;
   effects_->connect(static_cast<model::ConnectionId>(probe_));
 }
@@ -231,6 +242,8 @@ void Stage::probe_answered() {
   if (conn(probe_).state != State::over) effects_->abort(static_cast<model::ConnectionId>(probe_));
   conn(probe_).state = State::over;
   probe_ = Client::none;
+  pace_.measured(now_ - probe_since_);
+  if (waits_longer()) return log(Line::What::note, Client::none, model::view("a connection of its own was answered, but late: there is more time"));
   absent_ = true;
   log(Line::What::note, Client::none, model::view("a connection of its own was answered: what is awaited is absent"));
   go_on();
@@ -476,6 +489,13 @@ void Stage::undecided(std::string_view missing, std::string_view clauses) {
   });
 }
 
+void Stage::not_exercised(std::string_view why, std::string_view clauses) {
+  if (stopped_) return;
+  each_clause(clauses, [&](Finding& finding) {
+    if (!finding.exercised()) finding.text = why;
+  });
+}
+
 // ---- What scripts await.
 
 Stage::Done Stage::opened(Client client) {
@@ -518,6 +538,12 @@ Stage::Done Stage::need(bool holds, std::string_view what) {
 }
 Stage::Done Stage::give_up(std::string_view missing) {
   stop(std::string{missing});
+  return {{this, {Wait::For::never, Client::none, Types::any(), 0, 0, now_}}};
+}
+Stage::Done Stage::premise(bool holds, std::string_view what) {
+  if (holds) return {{this, {}}};
+  not_exercised(what);
+  stopped_ = true;
   return {{this, {Wait::For::never, Client::none, Types::any(), 0, 0, now_}}};
 }
 

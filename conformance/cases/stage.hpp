@@ -5,7 +5,12 @@
 // Absence is proved, not waited for. When what a script awaits does not come within its patience, which
 // follows the latencies measured at this target, the stage opens a connection of its own and waits for its
 // CONNACK: only when the target has answered that is the other thing absent. A target that does not answer
-// leaves the case inconclusive, with what was missing. Nothing is tried twice.
+// leaves the case inconclusive, with what was missing. A target that has become slow meanwhile is given more
+// time. Nothing is tried twice.
+//
+// What a clause is about may not come about, because the target does what it is free to do, or because it broke
+// another clause, which has failed then: such a clause is not exercised, and the reason is kept. Only what was
+// seen can say so; what was awaited and did not come is missing.
 #pragma once
 
 #include <algorithm>
@@ -37,13 +42,28 @@ enum class Who : std::uint32_t {};               // one of the identities that a
 
 // The latencies of a target, shared by all stages at it.
 struct Pace {
-  Duration worst{};  // of a CONNACK or PINGRESP so far
+  static constexpr std::uint32_t remembered = 256;  // round trips, twice as many at most
+
+  Duration worst{};   // of a CONNACK or PINGRESP among those
+  Duration recent{};  // of the last few
   Duration least = 1s;
-  Duration most = 10s;
+  Duration most = 60s;
   Duration epoch{};  // from 1970 to Instant zero, by the suite's clock
 
   Duration patience() const { return std::clamp(20 * worst, least, most); }
-  void measured(Duration round_trip) { worst = std::max(worst, round_trip); }
+  void measured(Duration round_trip) {
+    worst = std::max(worst, round_trip);
+    newer_ = std::max(newer_, round_trip);
+    recent = std::max(round_trip, recent - recent / 4);
+    if (++count_ < remembered) return;
+    worst = newer_;
+    newer_ = {};
+    count_ = 0;
+  }
+
+ private:
+  Duration newer_{};  // the worst of the last count_
+  std::uint32_t count_ = 0;
 };
 
 struct Case;
@@ -144,6 +164,8 @@ class Stage {
   void pass(std::string_view clauses = {});
   void fail(std::string_view expected, std::string_view found, std::string_view clauses = {});
   void undecided(std::string_view missing, std::string_view clauses = {});
+  // What these are about did not come about; it decides nothing where something else decided already.
+  void not_exercised(std::string_view why, std::string_view clauses = {});
   bool expect(bool holds, std::string_view expected, std::string_view found, std::string_view clauses = {}) {
     holds ? pass(clauses) : fail(expected, found, clauses);
     return holds;
@@ -199,7 +221,11 @@ class Stage {
   Done restart();              // the target, by the means that its descriptor names; else gives up
   Done need(bool holds, std::string_view what);  // gives up when it does not hold
   Done give_up(std::string_view missing);
+  // Ends the case when it does not hold: what is not decided by then is not exercised.
+  Done premise(bool holds, std::string_view what);
   Duration patience() const { return pace_.patience(); }
+  // In which a target does what it does by itself, such as to see that a connection is over.
+  Duration moment() const { return std::max<Duration>(300ms, pace_.patience() / 4); }
 
  private:
   enum class State : std::uint8_t { connecting, open, over };
@@ -235,6 +261,7 @@ class Stage {
   void finish();
   void stop(std::string missing);
   void look_at_clock();
+  bool waits_longer();            // the target has become slower since the wait began
   void probe();
   void probe_answered();
   void parse(Client client);
@@ -267,8 +294,10 @@ class Stage {
   Instant began_{};
   Effects* effects_ = nullptr;        // of the call
   Wait wait_;
+  Instant wait_since_{};
   bool absent_ = false;               // what is awaited is
   Client probe_{};
+  Instant probe_since_{};
   Instant probe_until_{};
   bool sends_id_zero_ = false;
   bool restart_wanted_ = false;

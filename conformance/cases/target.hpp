@@ -19,7 +19,7 @@ enum class Capability : std::uint8_t {
   http,
   service,     // it has the operations of services
   routing,     // what a client publishes reaches other clients that subscribe
-  qos2,
+  qos2,        // clients may publish at QoS 2
   retained,
   will,        // wills are published to subscribers
   wildcards,
@@ -32,12 +32,13 @@ enum class Capability : std::uint8_t {
   events,      // services read its telemetry at the AMQP door, as Event Hubs clients do
   tokens,      // it checks tokens, and the keys of its devices and policies are known
   free_time,   // its time costs nothing: it is simulated
+  qos2_granted,  // it grants QoS 2 to who asks for it; a server may grant less [mqtt311:3.8.4-6]
   count
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Capability::count)> capability_names{
     "mqtt",      "websocket", "amqp",     "http",     "service", "routing", "qos2",    "retained",
     "will",      "wildcards", "sessions", "empty_id", "takeover", "restart", "dollar", "refusal",
-    "events",    "tokens",    "free_time"};
+    "events",    "tokens",    "free_time", "qos2_granted"};
 
 class Capabilities {
  public:

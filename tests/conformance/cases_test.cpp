@@ -165,6 +165,64 @@ TEST(Stage, AClauseThatTheScriptForgotIsUndecided) {
   EXPECT_EQ(bench.finding().verdict, Verdict::inconclusive);
 }
 
+TEST(Stage, APremiseThatIsNotGivenIsNotExercised) {
+  bool went_on = false;
+  Bench bench{[&went_on](Stage& stage) -> Script {
+    co_await stage.premise(true, "what is so");
+    stage.pass("mqtt311:3.1.4-4");
+    co_await stage.premise(false, "the target does something else");
+    went_on = true;
+  }};
+  EXPECT_TRUE(bench.stage->over());
+  EXPECT_FALSE(went_on);
+  EXPECT_EQ(bench.finding().verdict, Verdict::not_exercised);
+  EXPECT_EQ(bench.finding().text, "the target does something else");
+  EXPECT_EQ(bench.finding("mqtt311:3.1.4-4").verdict, Verdict::pass) << "what was decided before stays so";
+  EXPECT_TRUE(bench.stage->missing().empty()) << "nothing is missing";
+}
+
+TEST(Stage, WhatIsMissingIsNotExcusedByAPremise) {
+  Bench bench{[](Stage& stage) -> Script {
+    stage.undecided("something");
+    stage.not_exercised("something else");
+    co_return;
+  }};
+  EXPECT_EQ(bench.finding().verdict, Verdict::inconclusive);
+  EXPECT_EQ(bench.finding().text, "something");
+}
+
+TEST(Stage, ATargetThatHasBecomeSlowIsGivenMoreTime) {
+  Bench bench{ping};
+  bench.stage->connected(bench.now, model::ConnectionId{1}, bench.effects);
+  bench.pass(2s);
+  ASSERT_EQ(bench.count(model::Effect::Kind::connect), 2u);
+  bench.stage->connected(bench.now, model::ConnectionId{2}, bench.effects);
+  bench.pass(1s);
+  bench.say(connack, 2);  // after a second: patience is twenty of them now
+  EXPECT_FALSE(bench.stage->over());
+  bench.pass(10s);
+  EXPECT_EQ(bench.count(model::Effect::Kind::connect), 2u);
+  bench.pass(10s);
+  ASSERT_EQ(bench.count(model::Effect::Kind::connect), 3u) << "it looks once more";
+  bench.stage->connected(bench.now, model::ConnectionId{3}, bench.effects);
+  bench.say(connack, 3);
+  EXPECT_TRUE(bench.stage->over());
+  EXPECT_EQ(bench.finding().verdict, Verdict::fail);
+}
+
+TEST(Stage, ALatencyIsForgottenInTime) {
+  Pace pace;
+  pace.measured(2s);
+  EXPECT_EQ(pace.patience(), 40s);
+  for (std::uint32_t each = 0; each < Pace::remembered - 2; ++each) pace.measured(1ms);
+  EXPECT_EQ(pace.patience(), 40s);
+  for (std::uint32_t each = 0; each < 2 * Pace::remembered; ++each) pace.measured(1ms);
+  EXPECT_EQ(pace.patience(), 1s);
+  EXPECT_LT(pace.recent, 2ms);
+  pace.measured(1h);
+  EXPECT_EQ(pace.patience(), 60s) << "no longer than that";
+}
+
 TEST(Stage, PiecesOfOnePacketLeaveOneAfterTheOther) {
   bool split = false;
   for (std::uint64_t seed = 0; seed < 20 && !split; ++seed) {

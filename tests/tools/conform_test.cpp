@@ -10,6 +10,7 @@
 #include <set>
 
 #include "conformance/clause.hpp"
+#include "model/broker_rules.hpp"
 #include "model/mutants/mutant.hpp"
 #include "tests/tools/program.hpp"
 #include "tools/conform/known.hpp"
@@ -164,9 +165,146 @@ TEST(Descriptors, AllProblemsComeAtOnce) {
 }
 
 TEST(Descriptors, WhatIsCertifiedLeavesNothingOut) {
-  EXPECT_THAT(problems_of(R"({"addresses": ["mqtt://a:1"], "certified": true, "lacks": ["will"],
-    "leave_out": [{"cases": "*", "reason": "r"}]})"),
-              testing::SizeIs(2));
+  std::vector<std::string> places;
+  for (const Problem& one : problems_of(R"({"addresses": ["mqtt://a:1"], "certified": true, "lacks": ["will"],
+    "leave_out": [{"cases": "*", "reason": "r"}]})"))
+    places.push_back(one.where);
+  EXPECT_THAT(places, testing::UnorderedElementsAre("/lacks", "/leave_out", "/restart"));
+  EXPECT_THAT(problems_of(R"({"addresses": ["mqtt://a:1"], "certified": true, "restart": "true"})"), IsEmpty());
+}
+
+TEST(Descriptors, CapabilitiesAreNames) {
+  std::vector<std::string> places;
+  for (const Problem& one : problems_of(R"({"addresses": ["mqtt://a:1"], "lacks": ["qos2_granted", "qos2_grants", "", "QOS2_GRANTED"]})"))
+    places.push_back(one.where);
+  EXPECT_THAT(places, ElementsAre("/lacks/1", "/lacks/2", "/lacks/3"));
+  EXPECT_THAT(problems_of(R"({"addresses": ["mqtt://a:1"], "lacks": "qos2_granted"})"), testing::SizeIs(1));
+  EXPECT_THAT(problems_of(R"({"addresses": ["mqtt://a:1"], "lacks": [2]})"), testing::Not(IsEmpty()));
+}
+
+// ---- Brokers that grant less than is asked, as they may.
+
+ConformReport sparing(const std::vector<std::string>& lacks) {
+  static model::Rules rules;
+  rules = *model::profile("mqtt-3.1.1");
+  model::BrokerRules broker = *rules.broker;
+  broker.granted = [](std::uint8_t asked) { return std::min<std::uint8_t>(asked, 1); };
+  rules.broker = std::make_shared<const model::BrokerRules>(broker);
+  Descriptor descriptor = simulated_descriptor("mqtt-3.1.1");
+  for (const std::string& lack : lacks)
+    descriptor.target.can.remove(static_cast<Capability>(std::ranges::find(conformance::cases::capability_names, lack) -
+                                                         conformance::cases::capability_names.begin()));
+  ConformOptions options;
+  options.rules = &rules;
+  ConformReport report;
+  report.result = conform(descriptor, options);
+  return report;
+}
+
+TEST(Conform, ABrokerThatGrantsQos1ForTwoPassesWhereItSaysSo) {
+  const ConformReport report = sparing({"qos2_granted"});
+  EXPECT_THAT(not_passed(report.result), IsEmpty());
+  EXPECT_EQ(verdict_of(report), Verdict::pass);
+  std::set<std::string> left;
+  for (const CaseResult& one : report.result.cases)
+    if (one.not_applicable == "the target lacks qos2_granted") left.insert(one.of->name);
+  EXPECT_TRUE(left.contains("mqtt/qos/whole-exchange"));
+  EXPECT_TRUE(left.contains("mqtt/subscribe/begun-before-pubrec"));
+  EXPECT_FALSE(left.contains("mqtt/will/qos-2")) << "who only listens is content with less";
+  EXPECT_FALSE(left.contains("mqtt/retain/qos-2"));
+  EXPECT_LT(left.size(), 20u);
+}
+
+TEST(Conform, ABrokerThatGrantsQos1ForTwoAndDoesNotSaySoIsNotJudged) {
+  const ConformReport report = sparing({});
+  EXPECT_EQ(verdict_of(report), Verdict::inconclusive) << "deliveries at QoS 2 were asked for, and none came";
+  for (const CaseResult& one : report.result.cases) {
+    if (!one.not_applicable.empty() || one.verdict() == Verdict::pass) continue;
+    EXPECT_EQ(one.verdict(), Verdict::inconclusive) << one.of->name;
+    EXPECT_TRUE(one.of->needs.has(Capability::qos2_granted)) << one.of->name;
+  }
+  EXPECT_THAT(conform_json(report), HasSubstr("lacks qos2_granted"));
+}
+
+TEST(Conform, ADescriptorThatKeepsSilentOfQos2IsFound) {
+  Descriptor descriptor = simulated_descriptor("mqtt-3.1.1");
+  descriptor.target.can.remove(Capability::qos2_granted);
+  const model::Rules rules = *model::profile("mqtt-3.1.1");
+  std::size_t undecided = 0;
+  for (const char* name : {"mqtt/subscribe/codes-for-two", "mqtt/subscribe/codes-for-five", "mqtt/subscribe/codes-for-many"}) {
+    const CaseResult result = run_simulated(*conformance::cases::find_case(name), descriptor, rules, 0);
+    undecided += result.verdict() == Verdict::inconclusive ? 1 : 0;
+  }
+  EXPECT_GT(undecided, 0u);
+}
+
+// PUBREC comes as PUBACK: that fails by itself, and the case goes on.
+TEST(Conform, QosTwoThatIsAnsweredAsOneFailsWhereItIsSeen) {
+  const auto spoil = [](model::Bytes& bytes) {
+    if (bytes.size() == 4 && bytes[0] == 0x50) bytes[0] = 0x40;
+  };
+  for (const char* name : {"mqtt/session/collects-2-1", "mqtt/publish/sent-2-granted-1", "mqtt/qos/twice-publish"}) {
+    const CaseResult result =
+        run_simulated(*conformance::cases::find_case(name), simulated_descriptor("mqtt-3.1.1"), *model::profile("mqtt-3.1.1"), 0, spoil);
+    const auto found = std::ranges::find(result.outcomes, "mqtt311:4.3.3-2", &conformance::cases::Outcome::clause);
+    ASSERT_NE(found, result.outcomes.end()) << name;
+    EXPECT_EQ(found->finding.verdict, Verdict::fail) << name;
+  }
+}
+
+// ---- What is not exercised, and what is missing.
+
+ConformReport made_up(std::vector<std::pair<Verdict, std::string>> findings) {
+  const conformance::cases::Case* of = conformance::cases::find_case("mqtt/connect/protocol-level-0");
+  ConformReport report;
+  CaseResult& one = report.result.cases.emplace_back();
+  one.of = of;
+  for (std::size_t at = 0; at < findings.size(); ++at) {
+    auto& outcome = one.outcomes.emplace_back();
+    outcome.clause = of->clauses[at];
+    const auto& [verdict, text] = findings[at];
+    if (verdict == Verdict::pass) outcome.finding.pass();
+    if (verdict == Verdict::fail) outcome.finding.fail(0, 0, text);
+    if (verdict == Verdict::inconclusive) outcome.finding.leave_undecided(0, 0, text);
+    if (verdict == Verdict::not_exercised) outcome.finding.text = text;
+  }
+  return report;
+}
+
+TEST(ConformReports, SayWhatWasMissing) {
+  const ConformReport report = made_up({{Verdict::inconclusive, "an answer"}, {Verdict::inconclusive, "an answer"}, {Verdict::inconclusive, "another"}});
+  EXPECT_EQ(verdict_of(report), Verdict::inconclusive);
+  EXPECT_THAT(conform_json(report), HasSubstr(R"("missing": ["an answer", "another"])"));
+}
+
+TEST(ConformReports, SayWhyAClauseDidNotComeUp) {
+  ConformReport report = made_up({{Verdict::pass, ""}, {Verdict::not_exercised, "nothing was refused"}, {Verdict::not_exercised, "nothing was refused"}});
+  EXPECT_EQ(verdict_of(report), Verdict::pass);
+  EXPECT_THAT(conform_text(report, false), HasSubstr("not exercised: in 1 case, nothing was refused\n"));
+  EXPECT_THAT(conform_json(report), HasSubstr(R"("not_exercised": ["nothing was refused"])"));
+  report.certified = true;
+  EXPECT_EQ(verdict_of(report), Verdict::inconclusive) << "certified: no skip";
+  EXPECT_THAT(conform_text(report, false), HasSubstr("never came up, so the target cannot be certified: " + report.result.cases[0].of->clauses[1]));
+}
+
+TEST(ConformReports, ACaseOfWhichNothingCameUpIsCountedAndSkipped) {
+  const ConformReport report = made_up({{Verdict::not_exercised, "nothing was refused"}});
+  EXPECT_THAT(conform_text(report, false), HasSubstr("0 could not decide, 1 were not exercised, "));
+  EXPECT_THAT(conform_junit(report), HasSubstr("<skipped message=\""));
+}
+
+TEST(ConformReports, AFailureThatIsKnownDecidesItsClause) {
+  ConformReport report = made_up({{Verdict::fail, "wrong"}});
+  report.known = {{report.result.cases[0].of->name, report.result.cases[0].of->clauses[0], "as it is"}};
+  CaseResult other = report.result.cases[0];
+  other.of = conformance::cases::find_case("mqtt/connect/protocol-level-2");
+  other.outcomes[0].finding = {};
+  other.outcomes[0].finding.leave_undecided(0, 0, "an answer");
+  report.result.cases.push_back(other);
+  EXPECT_EQ(verdict_of(report), Verdict::pass);
+  EXPECT_THAT(conform_text(report, false), HasSubstr("1 could not decide")) << "and the other case is not forgotten";
+  report.known.clear();
+  EXPECT_EQ(verdict_of(report), Verdict::fail);
 }
 
 // ---- Known failures.
@@ -219,6 +357,7 @@ TEST(ConformCommand, SaysWhatItFoundByItsCode) {
   EXPECT_EQ(program({"conform", "simulated", "--only", "nothing/*"}).code, 64);
   EXPECT_EQ(program({"conform", "mqtt://127.0.0.1:1", "--mutant", "older-connection-kept"}).code, 64);
   EXPECT_EQ(program({"conform", "simulated", "--certified", "--only", "*"}).code, 64);
+  EXPECT_EQ(program({"conform", "mqtt://127.0.0.1:1", "--certified"}).code, 65) << "nobody can restart it";
   EXPECT_EQ(program({"conform", "simulated", "--out", "/dev/null/x"}).code, 73);
 }
 

@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "model/hub/token.hpp"
 #include "model/rules.hpp"
@@ -33,7 +34,8 @@ constexpr Scheme schemes[] = {{"mqtt", Door::mqtt, false}, {"mqtts", Door::mqtt,
 Capabilities usual(const std::string& profile) {
   if (profile == "mqtt-3.1.1")
     return {Capability::routing,  Capability::qos2,     Capability::retained, Capability::will,   Capability::wildcards,
-            Capability::sessions, Capability::empty_id, Capability::takeover, Capability::dollar, Capability::restart};
+            Capability::sessions, Capability::empty_id, Capability::takeover, Capability::dollar, Capability::restart,
+            Capability::qos2_granted};
   return {Capability::sessions, Capability::takeover, Capability::service, Capability::restart, Capability::events};
 }
 
@@ -52,7 +54,7 @@ std::string add_address(std::string_view text, Descriptor& descriptor) {
 }
 
 // What the addresses and the restart command allow, on top of what the profile has.
-void settle(Descriptor& descriptor, const std::vector<std::string>& lacks) {
+void settle(Descriptor& descriptor) {
   Capabilities can = usual(descriptor.target.profile);
   const auto has = [&](Door door) { return descriptor.doors[static_cast<std::size_t>(door)].has_value(); };
   if (has(Door::mqtt)) can.add(Capability::mqtt);
@@ -71,14 +73,14 @@ void settle(Descriptor& descriptor, const std::vector<std::string>& lacks) {
       (!descriptor.devices.empty() && std::ranges::all_of(descriptor.devices, keyed) &&
       std::ranges::all_of(five, [&](std::string_view name) { return descriptor.target.policy(name) != nullptr; }))))
     can.add(Capability::tokens);
-  for (const std::string& lack : lacks) {
+  for (const std::string& lack : descriptor.lacks) {
     const auto* found = std::ranges::find(capability_names, lack);
     if (found != capability_names.end()) can.remove(static_cast<Capability>(found - capability_names.begin()));
   }
   descriptor.target.can = can;
 }
 
-void fields(Fields& f, Descriptor& d, std::vector<std::string>& addresses, std::vector<std::string>& lacks) {
+void fields(Fields& f, Descriptor& d, std::vector<std::string>& addresses) {
   f.text("name", "what it is called in reports", d.name);
   f.text("reason", "whatever there is to say of it", d.reason);
   f.text("profile", "what it promises: mqtt-3.1.1 for brokers, iot-hub-2026 or iot-hub-2017 for hubs", d.target.profile);
@@ -102,7 +104,7 @@ void fields(Fields& f, Descriptor& d, std::vector<std::string>& addresses, std::
            inner.text("key", "its key in base64", one.key);
            inner.need("key");
          });
-  f.texts("lacks", "what it cannot do: names of capabilities; cases that need one are not applicable", lacks);
+  f.texts("lacks", "what it cannot do: names of capabilities; cases that need one are not applicable", d.lacks);
   f.object("limits", "beyond which cases do not go", d.target.limits, Limits{}, [](Fields& inner, Limits& limits) {
     inner.number("packet", "bytes of the longest packet", limits.packet, {64, 268'435'455});
     inner.number("client_id", "bytes of the longest client id", limits.client_id, {23, 65'535});
@@ -118,7 +120,7 @@ void fields(Fields& f, Descriptor& d, std::vector<std::string>& addresses, std::
     inner.text("reason", "why", one.reason);
     inner.need("reason");
   });
-  f.flag("certified", "nothing may be left out or lacking", d.certified);
+  f.flag("certified", "nothing may be left out, lacking or not exercised", d.certified);
   f.number("side_by_side", "cases at one time", d.side_by_side, {1, 1000});
 }
 
@@ -128,8 +130,8 @@ Descriptor read_descriptor(std::string_view json, const std::string& profile, Pr
   Descriptor descriptor;
   const auto document = object_of(json, problems);
   if (!document) return descriptor;
-  std::vector<std::string> addresses, lacks;
-  read_fields(*document, "", Cast{}, problems, [&](Fields& f) { fields(f, descriptor, addresses, lacks); });
+  std::vector<std::string> addresses;
+  read_fields(*document, "", Cast{}, problems, [&](Fields& f) { fields(f, descriptor, addresses); });
   if (!profile.empty()) descriptor.target.profile = profile;
   if (model::profile(descriptor.target.profile) == nullptr)
     problems.push_back({"/profile", "there is no profile \"" + descriptor.target.profile +
@@ -139,21 +141,28 @@ Descriptor read_descriptor(std::string_view json, const std::string& profile, Pr
       problems.push_back({"/addresses/" + std::to_string(at), std::move(wrong)});
   if (document->find("addresses") != nullptr && addresses.empty())
     problems.push_back({"/addresses", "expected one address at least"});
-  for (std::size_t at = 0; at < lacks.size(); ++at)
-    if (std::ranges::find(capability_names, lacks[at]) == capability_names.end())
+  for (std::size_t at = 0; at < descriptor.lacks.size(); ++at)
+    if (std::ranges::find(capability_names, descriptor.lacks[at]) == capability_names.end())
       problems.push_back({"/lacks/" + std::to_string(at),
-                          "there is no capability \"" + lacks[at] + "\"" +
-                              did_you_mean(lacks[at], {capability_names.begin(), capability_names.end()})});
-  if (descriptor.certified && !descriptor.leave_out.empty())
-    problems.push_back({"/leave_out", "a certified target leaves nothing out"});
-  if (descriptor.certified && !lacks.empty()) problems.push_back({"/lacks", "a certified target lacks nothing"});
+                          "there is no capability \"" + descriptor.lacks[at] + "\"" +
+                              did_you_mean(descriptor.lacks[at], {capability_names.begin(), capability_names.end()})});
+  if (descriptor.certified) std::ranges::move(uncertifiable(descriptor), std::back_inserter(problems));
   if (descriptor.target.hub())
     for (Identity& device : descriptor.devices)
       if (device.user.empty()) device.user = hub_user(descriptor.target.host, device.id);
   make_tokens(descriptor.target, descriptor.devices);
-  settle(descriptor, lacks);
+  settle(descriptor);
   if (descriptor.name.empty()) descriptor.name = addresses.empty() ? "target" : addresses.front();
   return descriptor;
+}
+
+Problems uncertifiable(const Descriptor& descriptor) {
+  Problems problems;
+  if (!descriptor.leave_out.empty()) problems.push_back({"/leave_out", "a certified target leaves nothing out"});
+  if (!descriptor.lacks.empty()) problems.push_back({"/lacks", "a certified target lacks nothing"});
+  if (descriptor.restart.empty() && !descriptor.simulated)
+    problems.push_back({"/restart", "expected the command that restarts it: of a certified target durability is judged, too"});
+  return problems;
 }
 
 std::optional<Descriptor> bare_descriptor(std::string_view target, const std::string& profile, std::string& problem) {
@@ -162,7 +171,7 @@ std::optional<Descriptor> bare_descriptor(std::string_view target, const std::st
   if (!profile.empty()) descriptor.target.profile = profile;
   problem = add_address(target, descriptor);
   if (!problem.empty()) return std::nullopt;
-  settle(descriptor, {});
+  settle(descriptor);
   return descriptor;
 }
 
@@ -173,7 +182,7 @@ Descriptor simulated_descriptor(const std::string& profile) {
   if (!profile.empty()) descriptor.target.profile = profile;
   for (auto& door : descriptor.doors) door.emplace();
   descriptor.target.host = "hub";
-  settle(descriptor, {});
+  settle(descriptor);
   return descriptor;
 }
 
@@ -185,8 +194,8 @@ std::string descriptor_schema() {
   })").document;
   const Document all = schema_fields([](Fields& f) {
     Descriptor descriptor;
-    std::vector<std::string> addresses, lacks;
-    fields(f, descriptor, addresses, lacks);
+    std::vector<std::string> addresses;
+    fields(f, descriptor, addresses);
   });
   schema.members.insert(schema.members.end(), all.members.begin(), all.members.end());
   return write(schema);

@@ -38,6 +38,7 @@ struct Descriptor {
   std::vector<conformance::cases::Identity> devices;
   std::string restart;                              // a command; it returns when the target is up again
   std::vector<LeftOut> leave_out;
+  std::vector<std::string> lacks;                   // capabilities that it has not, as the file says
   bool certified = false;                           // nothing is left out, and nothing may be lacking
   std::uint32_t side_by_side = 64;                  // cases at one time
 };
@@ -49,6 +50,8 @@ std::optional<Descriptor> bare_descriptor(std::string_view target, const std::st
                                           std::string& problem);
 Descriptor simulated_descriptor(const std::string& profile);
 std::string descriptor_schema();  // scenarios/target.schema.json
+// Why no run at this target can be one without skips; empty: it can.
+Problems uncertifiable(const Descriptor& descriptor);
 // The file that read_descriptor() reads as this one, as far as our own hub fills it: name, profile, addresses,
 // authorities, devices and policies with their keys, partitions.
 std::string write_descriptor(const Descriptor& descriptor, const std::vector<std::string>& addresses);

@@ -17,6 +17,11 @@ namespace cases = conformance::cases;
 using boost::asio::ip::tcp;
 
 constexpr std::size_t devices_of_a_case = 4;
+// As many cases run side by side as the target bears: few at first and while it is slow, more as long as it is quick.
+constexpr std::size_t at_first = 16;
+constexpr model::Duration quick = std::chrono::milliseconds{200};
+constexpr model::Duration longest_patience = std::chrono::seconds{30};  // each case that a target fails by silence waits so long
+constexpr model::Duration slow = std::chrono::milliseconds{600};
 constexpr model::Duration look_around = std::chrono::milliseconds{200};  // for ^C
 
 class Live final : public PortUser {
@@ -27,6 +32,7 @@ class Live final : public PortUser {
     for (CaseResult* each : chosen) (each->of->alone ? alone_ : together_).push_back(each);
     spare_.assign(descriptor.devices.rbegin(), descriptor.devices.rend());
     const model::Now now = RealNet::now();
+    pace_.most = longest_patience;
     pace_.epoch = now.wall.time_since_epoch() - now.mono.time_since_epoch();
   }
 
@@ -150,12 +156,19 @@ class Live final : public PortUser {
     *one.into = result_of(*one.stage);
     spare_.insert(spare_.end(), one.devices.begin(), one.devices.end());
     std::erase_if(running_, [&](const auto& each) { return each.get() == &one; });
+    adapt();
     if (options_.on_progress) options_.on_progress(++done_, total_);
     fill();
   }
 
+  // A case is over.
+  void adapt() {
+    if (pace_.recent < quick) at_once_ = std::min<std::size_t>(at_once_ + 1, descriptor_.side_by_side);
+    if (pace_.recent > slow) at_once_ = std::min(at_once_, std::max(at_first, running_.size()));
+  }
+
   void fill() {
-    while (!together_.empty() && running_.size() < descriptor_.side_by_side && enough_devices()) start(together_);
+    while (!together_.empty() && running_.size() < at_once_ && enough_devices()) start(together_);
     if (running_.empty() && together_.empty() && !alone_.empty()) start(alone_);
     set_alarm();
   }
@@ -195,6 +208,7 @@ class Live final : public PortUser {
   cases::Pace pace_;
   model::Effects effects_;
   std::string tag_;
+  std::size_t at_once_ = std::min<std::size_t>(at_first, descriptor_.side_by_side);
   std::vector<CaseResult*> together_, alone_;
   std::vector<cases::Identity> spare_;
   std::vector<std::unique_ptr<Running>> running_;

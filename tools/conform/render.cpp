@@ -1,5 +1,6 @@
 #include "tools/conform/render.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "conformance/clause.hpp"
@@ -47,9 +48,9 @@ struct ClauseSum {
   Verdict verdict() const {
     return fail > 0 ? Verdict::fail
            : pass > 0 ? Verdict::pass
-           : inconclusive > 0 ? Verdict::inconclusive
            : known > 0 ? Verdict::pass
-                       : Verdict::not_exercised;
+           : inconclusive > 0 ? Verdict::inconclusive
+                              : Verdict::not_exercised;
   }
 };
 
@@ -69,8 +70,17 @@ std::map<std::string, ClauseSum> sums(const ConformReport& report) {
 }
 
 struct CaseCounts {
-  std::size_t all = 0, pass = 0, fail = 0, inconclusive = 0, not_applicable = 0, not_run = 0, known = 0;
+  std::size_t all = 0, pass = 0, fail = 0, inconclusive = 0, not_applicable = 0, not_exercised = 0, not_run = 0, known = 0;
 };
+
+// What is said of its clauses that have this verdict,.
+std::vector<std::string> texts_of(const CaseResult& one, Verdict verdict) {
+  std::vector<std::string> all;
+  for (const Outcome& outcome : one.outcomes)
+    if (outcome.finding.verdict == verdict && !outcome.finding.text.empty() && std::ranges::find(all, outcome.finding.text) == all.end())
+      all.push_back(outcome.finding.text);
+  return all;
+}
 
 CaseCounts count(const ConformReport& report) {
   CaseCounts counts;
@@ -87,7 +97,7 @@ CaseCounts count(const ConformReport& report) {
       case Verdict::pass: ++counts.pass; break;
       case Verdict::fail: ++(fresh ? counts.fail : counts.known); break;
       case Verdict::inconclusive: ++counts.inconclusive; break;
-      case Verdict::not_exercised: ++counts.not_run; break;
+      case Verdict::not_exercised: ++(one.outcomes.empty() ? counts.not_run : counts.not_exercised); break;
     }
   }
   return counts;
@@ -168,7 +178,8 @@ Verdict verdict_of(const ConformReport& report) {
   for (const auto& [id, sum] : sums(report)) {
     if (!binding(conformance::find_clause(id))) continue;
     if (sum.fail > 0) return Verdict::fail;
-    undecided = undecided || sum.verdict() == Verdict::inconclusive;
+    undecided = undecided || sum.verdict() == Verdict::inconclusive ||
+                (report.certified && sum.verdict() == Verdict::not_exercised);
     if (sum.verdict() == Verdict::pass) verdict = Verdict::pass;
   }
   return undecided ? Verdict::inconclusive : verdict;
@@ -188,6 +199,14 @@ std::string conform_text(const ConformReport& report, bool colour) {
     text += "not applicable: " + count_text(cases) + (cases == 1 ? " case, " : " cases, ") + reason + "\n";
   const std::string traffic = traffic_text(report);
   if (!traffic.empty()) text += "checks of histories over the cases' traffic: " + traffic + "\n";
+  std::map<std::string, std::size_t> causes;
+  for (const CaseResult& one : report.result.cases)
+    for (const std::string& cause : texts_of(one, Verdict::not_exercised)) ++causes[cause];
+  for (const auto& [cause, cases] : causes)
+    text += "not exercised: in " + count_text(cases) + (cases == 1 ? " case, " : " cases, ") + cause + "\n";
+  if (report.certified)
+    for (const auto& [id, sum] : sums(report))
+      if (sum.verdict() == Verdict::not_exercised) text += "never came up, so the target cannot be certified: " + id + "\n";
   const CaseCounts counts = count(report);
   std::size_t decided = 0;
   const auto all = sums(report);
@@ -196,7 +215,8 @@ std::string conform_text(const ConformReport& report, bool colour) {
   text += painted(word(verdict), verdict, colour) + ": " + report.name + " as " + report.profile + ": of " +
           count_text(counts.all) + " cases " + count_text(counts.pass) + " passed, " + count_text(counts.fail) + " failed" +
           (counts.known > 0 ? ", " + count_text(counts.known) + " failed as is known" : "") + ", " +
-          count_text(counts.inconclusive) + " could not decide, " + count_text(counts.not_applicable) +
+          count_text(counts.inconclusive) + " could not decide, " +
+          (counts.not_exercised > 0 ? count_text(counts.not_exercised) + " were not exercised, " : "") + count_text(counts.not_applicable) +
           " are not applicable" + (counts.not_run > 0 ? ", " + count_text(counts.not_run) + " were not run" : "") + "; " +
           count_text(decided) + " clauses decided, seed " + std::to_string(report.seed) + "\n";
   return text;
@@ -222,6 +242,10 @@ std::string conform_json(const ConformReport& report) {
         clauses.members.emplace_back(outcome.clause, std::move(found));
       }
       entry.members.emplace_back("clauses", std::move(clauses));
+      if (const auto missing = texts_of(one, Verdict::inconclusive); !missing.empty())
+        entry.members.emplace_back("missing", words(missing));
+      if (const auto why = texts_of(one, Verdict::not_exercised); !why.empty())
+        entry.members.emplace_back("not_exercised", words(why));
       if (!one.transcript.empty()) {
         entry.members.emplace_back("transcript", words(one.transcript));
         entry.members.emplace_back("reproduce", text(reproduce(report, one)));
@@ -259,7 +283,8 @@ std::string conform_junit(const ConformReport& report) {
     std::string failed, warned, missing = one.not_applicable;
     for (const Outcome& outcome : one.outcomes) {
       const std::string line = outcome.clause + ": " + outcome.finding.text + "\n";
-      if (outcome.finding.verdict == Verdict::inconclusive) missing += line;
+      const bool nothing = outcome.finding.verdict == Verdict::not_exercised && one.verdict() == Verdict::not_exercised;
+      if (outcome.finding.verdict == Verdict::inconclusive || nothing) missing += line;
       if (outcome.finding.verdict != Verdict::fail) continue;
       const bool counts = !is_known(report, one, outcome) && binding(conformance::find_clause(outcome.clause));
       (counts ? failed : warned) += line;

@@ -18,10 +18,12 @@ struct ConformReport {
   std::string options;       // " --profile P --mutant M": what a reproduce line needs besides
   std::string command{};     // " -- COMMAND", of a device
   std::uint64_t seed = 0;
+  bool certified = false;    // a clause that never came up counts as one that could not be decided
 };
 
 // Of all MUST and LIMIT clauses together, as the exit code has it: known failures do not count, an entry
 // that is known no longer does.
+// A clause that fails as is known is decided, whatever other cases could not see of it.
 conformance::Verdict verdict_of(const ConformReport& report);
 
 std::string conform_text(const ConformReport& report, bool colour);

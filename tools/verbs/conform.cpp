@@ -56,8 +56,8 @@ int conform_verb(const ConformArguments& arguments) {
     if (!problems.empty()) return wrong(arguments.target, problems);
   }
   if (arguments.soak) return conform_soak_verb(arguments, descriptor);
-  if (arguments.certified && (!descriptor.leave_out.empty() || !arguments.only.empty()))
-    return refuse(exit_usage, "--certified: nothing may be left out, neither by the descriptor nor by --only");
+  if (arguments.certified && !arguments.only.empty()) return refuse(exit_usage, "--certified: --only leaves cases out");
+  if (const Problems why = uncertifiable(descriptor); arguments.certified && !why.empty()) return wrong(arguments.target, why);
 
   ConformReport report;
   if (!arguments.known.empty()) {
@@ -100,6 +100,7 @@ int conform_verb(const ConformArguments& arguments) {
   report.target = arguments.target;
   report.name = descriptor.name;
   report.profile = descriptor.target.profile;
+  report.certified = descriptor.certified || arguments.certified;
   report.seed = arguments.seed;
   if (!arguments.profile.empty()) report.options += " --profile " + arguments.profile;
   if (!arguments.mutant.empty()) report.options += " --mutant " + arguments.mutant;
