@@ -301,6 +301,7 @@ void Stage::cut(LinkId link) {
 }
 
 void Stage::answer(const Heard& heard) {
+  if (manners.connects && heard.is<Connect>()) send(heard.link, Connack{true, 0});
   if (manners.pings && heard.is<Pingreq>()) send(heard.link, Pingresp{});
   if (manners.requests) {
     if (const auto* asked = heard.is<Subscribe>()) {

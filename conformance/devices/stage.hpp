@@ -140,6 +140,7 @@ class Stage {
     bool pings = true;
     bool requests = true;      // SUBSCRIBE and UNSUBSCRIBE
     bool publishes = false;    // with PUBACK, PUBREC and PUBCOMP
+    bool connects = false;     // with CONNACK 0 and session present
   };
   Manners manners{};
 

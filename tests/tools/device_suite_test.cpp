@@ -166,6 +166,54 @@ TEST(DeviceSuite, AnAdapterThatIsNoneIsToldSo) {
                 .unreachable.find("babbles"), std::string::npos);
 }
 
+// A client of forty lines that trusts what `connect` names.
+constexpr const char* tls_client = R"(
+import json, socket, ssl, sys
+print('{"did":"hello","name":"tls","qos":[0]}', flush=True)
+link = None
+for line in sys.stdin:
+    order = json.loads(line)
+    if order["do"] == "echo":
+        print(json.dumps({"did": "echo", "id": order["id"]}), flush=True)
+    elif order["do"] == "connect":
+        plain = socket.create_connection((order["host"], order["port"]))
+        link = ssl.create_default_context(cafile=order["ca"]).wrap_socket(plain, server_hostname=order["host"])
+        name = order["client_id"].encode()
+        rest = b"\0\4MQTT\4\2" + order["keep_alive"].to_bytes(2, "big") + len(name).to_bytes(2, "big") + name
+        link.sendall(bytes([0x10, len(rest)]) + rest)
+        link.recv(4)
+        print('{"did":"connected"}', flush=True)
+    elif order["do"] == "disconnect":
+        link.sendall(b"\xe0\0")
+        link.close()
+    elif order["do"] == "quit":
+        break
+)";
+
+TEST(DeviceSuite, AServerWithTlsIsTrustedByItsAuthority) {
+  const std::string directory = testing::TempDir() + "device-tls";
+  LiveDevice device;
+  std::string problem;
+  const auto tls = device_tls(directory, device.host, device.ca, problem);
+  ASSERT_NE(tls, nullptr) << problem;
+  device.command = {"python3", "-c", tls_client};
+  device.tls = tls.get();
+  const DevicePlay play = play_live(device, chosen_device_cases("device/connect/plain"));
+  ASSERT_EQ(play.unreachable, "");
+  EXPECT_EQ(failures(play), "");
+  EXPECT_GT(clauses_of(play).size(), 5u);
+
+  std::string ca;
+  EXPECT_EQ(device_tls("/proc/no/such/folder", "127.0.0.1", ca, problem), nullptr);
+  EXPECT_NE(problem, "");
+}
+
+// A cut did not reach a client as long as the adapter of another case held the connection too.
+TEST(DeviceSuite, AnAdapterHasItsThreeStreamsAndNothingElse) {
+  const DevicePlay play = play_script("echo \"{\\\"did\\\":\\\"hello\\\",\\\"name\\\":\\\"$(ls /proc/self/fd | wc -w)\\\",\\\"qos\\\":[0]}\"; read line; exit 0");
+  EXPECT_EQ(play.device.name, "4") << play.unreachable;  // the fourth is the folder that ls reads
+}
+
 TEST(DeviceSuite, AnAdapterThatDiesAfterItsHelloLeavesItsCaseOpen) {
   const DevicePlay play = play_script("echo '{\"did\":\"hello\",\"name\":\"x\",\"qos\":[0]}'; read line; exit 0");
   ASSERT_EQ(play.unreachable, "");

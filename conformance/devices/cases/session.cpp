@@ -245,6 +245,8 @@ Task<> cut_within_a_packet(Stage& stage) {
   co_await stage.pause(stage.quiet());
   stage.cut(first);
   const LinkId second = co_await back(stage, {}, false);
+  const auto told = co_await said(stage, Did::connected);  // before that a client may refuse what it is told
+  if (!told) co_await stage.missing("the adapter did not say \"connected\" after CONNACK 0");
   co_await listens(stage, second);
   stage.send(second, down(topic, "a whole message", 9, 1));
   const auto answer = co_await next_with<Puback>(stage, second, 9);
