@@ -1,9 +1,8 @@
 // Commands that a device receives over HTTPS, and what becomes of them: queue, locks, settling, expiry.
 #include <algorithm>
 
-#include "conformance/cases/amqp.hpp"
+#include "conformance/cases/commands.hpp"
 #include "conformance/cases/hub.hpp"
-#include "conformance/cases/registry.hpp"
 #include "model/base64.hpp"
 #include "model/iso_date.hpp"
 
@@ -13,41 +12,7 @@ namespace {
 using model::http::Field;
 
 constexpr std::uint32_t most = 65'536;  // bytes of a command [C2D-05]
-constexpr model::Duration lock = 60s;   // [C2D-13]
 constexpr model::Duration margin = 3s;  // before a lock's end, and behind it
-
-// A service and the device's door.
-Task<void> ready(Service* service, Http* http, Who who) {
-  co_await service->opened();
-  http->as(who);
-}
-
-// A command that was taken, or the case gives up.
-Task<void> taken(Stage& stage, Service* service, std::string_view device, View flat) {
-  const Sent sent = co_await service->send(device, flat);
-  if (!sent.accepted) co_await stage.give_up(stage.keep("a command was not taken: " + std::string{sent.text()}));
-}
-
-void receive(Stage& stage, Http& http, Who who, const std::vector<Field>& fields = {}) {
-  http.ask("GET", device_path(stage, who, bound_path), fields);
-}
-
-enum class How : std::uint8_t { complete, reject, reject_true, abandon };
-
-void settle(Stage& stage, Http& http, Who who, std::string_view token, How how, const std::vector<Field>& fields = {}) {
-  std::string path{device_path(stage, who, bound_path)};
-  path += "/" + std::string{token};
-  if (how == How::abandon) return http.ask("POST", path + "/abandon", fields);
-  http.ask("DELETE", path + (how == How::reject ? "?reject" : how == How::reject_true ? "?reject=true" : ""), fields);
-}
-
-// The command of this body, or the case's clauses fail.
-bool expect_command(Stage& stage, const Http& http, const Answer* answer, View body, std::string_view what, std::string_view clauses = {}) {
-  const bool right = answer != nullptr && answer->status == 200 && answer->body == model::text(body);
-  return stage.expect(right, what, http.found(answer), clauses);
-}
-
-std::int64_t number(const std::string* text) { return text == nullptr ? -1 : std::atoll(text->c_str()); }
 
 // ---- One command.
 
@@ -137,7 +102,7 @@ Script settled(Stage& stage, How how) {
   settle(stage, http, who, token, How::complete);
   const Answer* twice = co_await http.answer();
   stage.expect(twice != nullptr && (twice->status == 412 || twice->status == 404), "status 412 or 404 for a command that is final", http.found(twice), "C2D-24 INV-12");
-  co_await stage.pause(lock + margin);
+  co_await stage.pause(lock_time + margin);
   const Drawn second = drawn_message(stage, {.least = 60, .most = 90});
   service.close();
   Service later{stage};
@@ -228,8 +193,8 @@ Script lock_runs_out(Stage& stage, std::string_view header) {
   const Instant after = stage.now();
   const std::string_view token = etag_of(stage, first);
   co_await stage.need(!token.empty(), "a command was not handed over");
-  const model::Duration asked = header.empty() ? lock : model::Duration{std::chrono::seconds{std::atoi(std::string{header}.c_str())}};
-  const model::Duration least = std::min(asked, lock), longest = std::max(asked, lock);
+  const model::Duration asked = header.empty() ? lock_time : model::Duration{std::chrono::seconds{std::atoi(std::string{header}.c_str())}};
+  const model::Duration least = std::min(asked, lock_time), longest = std::max(asked, lock_time);
   co_await stage.pause(before + least - margin - stage.now());
   receive(stage, http, who);
   const Answer* early = co_await http.answer();
@@ -512,7 +477,7 @@ Script expires(Stage& stage, bool locked) {
   receive(stage, http, who);
   const Answer* next = co_await http.answer();
   expect_command(stage, http, next, other.body, "the command that does not expire, and not the other", "C2D-29 INV-10");
-  co_await stage.pause(locked ? lock + margin : 1s);
+  co_await stage.pause(locked ? lock_time + margin : 1s);
   receive(stage, http, who);
   const Answer* last = co_await http.answer();
   if (locked) expect_command(stage, http, last, other.body, "nothing of what has expired, after its lock either", "C2D-29 INV-10");

@@ -2,83 +2,13 @@
 #include <algorithm>
 #include <map>
 
-#include "conformance/cases/amqp.hpp"
+#include "conformance/cases/commands.hpp"
 #include "conformance/cases/hub.hpp"
-#include "conformance/cases/registry.hpp"
-#include "model/iso_date.hpp"
-#include "model/json.hpp"
 
 namespace hubproof::conformance::cases {
 namespace {
 
 using model::Ack;
-
-constexpr std::string_view feedback_path = "/messages/serviceBound/feedback";
-constexpr model::Duration batching = 15s;  // [FBK-15]
-
-struct Record {
-  std::string message, status, device, generation;
-  std::optional<std::int64_t> date;
-  bool pascal = false;
-};
-
-std::optional<std::vector<Record>> records_of(const Answer& answer) {
-  const auto json = model::read_json(answer.body);
-  if (!json || !json->is(model::Json::Kind::array)) return std::nullopt;
-  std::vector<Record> records;
-  for (const model::Json& item : json->items) {
-    Record record;
-    record.pascal = item.find("OriginalMessageId") != nullptr;
-    const auto text = [&](std::string name) -> std::string {
-      if (record.pascal) name[0] = static_cast<char>(name[0] & ~0x20);
-      const model::Json* found = item.find(name);
-      return found == nullptr ? std::string{} : found->text;
-    };
-    record.message = text("originalMessageId");
-    record.status = text("statusCode");
-    record.device = text("deviceId");
-    record.generation = text("deviceGenerationId");
-    record.date = model::read_iso_date(text("enqueuedTimeUtc"));
-    records.push_back(std::move(record));
-  }
-  return records;
-}
-
-// Names or numbers [FBK-13].
-std::string_view status_name(std::string_view status) {
-  constexpr std::string_view names[] = {"Success", "Expired", "DeliveryCountExceeded", "Rejected", "Purged"};
-  if (status.size() == 1 && status[0] >= '0' && status[0] <= '4') return names[status[0] - '0'];
-  return status;
-}
-
-bool names(const Answer& answer, std::string_view id) { return answer.body.find(id) != std::string::npos; }
-
-// Batches are received, and those without this message completed, until one has it or the time is over; null.
-Task<const Answer*> batch_with(Stage& stage, Http* http, std::string_view id, model::Duration time) {
-  const Instant until = stage.now() + time;
-  for (;;) {
-    http->ask("GET", feedback_path);
-    const Answer* answer = co_await http->answer();
-    if (answer == nullptr) co_return nullptr;
-    if (answer->status == 200 && names(*answer, id)) co_return answer;
-    if (answer->status == 200) {
-      http->ask("DELETE", stage.keep(std::string{feedback_path} + "/" + std::string{etag_of(stage, answer)}));
-      co_await http->answer();
-      continue;
-    }
-    if (answer->status != 204) {
-      http->expect(answer, 200, "feedback");
-      co_return nullptr;
-    }
-    if (stage.now() >= until) co_return nullptr;
-    co_await stage.pause(1s);
-  }
-}
-
-Task<void> taken(Stage& stage, Service* service, std::string_view device, View flat) {
-  const Sent sent = co_await service->send(device, flat);
-  if (!sent.accepted) co_await stage.give_up(stage.keep("a command was not taken: " + std::string{sent.text()}));
-}
 
 Script outcomes(Stage& stage) {
   const Who who = stage.someone();

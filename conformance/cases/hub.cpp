@@ -11,6 +11,10 @@ void add_hub(Cases& cases) {
   add_http_feedback(cases);
   add_hub_mqtt(cases);
   add_hub_amqp_doors(cases);
+  add_hub_timing(cases);
+  add_hub_durability(cases);
+  add_hub_routes(cases);
+  add_hub_quotas(cases);
 }
 
 }  // namespace hubproof::conformance::cases

@@ -10,6 +10,7 @@ namespace {
 
 constexpr Duration longest_probe = 30s;   // then the target does not answer at all
 constexpr Duration longest_case = 240s;
+constexpr Duration longest_free = 72h;    // where time costs nothing
 constexpr std::size_t longest_log = 1u << 20;
 constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -115,9 +116,11 @@ void Stage::woken(Instant now, Effects& effects) {
   go_on();
 }
 
+Duration Stage::longest() const { return target_.can.has(Capability::free_time) ? longest_free : longest_case; }
+
 std::optional<Instant> Stage::deadline() const {
   if (over_) return std::nullopt;
-  Instant first = began_ + longest_case;
+  Instant first = began_ + longest();
   for (const Conn& one : conns_)
     if (one.state == State::open && !one.pieces.empty()) first = std::min(first, one.next_piece);
   using enum Wait::For;
@@ -201,7 +204,7 @@ void Stage::stop(std::string missing) {
 
 void Stage::look_at_clock() {
   using enum Wait::For;
-  if (now_ >= began_ + longest_case) return stop("it took too long");
+  if (now_ >= began_ + longest()) return stop("it took too long");
   if (probe_ != Client::none) {
     if (now_ >= probe_until_) stop("the target answered no CONNECT of a probe");
     return;

@@ -153,6 +153,8 @@ class Stage {
   void measured(Duration round_trip) { pace_.measured(round_trip); }  // of a door that is not MQTT's
   bool is_over(Client client) const { return conn(client).state == State::over; }
   Instant over_since(Client client) const { return conn(client).over_since; }
+  // It ended, and in good order: all that the target sent on it has come.
+  bool closed_by_target(Client client) const { return is_over(client) && !conn(client).ours && conn(client).by == model::EndedBy::peer; }
   // Packets that came and that the script has not taken.
   std::size_t left(Client client, Types types = Types::any()) const;
   std::size_t left_on(Client client, std::string_view topic) const;  // PUBLISHes
@@ -218,7 +220,9 @@ class Stage {
   Got bytes(Client client, std::size_t at_least);  // of a raw door: all that came and was not read()
   void read(Client client, std::size_t count);
   Done pause(Duration duration);
-  Done restart();              // the target, by the means that its descriptor names; else gives up
+  // The target, at once and whatever is under way, by the means that its descriptor names; else gives up. In
+  // simulation its machine loses power. What it had sent before that comes still; then the connections end.
+  Done restart();
   Done need(bool holds, std::string_view what);  // gives up when it does not hold
   Done give_up(std::string_view missing);
   // Ends the case when it does not hold: what is not decided by then is not exercised.
@@ -260,6 +264,7 @@ class Stage {
   void go_on();                   // the script, as far as it can go
   void finish();
   void stop(std::string missing);
+  Duration longest() const;       // that a case may take
   void look_at_clock();
   bool waits_longer();            // the target has become slower since the wait began
   void probe();

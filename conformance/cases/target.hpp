@@ -33,12 +33,15 @@ enum class Capability : std::uint8_t {
   tokens,      // it checks tokens, and the keys of its devices and policies are known
   free_time,   // its time costs nothing: it is simulated
   qos2_granted,  // it grants QoS 2 to who asks for it; a server may grant less [mqtt311:3.8.4-6]
+  routes,      // it has the routes of conformance/routes.json
+  no_fallback, // and its fallback route is off
+  free_tier,   // it has the limits and the quota of one unit of the free tier, of which nothing is used yet
   count
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Capability::count)> capability_names{
     "mqtt",      "websocket", "amqp",     "http",     "service", "routing", "qos2",    "retained",
     "will",      "wildcards", "sessions", "empty_id", "takeover", "restart", "dollar", "refusal",
-    "events",    "tokens",    "free_time", "qos2_granted"};
+    "events",    "tokens",    "free_time", "qos2_granted", "routes", "no_fallback", "free_tier"};
 
 class Capabilities {
  public:
@@ -82,6 +85,8 @@ struct Limits {
   std::uint32_t filters = 100;          // in one SUBSCRIBE
   std::uint32_t in_flight = 10;         // messages above QoS 0 without their acknowledgement
   std::uint32_t partitions = 4;         // of a hub's telemetry
+  std::uint32_t burst = 100;            // requests beyond a limit of 100 a minute that are served at once
+  std::uint32_t queue = 100;            // and that wait then: more are refused
 };
 
 struct Target {

@@ -5,7 +5,7 @@
 namespace hubproof::conformance::cases {
 namespace {
 
-enum class Op : std::uint8_t { more = 0, text = 1, binary = 2, close = 8 };
+enum class Op : std::uint8_t { more = 0, text = 1, binary = 2, close = 8, ping = 9 };
 
 View frame(Stage& stage, Op op, View payload, bool last = true) {
   Bytes out{static_cast<std::uint8_t>((last ? 0x80 : 0) | static_cast<unsigned>(op))};
@@ -126,9 +126,10 @@ Script lie_in_frames(Stage& stage, int kind) {
       stage.send(opened.client, frame(stage, Op::binary, all.subspan(cut)));
       break;
     }
-    default: {  // one message in three frames
+    default: {  // one message in three frames; 4: with a ping between two of them, which is no part of it
       const std::size_t third = all.size() / 3;
       stage.send(opened.client, frame(stage, Op::binary, all.first(third), false));
+      if (kind == 4) stage.send(opened.client, frame(stage, Op::ping, stage.payload(0, 20)));
       stage.send(opened.client, frame(stage, Op::more, all.subspan(third, third), false));
       stage.send(opened.client, frame(stage, Op::more, all.subspan(2 * third)));
       break;
@@ -182,8 +183,8 @@ void add_websocket(Cases& cases) {
   for (const auto& one : offers)
     add(std::string{"sub-protocol-"} + one.first, "A client asks for the sub-protocol mqtt.", {"mqtt311:6.0.0-3", "mqtt311:6.0.0-4", "mqtt311:6.0.0-1"},
         [offer = one.second](Stage& stage) { return sub_protocol(stage, offer); });
-  const char* lies[] = {"one-frame", "byte-by-byte", "cut-anywhere", "three-fragments"};
-  for (int kind = 0; kind < 4; ++kind)
+  const char* lies[] = {"one-frame", "byte-by-byte", "cut-anywhere", "three-fragments", "ping-between-fragments"};
+  for (int kind = 0; kind < 5; ++kind)
     add(std::string{"frames-"} + lies[kind], "Packets and frames do not end together.", {"mqtt311:6.0.0-2"}, [kind](Stage& stage) { return lie_in_frames(stage, kind); });
   const char* texts[] = {"first", "later", "empty"};
   for (int kind = 0; kind < 3; ++kind)

@@ -53,6 +53,15 @@ std::string add_address(std::string_view text, Descriptor& descriptor) {
   return {};
 }
 
+// What a hub may have been set up with for cases that want it.
+constexpr Capability set_ups[] = {Capability::routes, Capability::no_fallback, Capability::free_tier};
+
+std::optional<Capability> set_up(std::string_view name) {
+  for (const Capability one : set_ups)
+    if (capability_names[static_cast<std::size_t>(one)] == name) return one;
+  return std::nullopt;
+}
+
 // What the addresses and the restart command allow, on top of what the profile has.
 void settle(Descriptor& descriptor) {
   Capabilities can = usual(descriptor.target.profile);
@@ -60,6 +69,10 @@ void settle(Descriptor& descriptor) {
   if (has(Door::mqtt)) can.add(Capability::mqtt);
   if (has(Door::amqp)) can.add(Capability::amqp);
   if (descriptor.simulated) can.add(Capability::free_time);
+  if (descriptor.simulated && descriptor.target.hub())
+    for (const Capability one : set_ups) can.add(one);
+  for (const std::string& name : descriptor.has)
+    if (const auto one = set_up(name)) can.add(*one);
   if (has(Door::http)) {
     can.add(Capability::http);
     can.add(Capability::websocket);
@@ -104,6 +117,8 @@ void fields(Fields& f, Descriptor& d, std::vector<std::string>& addresses) {
            inner.text("key", "its key in base64", one.key);
            inner.need("key");
          });
+  f.texts("has", "what a hub was set up with for the cases that want it: routes (those of conformance/routes.json), no_fallback (and its "
+          "fallback route is off), free_tier (its limits and quota, and nothing is used yet)", d.has);
   f.texts("lacks", "what it cannot do: names of capabilities; cases that need one are not applicable", d.lacks);
   f.object("limits", "beyond which cases do not go", d.target.limits, Limits{}, [](Fields& inner, Limits& limits) {
     inner.number("packet", "bytes of the longest packet", limits.packet, {64, 268'435'455});
@@ -112,6 +127,8 @@ void fields(Fields& f, Descriptor& d, std::vector<std::string>& addresses) {
     inner.number("filters", "in one SUBSCRIBE", limits.filters, {2, 10'000});
     inner.number("in_flight", "messages above QoS 0 that wait for their acknowledgement", limits.in_flight, {1, 65'535});
     inner.number("partitions", "of a hub's telemetry", limits.partitions, {1, 128});
+    inner.number("burst", "of the free tier: requests beyond a limit of 100 a minute that are served at once", limits.burst, {1, 1'000});
+    inner.number("queue", "and that wait then", limits.queue, {0, 1'000});
   });
   f.text("restart", "a command that restarts it and returns when it is up again", d.restart);
   f.list("leave_out", "cases that are not to be run", d.leave_out, 1000, [](Fields& inner, LeftOut& one) {
@@ -146,6 +163,9 @@ Descriptor read_descriptor(std::string_view json, const std::string& profile, Pr
       problems.push_back({"/lacks/" + std::to_string(at),
                           "there is no capability \"" + descriptor.lacks[at] + "\"" +
                               did_you_mean(descriptor.lacks[at], {capability_names.begin(), capability_names.end()})});
+  for (std::size_t at = 0; at < descriptor.has.size(); ++at)
+    if (!set_up(descriptor.has[at]))
+      problems.push_back({"/has/" + std::to_string(at), "expected routes, no_fallback or free_tier, found \"" + descriptor.has[at] + "\""});
   if (descriptor.certified) std::ranges::move(uncertifiable(descriptor), std::back_inserter(problems));
   if (descriptor.target.hub())
     for (Identity& device : descriptor.devices)

@@ -38,6 +38,7 @@ struct Descriptor {
   std::vector<conformance::cases::Identity> devices;
   std::string restart;                              // a command; it returns when the target is up again
   std::vector<LeftOut> leave_out;
+  std::vector<std::string> has;                     // what it was set up with for cases that want it
   std::vector<std::string> lacks;                   // capabilities that it has not, as the file says
   bool certified = false;                           // nothing is left out, and nothing may be lacking
   std::uint32_t side_by_side = 64;                  // cases at one time

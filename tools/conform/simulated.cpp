@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "conformance/cases/hub.hpp"
 #include "model/base64.hpp"
 #include "tools/conform/conform.hpp"
 #include "tools/recorder.hpp"
@@ -14,7 +15,8 @@ namespace {
 
 namespace cases = conformance::cases;
 
-constexpr sim::Duration longest_run = std::chrono::minutes{10};
+constexpr sim::Duration longest_run = std::chrono::hours{73};
+constexpr sim::Duration dark = std::chrono::milliseconds{50};  // between two lives of the target: what it sent has come
 constexpr std::uint32_t devices_of_a_case = 4;
 
 // The node of the stage.
@@ -105,17 +107,32 @@ class SimStage final : public SimNode {
     follow(machine_.deadline());
     if (machine_.restart_wanted() && !restarting_) restart_hub();
   }
+  // The machine of the hub loses power, and what its disk had not synced is at the disk's mercy.
   void restart_hub() {
     restarting_ = true;
     world().at(world().now(), {[](void* self, std::uint64_t, std::uint64_t) {
                                  auto& stage = *static_cast<SimStage*>(self);
-                                 stage.world().crash_process(stage.hub_);
-                                 stage.world().restart(stage.hub_);
-                                 stage.restarting_ = false;
-                                 stage.machine_.restarted(stage.now().mono, true, stage.effects());
-                                 stage.done();
+                                 stage.world().crash(stage.hub_);
                                },
                                this, 0, 0});
+    world().at(world().now() + dark, {[](void* self, std::uint64_t, std::uint64_t) {
+                                        auto& stage = *static_cast<SimStage*>(self);
+                                        stage.world().restart(stage.hub_);
+                                        stage.lose_connections();
+                                        stage.restarting_ = false;
+                                        stage.machine_.restarted(stage.now().mono, true, stage.effects());
+                                        stage.done();
+                                      },
+                                      this, 0, 0});
+  }
+  void lose_connections() {
+    const std::map<model::ConnectionId, sim::Socket> lost = std::exchange(sockets_, {});
+    by_socket_.clear();
+    for (const auto& [connection, socket] : lost) {
+      world().network().abort(socket);
+      machine_.ended(now().mono, connection, model::EndedBy::reset, effects());
+      done();
+    }
   }
 
   cases::Stage& machine_;
@@ -133,12 +150,31 @@ std::string key_of(std::string_view name) {
   return model::to_base64(key);
 }
 
+// What the case wants the hub to be set up with, but for what a mutant spoils.
+void set_up(model::HubRules& hub, cases::Capabilities needs) {
+  using cases::Capability;
+  if (needs.has(Capability::routes)) {
+    const model::Routing routing = cases::suite_routing();
+    hub.routing.endpoints = routing.endpoints;
+    hub.routing.routes = routing.routes;
+  }
+  if (needs.has(Capability::no_fallback)) hub.routing.fallback = false;
+  if (!needs.has(Capability::free_tier)) return;
+  const model::QuotaRules figures = model::quotas_of(model::Tier::free, 1);
+  hub.quota.tier = figures.tier;
+  hub.quota.units = figures.units;
+  hub.quota.limits = figures.limits;
+  hub.quota.per_day = figures.per_day;
+  hub.quota.chunk = figures.chunk;
+}
+
 }  // namespace
 
 CaseResult run_simulated(const cases::Case& one, const Descriptor& descriptor, const model::Rules& of_profile,
                          std::uint64_t seed, const std::function<void(model::Bytes&)>& spoil) {
   model::Rules rules = of_profile;
   if (descriptor.target.hub()) rules.hub.access = model::Access::verified;
+  set_up(rules.hub, one.needs);
   sim::World world{model::hash(model::view(one.name), seed)};
   model::History header;
   header.terms = model::terms(rules);
@@ -154,6 +190,9 @@ CaseResult run_simulated(const cases::Case& one, const Descriptor& descriptor, c
   sim::PathSettings path;
   path.latency = sim::Distribution::uniform(std::chrono::milliseconds{1}, std::chrono::milliseconds{8});
   world.network().everywhere(path);
+  sim::DiskSettings disk;  // one that turns, so that there is time between a write and its sync
+  disk.sync_latency = sim::Distribution::uniform(std::chrono::milliseconds{2}, std::chrono::milliseconds{12});
+  world.disk(hub.node()).settings(disk);
   world.start(hub.node());
 
   cases::Target target = descriptor.target;
