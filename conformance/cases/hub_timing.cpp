@@ -500,9 +500,11 @@ void add_hub_timing(Cases& cases) {
                                    [its = std::move(script)](Stage& stage) { return tidied(stage, its); }, needs, For::hubs});
   };
   add("http/timing/expires-unasked", "Commands that nobody asks for expire; their records tell when.",
-      {"C2D-29", "INV-09", "FBK-03", "FBK-09", "TIME-01"}, expires_on_time, commands);
+      {"C2D-29", "INV-09", "FBK-03", "FBK-09", "TIME-01"}, expires_on_time, commands)
+      .alone = true;  // whoever receives feedback receives everybody's
   add("http/timing/settled-around-the-expiry", "Many locked commands are completed just before their expiry and just behind it.",
-      {"C2D-29", "C2D-30", "INV-09", "INV-10", "INV-12", "INV-14", "FBK-04", "FBK-05", "FBK-09"}, settled_around_expiry, commands);
+      {"C2D-29", "C2D-30", "INV-09", "INV-10", "INV-12", "INV-14", "FBK-04", "FBK-05", "FBK-09"}, settled_around_expiry, commands)
+      .alone = true;
   add("http/timing/expiry-over-a-restart", "A command expires after a restart of the hub.",
       {"C2D-29", "INV-10", "TIME-01", "FBK-04", "FBK-09"}, expiry_over_a_restart, commands | Capabilities{Capability::restart})
       .alone = true;
