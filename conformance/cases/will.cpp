@@ -8,7 +8,7 @@ namespace {
 // How the connection with the will ends.
 enum class Way : std::uint8_t { cut, closed, silent, violation, taken_over, disconnected, disconnected_cut, bad_disconnect_1, bad_disconnect_drawn, bad_disconnect_15 };
 
-Task<> end(Stage& stage, Who who, Client client, Way way) {
+Task<> end(Stage& stage, Who who, Client client, Way way, bool clean = true) {
   switch (way) {
     case Way::cut: stage.cut(client); break;
     case Way::closed: stage.close(client); break;
@@ -24,7 +24,9 @@ Task<> end(Stage& stage, Who who, Client client, Way way) {
       break;
     }
     case Way::taken_over: {
-      const Client newer = co_await joined(stage, who);
+      Login login;
+      login.clean = clean;
+      const Client newer = co_await joined(stage, who, login);
       const bool ended = co_await stage.ended(client);
       if (!ended) co_await stage.give_up("a takeover did not end the older connection");
       stage.send(newer, stage.keep(disconnect()));
@@ -60,6 +62,7 @@ struct Wish {
   bool retain = false;
   bool will = true;   // the CONNECT has one
   bool comes = true;
+  bool clean = true;  // of the session; else it is kept, and whoever takes the connection over goes on with it
 };
 
 Script last_will(Stage& stage, Wish wish) {
@@ -67,6 +70,7 @@ Script last_will(Stage& stage, Wish wish) {
   const Who who = stage.someone();
   Login login;
   login.keep_alive = wish.way == Way::silent ? 1 : 0;
+  login.clean = wish.clean;
   if (wish.will) {
     login.will_topic = two.topic;
     login.will = stage.payload(1, 40);
@@ -77,7 +81,7 @@ Script last_will(Stage& stage, Wish wish) {
   const bool alive = co_await fenced(stage, client);
   co_await stage.need(alive, "a PINGREQ was not answered");
   stage.expect(stage.left_on(two.listener, two.topic) == 0, "no will while the connection is up", stage.found(two.listener));
-  co_await end(stage, who, client, wish.way);
+  co_await end(stage, who, client, wish.way, wish.clean);
   if (!wish.comes) {
     co_await stage.pause(stage.moment());  // for a will that should not come; one that is later than that is not seen
     co_await settled(stage, two.publisher, two.listener, two.marker);
@@ -295,6 +299,9 @@ void add_will(Cases& cases) {
     add(std::string{"will/none-"} + one.second, "A connection without a will ends without DISCONNECT.", {"mqtt311:3.1.2-12"},
         [way = one.first](Stage& stage) { return last_will(stage, {.way = way, .will = false, .comes = false}); }, wills);
   }
+  // A soak saw that a broker forgets it then.
+  add("will/comes-taken-over-kept", "A connection with a will is taken over by the next of its session.", {"mqtt311:3.1.2-8", "mqtt311:3.1.2-10", "mqtt311:3.1.2-16", "mqtt311:3.1.2-9"},
+      [](Stage& stage) { return last_will(stage, {.way = Way::taken_over, .qos = 1, .clean = false}); }, wills | Capabilities{Capability::sessions});
   for (std::uint8_t qos = 0; qos <= 2; ++qos) {
     add("will/qos-" + std::to_string(qos), "A will has this QoS.", {"mqtt311:3.1.2-8", "mqtt311:3.1.2-9", "mqtt311:3.1.2-16"}, [qos](Stage& stage) { return last_will(stage, {.way = Way::cut, .qos = qos}); }, wills);
     add("will/retained-" + std::to_string(qos), "A will is to be retained.", {"mqtt311:3.1.2-17", "mqtt311:3.1.2-8"}, [qos](Stage& stage) { return last_will(stage, {.way = Way::cut, .qos = qos, .retain = true}); },
