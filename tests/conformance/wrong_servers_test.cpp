@@ -288,6 +288,7 @@ const std::vector<Habits>& wrong_servers() {
       {.name = "gives code 2", .suback = Habits::Suback::all_2},
       {.name = "removes all subscriptions", .unsubscribes_all = true},
       {.name = "ends connections and has no wills", .ends = true},
+      {.name = "ends connections and no session", .remembers = true, .ends = true},
       {.name = "makes wills up", .ends = true, .wills_for_all = true},
       {.name = "closes at PUBLISH", .closes_at = {Type::publish}},
       {.name = "closes at PINGREQ", .closes_at = {Type::pingreq}},
