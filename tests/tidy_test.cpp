@@ -147,7 +147,7 @@ const std::vector<Layer> layers = {
     {"conformance/checks/", Names{"conformance/"} + history_values},
     {"conformance/cases/", Names{"conformance/", "model/mqtt/codec.hpp", "model/mqtt/packet.hpp",
                                  "model/mqtt/bag.hpp", "model/effects.hpp", "model/amqp/", "model/http/",
-                                 "model/hub/token.hpp", "model/json.hpp", "model/base64.hpp", "model/iso_date.hpp",
+                                 "model/hub/token.hpp", "model/json.hpp", "model/base64.hpp", "model/iso_date.hpp", "model/routing.hpp",
                                  "model/websocket/"} + history_values},
     {"conformance/devices/", Names{"conformance/devices/", "conformance/verdict.hpp", "model/json.hpp", "model/mqtt/codec.hpp",
                                    "model/mqtt/packet.hpp"} + history_values},
