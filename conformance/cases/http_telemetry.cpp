@@ -108,7 +108,7 @@ Script with_properties(Stage& stage) {
   properties.emplace_back(property_name(stage), "with; a semicolon, and \"quotes\"");
   fields.push_back({stage.keep("iothub-app-" + std::string{properties.back().first}), properties.back().second});
   const bool upper = stage.draws().heads();
-  const std::string_view id = stage.keep("id-:.+%_#*?!(),=@;$'" + std::string{stage.fresh_level()});
+  const std::string_view id = stage.keep("id-:.+%_#*?!(),=@;$'" + std::string{stage.fresh_id()});
   const std::string_view correlation = stage.fresh_level(), user = stage.fresh_level();
   fields.push_back({upper ? "IOTHUB-MESSAGEID" : "IoTHub-MessageId", id});
   fields.push_back({upper ? "iothub-correlationid" : "IoTHub-CorrelationId", correlation});
@@ -177,7 +177,7 @@ Script twice(Stage& stage) {
   Service service{stage};
   Http http{stage};
   co_await ready(&service, &http, who);
-  const std::string_view id = stage.fresh_level();
+  const std::string_view id = stage.fresh_id();
   const View body = stage.payload(8, 100);
   for (int round = 0; round < 2; ++round) {
     http.ask("POST", events_of(stage, who), {{"iothub-messageid", id}}, body);
@@ -301,7 +301,7 @@ Script size_limit(Stage& stage, std::uint32_t size, bool properties) {
   std::vector<Field> fields;
   std::uint32_t counted = 0;
   if (properties) {
-    const std::string_view name = stage.fresh_level(), value = property_value(stage), id = stage.fresh_level();
+    const std::string_view name = stage.fresh_level(), value = property_value(stage), id = stage.fresh_id();
     fields.push_back({stage.keep("iothub-app-" + std::string{name}), value});
     fields.push_back({"iothub-messageid", id});
     counted = static_cast<std::uint32_t>(name.size() + value.size() + id.size());

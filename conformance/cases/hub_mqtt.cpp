@@ -96,7 +96,7 @@ Script bag(Stage& stage, int kind) {
   };
   std::vector<std::pair<std::string, std::string>> properties;
   const std::string dollar = stage.draws().heads() ? "$." : "%24.";
-  const std::string id = "id-" + std::string{stage.fresh_level()};
+  const std::string id{stage.fresh_id()};
   const char* clauses = "MQTT-23";
   switch (kind) {
     case 0:  // characters that must be encoded

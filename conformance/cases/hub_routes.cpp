@@ -84,7 +84,7 @@ Script routed_over_restarts(Stage& stage) {
   const Who who = stage.someone();
   const std::string_view device = stage.identity(who).id;
   const std::string_view topic = stage.keep(std::string{stage.topic(who)} + "kind=named");
-  const std::string_view tag = stage.fresh_level();
+  const std::string_view tag = stage.fresh_id();
   std::vector<std::string> sent;
   std::vector<bool> acknowledged;
   for (int round = 0; round < 6; ++round) {

@@ -184,7 +184,7 @@ Task<Said> settled(Peer& peer, amqp::LinkId link, amqp::DeliveryId delivery, amq
 
 Shape named_shape(Stage& stage) {
   Shape shape;
-  shape.id = stage.keep("m-" + std::string{stage.fresh_level()} + std::string{stage.fresh_level()});
+  shape.id = stage.fresh_id();
   return shape;
 }
 

@@ -134,6 +134,7 @@ class Stage {
   std::string_view filter(Who who);
   std::string_view fresh_topic();              // at a broker; one level, two or three
   std::string_view fresh_level();              // letters and digits
+  std::string_view fresh_id();                 // the same, of a message: a log that holds those of other runs has none like it
   std::string_view tag() const { return tag_; }  // in names that others must not have
   std::string_view keep(std::string text);     // lives as long as the case
   View keep(Bytes bytes);
