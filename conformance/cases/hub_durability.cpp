@@ -18,6 +18,9 @@ constexpr Duration settling = 1s;  // until a target that is up again serves
 
 Duration drawn_time(Stage& stage, Duration most) { return Duration{1us} * stage.draws().below(static_cast<std::uint32_t>(most / 1us)); }
 
+// Where time costs something a few rounds must do.
+std::uint32_t rounds_of(Stage& stage, std::uint32_t many, std::uint32_t few) { return stage.target().can.has(Capability::free_time) ? many : few; }
+
 // A restart, and at times another one while the target still recovers.
 Task<void> restarted(Stage& stage) {
   co_await stage.restart();
@@ -146,6 +149,7 @@ Script telemetry(Stage& stage, Sends sends, std::uint32_t rounds, std::string_vi
     }
     service.close();
   }
+  rounds = rounds_of(stage, rounds, 6);
   for (std::uint32_t round = 0; round < rounds; ++round) {
     outbox.round = round;
     Service watcher{stage};
@@ -216,7 +220,7 @@ Script telemetry(Stage& stage, Sends sends, std::uint32_t rounds, std::string_vi
 Script accepted(Stage& stage) {
   constexpr std::uint32_t large = 20;
   const Who people[] = {stage.someone(), stage.someone()};
-  for (std::uint32_t round = 8; round > 0; --round) {
+  for (std::uint32_t round = rounds_of(stage, 8, 3); round > 0; --round) {
     co_await purged(stage);
     Peer peer{stage};
     co_await open_as_service(peer);
@@ -268,7 +272,7 @@ Script accepted(Stage& stage) {
 // A device settles over AMQP, and the hub restarts: what was confirmed holds, and what was not is there or not.
 Script settled_over_amqp(Stage& stage) {
   const Who who = stage.someone();
-  for (std::uint32_t round = 10; round > 0; --round) {
+  for (std::uint32_t round = rounds_of(stage, 10, 4); round > 0; --round) {
     Service service{stage};
     co_await service.opened();
     std::set<std::string, std::less<>> waiting, confirmed;
@@ -321,7 +325,7 @@ Script outcome_with_feedback(Stage& stage) {
   const Who who = stage.someone();
   Http reader{stage};
   reader.as_policy("service");
-  for (std::uint32_t round = 32; round > 0; --round) {
+  for (std::uint32_t round = rounds_of(stage, 32, 3); round > 0; --round) {
     Service service{stage};
     Http http{stage};
     co_await ready(&service, &http, who);
@@ -364,7 +368,7 @@ Script outcome_with_feedback(Stage& stage) {
 // Records that wait for their batch, a batch that was received, and one that was completed, across two restarts.
 Script feedback(Stage& stage) {
   const Who who = stage.someone();
-  for (std::uint32_t round = 6; round > 0; --round) {
+  for (std::uint32_t round = rounds_of(stage, 6, 1); round > 0; --round) {
     Service service{stage};
     Http http{stage}, reader{stage};
     co_await ready(&service, &http, who);
@@ -409,7 +413,7 @@ Script feedback(Stage& stage) {
 // A batch is completed as the hub restarts.
 Script feedback_settled(Stage& stage) {
   const Who who = stage.someone();
-  for (std::uint32_t round = 12; round > 0; --round) {
+  for (std::uint32_t round = rounds_of(stage, 12, 3); round > 0; --round) {
     Service service{stage};
     Http http{stage}, reader{stage};
     co_await ready(&service, &http, who);
@@ -440,7 +444,7 @@ Script feedback_settled(Stage& stage) {
 // Purges are answered as the hub restarts.
 Script purges(Stage& stage) {
   const Who people[] = {stage.someone(), stage.someone(), stage.someone(), stage.someone()};
-  for (std::uint32_t round = 10; round > 0; --round) {
+  for (std::uint32_t round = rounds_of(stage, 10, 4); round > 0; --round) {
     Service service{stage};
     co_await service.opened();
     for (const Who who : people) {
@@ -520,7 +524,7 @@ Script tokens(Stage& stage) {
 Script registry(Stage& stage) {
   std::set<std::string_view> generations;
   std::vector<std::string_view> there;
-  for (std::uint32_t round = 16; round > 0; --round) {
+  for (std::uint32_t round = rounds_of(stage, 16, 4); round > 0; --round) {
     Http http{stage};
     http.as_policy("registryReadWrite");
     std::vector<std::string_view> doomed;
@@ -573,7 +577,7 @@ Script subscriptions(Stage& stage) {
   const Who who = stage.someone();
   Login fresh, kept;
   kept.clean = false;
-  for (std::uint32_t round = 10; round > 0; --round) {
+  for (std::uint32_t round = rounds_of(stage, 10, 4); round > 0; --round) {
     const Client none = co_await joined(stage, who, fresh);  // the session of before is gone
     stage.send(none, stage.keep(disconnect()));
     stage.close(none);

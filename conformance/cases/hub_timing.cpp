@@ -29,7 +29,7 @@ Script expires_on_time(Stage& stage) {
   std::map<std::string_view, std::int64_t> expiries;
   Duration longest{};
   for (int more = 3; more > 0; --more) {
-    const Duration life = 2s + 3s * more + drawn_time(stage, 2s);
+    const Duration life = 1s + 1s * more + drawn_time(stage, 1s);
     longest = std::max(longest, life);
     const Drawn drawn = drawn_message(stage, {.ack = stage.draws().heads() ? Ack::full : Ack::negative, .expiry = milliseconds(stage.date() + life)});
     ids.push_back(drawn.id);
@@ -535,7 +535,7 @@ void add_hub_timing(Cases& cases) {
   add("mqtt/timing/kept-for-a-day", "An event is read when it is nearly a day old.", {"D2C-31", "D2C-32", "D2C-33", "DLV-02", "INV-01"}, kept_for_a_day,
       free | Capabilities{Capability::events, Capability::service});
   add("http/timing/many-records", "135 commands end at once; their records fill batches.", {"FBK-04", "FBK-05", "FBK-15", "INV-14", "INV-15"}, many_records,
-      commands)
+      commands | free)
       .alone = true;
   add("http/timing/batch-waits", "A batch of feedback waits for nearly an hour.", {"FBK-19", "FBK-04"}, batch_waits, commands | free);
 }

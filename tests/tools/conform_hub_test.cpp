@@ -88,6 +88,7 @@ constexpr Finds table[] = {
     {"abandons-lost-on-recovery", "http/commands/outlasts-a-restart"},
     {"settling-lost-on-recovery", "http/commands/outlasts-a-restart"},
     {"bare-reject-ignored", "http/feedback/outcomes"},
+    {"ttl-by-wrong-clock", "http/timing/settled-around-the-expiry", 2},  // by less than a millisecond
     {"ack-before-durable", "amqp/durable/restart"},
     {"amqp-flight-lost-with-link", "amqp/command/connection-lost"},
     {"amqp-long-body-cut", "amqp/command/long-bodies"},
