@@ -141,8 +141,10 @@ void Facts::take(const Event& event, Who who, std::uint64_t index, Telemetry* te
       break;
     case What::feedback_abandon:
     case What::fault_ends:
-    case What::finished:
-    case What::throttle: break;
+    case What::finished: break;
+    case What::throttle:
+      if (event.error == model::Error::quota_exceeded && valid(event.device)) quota_refused_[number(event.device)] = event.at;
+      break;
   }
   if (!ended_commands_.empty()) retire_ended();
 }
@@ -572,6 +574,7 @@ void Facts::take_connection(const Event& event) {
       end.opened_at = event.at;
       end.connected = link;  // which has no greeting
       if (link) end.accepted_at = event.at;
+      left_alone_.erase(number(event.observer));
       end.asleep = false;
       end.turned_away = false;
       end.asks_with_will = false;

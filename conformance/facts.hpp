@@ -508,6 +508,17 @@ class Facts {
   }
   const Command* command(model::MessageKey key) const;
   bool was_ended(model::MessageKey key) const;  // forgotten, because it had surely ended
+  // Has this device, on the connection that it has, left alone something that it was given by another door than
+  // MQTT's? Over AMQP that is one message less that it may be sent, for as long as the connection lasts.
+  bool leaves_alone(std::uint32_t device) const {
+    const auto found = left_alone_.find(device);
+    return found != left_alone_.end() && !found->second.empty();
+  }
+  // When the hub last refused something of this device because the day's quota is used up [QUO-03].
+  std::int64_t quota_refused_at(std::uint32_t device) const {
+    const auto found = quota_refused_.find(device);
+    return found == quota_refused_.end() ? long_ago : found->second;
+  }
   template <class F>
   void each_command(std::uint32_t device, F&& visit) const {
     for (std::uint32_t at = queues[device].first; at != Command::none; at = commands[at].after)
@@ -524,6 +535,8 @@ class Facts {
 
  private:
   std::array<std::uint64_t, 64> completed_batches_{};  // tokens, in a ring
+  std::map<std::uint32_t, std::vector<std::uint64_t>> left_alone_;  // by device: tokens
+  std::map<std::uint32_t, std::int64_t> quota_refused_;             // by device
   std::size_t completed_batch_ = 0;
 
   struct Place {

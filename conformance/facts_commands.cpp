@@ -277,6 +277,7 @@ void Facts::take_delivery(const Event& event, Command* command) {
   ++command->deliveries;
   command->delivered_at = event.at;
   command->delivered_token = event.token;
+  if ((event.flags & model::flag_link) != 0 && event.token != 0) left_alone_[number(event.observer)].push_back(event.token);
   if (command->expiry == model::no_date) command->expiry = event.expiry;
 }
 
@@ -284,6 +285,7 @@ void Facts::take_settling(const Event& event, Command* command) {
   if (command == nullptr) return;
   if (event.phase == Phase::invoke) {
     command->settled_at = event.at;
+    if (const auto left = left_alone_.find(number(event.observer)); left != left_alone_.end()) std::erase(left->second, event.token);
     switch (event.what) {
       case What::complete:
         ++command->completes;

@@ -29,7 +29,7 @@ bool QueuesEmpty::listens(const Facts& facts, std::uint32_t device, std::int64_t
     if (command.deliveries > 0 && command.settled_at < command.delivered_at && command.end == End::none)
       settles = false;
   });
-  if (!settles) return false;
+  if (!settles || facts.leaves_alone(device)) return false;
   if (hub.now.number == 0) return link && facts.hub_up;
   since = std::max({since, hub.now.accepted_at, hub.subscribed_at});
   return hub.subscribed == Subscribed::yes;
@@ -101,6 +101,8 @@ bool SendersEnd::tries(const Facts& facts, std::uint32_t sender) const {
   if (facts.nodes[sender].started_at > start || queue.enabled_at > start) return false;
   if (facts.streams[sender].acked_at > facts.now - facts.terms.settle_ns / 2) return false;  // goes on
   if (end.asleep || end.turned_away) return false;
+  // The answer is that the day's quota is used up: what tries again ends when another day begins [QUO-03].
+  if (facts.quota_refused_at(device) > facts.now - facts.terms.settle_ns / 2) return false;
   // Another client with its id pushes it out.
   if (facts.holders[device].node != sender && facts.holders[device].at > end.accepted_at) return false;
   if (end.connected) return true;
