@@ -78,14 +78,29 @@ void BrokerLog::saw(const Seen& seen) {
 void BrokerLog::at_broker(const Seen& seen) {
   const Event& event = seen.event;
   if (event.what == What::started) wills_at_broker_.clear();
-  if (event.what != What::packet || has(event, model::flag_sent)) return;
+  if (event.what == What::crashed) {
+    heard_.clear();
+    for (auto& [key, message] : messages_)
+      if (message.must_not_come && message.heard > kept_) message.must_not_come = false, message.may_come = true;
+  }
+  if (event.what != What::packet) return;
+  const std::pair exchange{event.connection, event.packet_id};
+  if (has(event, model::flag_sent)) {
+    if (event.packet != Packet::puback && event.packet != Packet::pubrec) return;
+    if (const auto answered = heard_.extract(exchange); !answered.empty()) kept_ = std::max(kept_, answered.mapped());
+    return;
+  }
+  ++heard_in_all_;
+  if (event.packet == Packet::publish && event.qos > 0) heard_.try_emplace(exchange, heard_in_all_);
   if (event.packet == Packet::connect && has(event, model::flag_has_will))
     wills_at_broker_[event.connection] = event.message;
   if (event.packet != Packet::disconnect) return;
   const auto will = wills_at_broker_.extract(event.connection);
   if (will.empty()) return;
-  if (const auto message = messages_.find(will.mapped()); message != messages_.end())
+  if (const auto message = messages_.find(will.mapped()); message != messages_.end()) {
     message->second.must_not_come = true;
+    message->second.heard = heard_in_all_;
+  }
 }
 
 // ---- Sessions.
@@ -150,8 +165,9 @@ void BrokerLog::will_is_owed(const Seen& seen, Client, End& end) {
   Message& message = messages_[end.will];
   message.acked = true;
   message.acked_at = seen.event.at;
-  // The broker may have seen the end long before: who subscribed meanwhile may have come too late.
-  if (message.qos > 0) owe(message, end.connected_at);
+  // The broker may have seen the end long before, even before its CONNACK came: who subscribed meanwhile may have
+  // come too late.
+  if (message.qos > 0) owe(message, end.asked_at);
 }
 
 void BrokerLog::owe(Message& message, std::int64_t from) {
@@ -171,6 +187,7 @@ void BrokerLog::sent(const Seen& seen, Client client, End& end) {
     case Packet::connect: {
       if (has(event, model::flag_clean_session) && end.has_session) end.doubtful = true;
       end.will = MessageKey::none;
+      end.asked_at = event.at;
       if (!has(event, model::flag_has_will) || event.message == MessageKey::none) return;
       end.will = event.message;
       Message& message = messages_[event.message];
@@ -298,6 +315,9 @@ void BrokerLog::delivered(const Seen& seen, Client client, End& end, bool is_new
     if (message.must_not_come)
       check<WillOnce>().fail(seen, "the will " + what + " came to " + facts_.name(event.observer) +
                                        " though its connection had ended with DISCONNECT");
+    else if (message.may_come)
+      check<WillOnce>().undecided(seen, "the will " + what + " came to " + facts_.name(event.observer) +
+                                            " after a crash of the broker, which may have forgotten its DISCONNECT");
     else if (!first && one_copy && !has(event, model::flag_dup))
       check<WillOnce>().fail(seen, "the will " + what + " came to " + facts_.name(event.observer) + " once more");
     else if (first)

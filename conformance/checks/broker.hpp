@@ -39,7 +39,7 @@ struct WillComes : Check {  // mqtt311:3.1.2-8
 };
 struct WillOnce : Check {  // mqtt311:3.1.2-10
   static const About about;
-  using Check::fail, Check::pass;
+  using Check::fail, Check::pass, Check::undecided;
 };
 struct SessionGoesOn : Check {  // mqtt311:3.2.2-2
   static const About about;
@@ -70,6 +70,7 @@ class BrokerLog {
     bool doubtful = false;      // it asked for a clean one, and nobody knows whether that was heard
     bool lost_memory = false;   // its process crashed, so that it may take an old id for a new message
     bool disconnects = false;   // it has said DISCONNECT
+    std::int64_t asked_at = 0;  // its CONNECT left: the connection began no sooner for the broker
     std::int64_t connected_at = 0;
     std::uint32_t connection = 0;
     std::uint64_t session = 0;  // counts sessions
@@ -97,6 +98,8 @@ class BrokerLog {
     bool resent = false;     // at QoS 1 what comes again is a new message, with a later place
     bool acked = false;      // a will: its connection has ended without DISCONNECT
     bool must_not_come = false;  // a will whose DISCONNECT was heard
+    bool may_come = false;       // ... by a broker that crashed, perhaps before that was on its disk
+    std::uint64_t heard = 0;     // that DISCONNECT's number among what the broker heard
     std::uint64_t number = 0;    // in the order of first sends
     std::uint32_t connection = 0;
     std::int64_t acked_at = 0;
@@ -138,6 +141,11 @@ class BrokerLog {
   std::map<MessageKey, Message> messages_;
   std::map<std::uint32_t, Retained> retained_;                 // by topic
   std::map<std::uint32_t, MessageKey> wills_at_broker_;        // by the broker's number of the connection
+  // What the broker heard and is to acknowledge, by connection and packet id; what it has acknowledged is on its
+  // disk, and with it all that it heard before.
+  std::map<std::pair<std::uint32_t, std::uint16_t>, std::uint64_t> heard_;
+  std::uint64_t heard_in_all_ = 0;
+  std::uint64_t kept_ = 0;
   mutable std::map<std::pair<std::uint32_t, std::uint32_t>, bool> matches_;
   std::uint64_t numbers_ = 0;
   std::int64_t healed_at_ = 0;
