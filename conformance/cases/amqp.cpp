@@ -278,7 +278,7 @@ std::string_view property_value(Stage& stage) {
 
 Drawn drawn_message(Stage& stage, const Wish& wish) {
   Drawn drawn;
-  drawn.id = stage.fresh_id();
+  drawn.id = stage.keep(std::string{stage.fresh_id()} + std::to_string(stage.draws().below(1'000'000)));
   Bytes flat;
   model::MessageWriter out{flat};
   out.system(model::System::message_id, drawn.id);

@@ -184,7 +184,7 @@ Task<Said> settled(Peer& peer, amqp::LinkId link, amqp::DeliveryId delivery, amq
 
 Shape named_shape(Stage& stage) {
   Shape shape;
-  shape.id = stage.fresh_id();
+  shape.id = stage.keep(std::string{stage.fresh_id()} + std::string{stage.fresh_level()});
   return shape;
 }
 

@@ -334,12 +334,7 @@ std::string_view Stage::fresh_level() {
   return keep(std::move(level));
 }
 
-std::string_view Stage::fresh_id() {
-  std::string id = tag_;
-  for (std::uint32_t more = draws_.between(8, 16); more > 0; --more)
-    id += letters[draws_.below(static_cast<std::uint32_t>(letters.size()))];
-  return keep(std::move(id));
-}
+std::string_view Stage::fresh_id() { return keep(tag_ + std::string{fresh_level()}); }
 
 std::string_view Stage::fresh_topic() {
   std::string topic = tag_;

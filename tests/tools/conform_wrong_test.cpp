@@ -45,7 +45,7 @@ constexpr Replacement of_amqp[] = {
     {"Rejected", "Received"},
     {"originalMessageId", "orginaryMessageId"},
     {"status-code", "status-mode"},
-    {"m-", "n-"},  // with which message-ids begin
+    {"sim", "tim"},  // with which message-ids begin
     {"\0\x53\x16"_bytes, "\0\x53\x13"_bytes},             // a detach becomes a flow
     {"AMQPWSB10", "AMQPWSB11"},
 };
