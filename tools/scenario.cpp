@@ -155,10 +155,16 @@ void quotas(Fields& f, model::QuotaRules& quota) {
     if (quota.units > model::most_units(quota.tier) && quota.tier != model::Tier::none)
       f.problem("units", "expected at most " + std::to_string(model::most_units(quota.tier)) +
                              " of this tier, found " + std::to_string(quota.units));
-    const model::QuotaRules figures = model::quotas_of(quota.tier, quota.units);
+  }
+  // What is not said is as the tier has it, so what differs from that is written, also where it is nothing.
+  const model::QuotaRules figures = model::quotas_of(quota.tier, quota.units);
+  if (f.reading()) {
     quota.limits = figures.limits;
     quota.per_day = figures.per_day;
     quota.chunk = figures.chunk;
+  } else {
+    if (quota.per_day != figures.per_day) f.keep("per_day");
+    if (quota.chunk != figures.chunk) f.keep("chunk");
   }
   constexpr std::array<std::pair<std::string_view, std::string_view>, model::limit_count> limits{{
       {"connections", "new connections of devices [QUO-04]"},
@@ -168,7 +174,7 @@ void quotas(Fields& f, model::QuotaRules& quota) {
       {"registry", "operations [QUO-08]"},
   }};
   for (std::size_t i = 0; i < limits.size(); ++i)
-    f.object(limits[i].first, limits[i].second, quota.limits[i], model::LimitTerms{}, limit);
+    f.object(limits[i].first, limits[i].second, quota.limits[i], figures.limits[i], limit);
   f.number("per_day", "chunks of messages until midnight, UTC; 0: no quota [QUO-01]", quota.per_day);
   f.number("chunk", "bytes that count as one message [QUO-02]", quota.chunk, {1, 1'048'576});
 }

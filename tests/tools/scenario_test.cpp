@@ -346,6 +346,22 @@ TEST(ScenarioReader, APlainBrokerHasClientsAndNothingElse) {
   EXPECT_EQ(good(plain + R"("devices": [{"name": "d0"}]})").rules.broker, nullptr);  // those speak to a hub
 }
 
+// A bundle of throttled replayed to another run: that nothing may wait was left out as if it were usual.
+TEST(WriteScenario, WhatDiffersFromTheTierIsWrittenThoughItIsNothing) {
+  const ReadScenario read = read_scenario(R"({"duration": "1m", "settle": "1m", "devices": [{"name": "d"}], "hub": {"quotas": {"tier": "S1", "units": 2, "per_day": 0, "chunk": 1,
+    "connections": {"per_minute": 0}, "registry": {"per_minute": 12, "burst": 2, "queue": 0}}}})", "x.json");
+  ASSERT_EQ(problems_text("x.json", read.problems), problems_text("x.json", {}));
+  const ReadScenario again = read_scenario(write_scenario(read.scenario), "x.json");
+  EXPECT_EQ(problems_text("x.json", again.problems), problems_text("x.json", {}));
+  const model::QuotaRules &quota = read.scenario.rules.hub.quota, &back = again.scenario.rules.hub.quota;
+  EXPECT_EQ(back.limits, quota.limits);
+  EXPECT_EQ(back.per_day, 0u);
+  EXPECT_EQ(back.chunk, 1u);
+  EXPECT_EQ(back.of(model::Limit::registry).queue, 0u);
+  EXPECT_EQ(back.of(model::Limit::connections).per_minute, 0u);
+  EXPECT_EQ(back.of(model::Limit::telemetry), model::quotas_of(model::Tier::s1, 2).of(model::Limit::telemetry));
+}
+
 TEST(ScenarioWriter, LeavesOutWhatIsAsUsual) {
   EXPECT_EQ(write_scenario(good(R"({"duration": "1m", "settle": "60s", "devices": [{"name": "d0", "window": 10}]})")),
             "{\n  \"name\": \"x\",\n  \"duration\": \"1m\",\n  \"settle\": \"1m\",\n"
