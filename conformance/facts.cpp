@@ -142,9 +142,7 @@ void Facts::take(const Event& event, Who who, std::uint64_t index, Telemetry* te
     case What::feedback_abandon:
     case What::fault_ends:
     case What::finished: break;
-    case What::throttle:
-      if (event.error == model::Error::quota_exceeded && valid(event.device)) quota_refused_[number(event.device)] = event.at;
-      break;
+    case What::throttle: take_throttle(event); break;
   }
   if (!ended_commands_.empty()) retire_ended();
 }

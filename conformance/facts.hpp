@@ -573,6 +573,7 @@ class Facts {
   void take_command(const model::Event& event, std::uint64_t index, Command* command);
   void take_hand_over(const model::Event& event, Command& command, bool link);
   void take_delivery(const model::Event& event, Command* command);
+  void take_throttle(const model::Event& event);
   void take_settling(const model::Event& event, Command* command);
   void take_record(const model::Event& event, Command* command);
   void take_registry(const model::Event& event);

@@ -281,6 +281,10 @@ void Facts::take_delivery(const Event& event, Command* command) {
   if (command->expiry == model::no_date) command->expiry = event.expiry;
 }
 
+void Facts::take_throttle(const Event& event) {
+  if (event.error == model::Error::quota_exceeded && valid(event.device)) quota_refused_[number(event.device)] = event.at;
+}
+
 void Facts::take_settling(const Event& event, Command* command) {
   if (command == nullptr) return;
   if (event.phase == Phase::invoke) {
