@@ -1,6 +1,7 @@
 #include "conformance/facts.hpp"
 
 #include <limits>
+#include <utility>
 
 #include "model/fetch.hpp"
 
@@ -645,6 +646,10 @@ void Facts::take_hub_end(const Event& event) {
     const bool kept = !end.now.clean && (event.flags & model::flag_session_present) != 0;
     if (!kept) end.granted = false;
     if (!kept && !end.now.subscribed) end.subscribed = Subscribed::no;
+    // Of a deletion without an answer this may be the only sign, and what goes on is then a session that a CONNECT
+    // of the new registration began.
+    const std::uint32_t before = std::exchange(end.registration, event.generation);
+    if (kept && !end.now.subscribed && before != 0 && before != event.generation) forget_subscription(end);
   } else if (event.what == What::ended) {
     end.ended_at = event.at;
     if (event.connection == end.asking.number) end.asking = {};
@@ -730,6 +735,13 @@ void Facts::take_suback(const Event& event, HubEnd& end) {
 
 void Facts::unsubscribed(HubEnd& end) {
   end.subscribed = Subscribed::no;
+  end.granted = false;
+}
+
+// Nobody knows whether there is one.
+void Facts::forget_subscription(HubEnd& end) {
+  end.subscribed = Subscribed::unknown;
+  end.ever_subscribed = false;
   end.granted = false;
 }
 

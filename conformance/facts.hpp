@@ -264,6 +264,7 @@ struct alignas(64) HubEnd {
 
   HubConnection asking;                // its CONNECT came, no answer left
   HubConnection older;                 // pushed out by `now`, and not ended yet
+  std::uint32_t registration = 0;      // generation of the device that was let in last
   std::int64_t subscribed_at = long_ago;
   std::int64_t ended_at = long_ago;    // the last end of any of them
 
@@ -568,6 +569,7 @@ class Facts {
   void take_packet_at_hub(const model::Event& event, Command* command);
   static void take_suback(const model::Event& event, HubEnd& end);
   static void unsubscribed(HubEnd& end);
+  static void forget_subscription(HubEnd& end);
   void take_ack_at_hub(const model::Event& event);
 
   void take_command(const model::Event& event, std::uint64_t index, Command* command);

@@ -414,9 +414,7 @@ void Facts::take_registry(const Event& event) {
     }
     queue.generation = 0;
     queue.deleted = true;
-    hub_ends[device].subscribed = Subscribed::unknown;
-    hub_ends[device].ever_subscribed = false;
-    hub_ends[device].granted = false;
+    forget_subscription(hub_ends[device]);
   } else {
     if (queue.registry_open == 0) queue.registry_murky = false;
     queue.generation = event.generation;

@@ -117,6 +117,8 @@ void BrokerLog::at_client(const Seen& seen, Client client, End& end) {
       end.lost_memory = true;
       end.sent.clear();
       end.taken.clear();
+      end.forgotten.merge(end.unreleased);
+      end.unreleased.clear();
       return over(client, end);
     case What::packet: return has(event, model::flag_sent) ? sent(seen, client, end) : got(seen, client, end);
     default: return;
@@ -156,6 +158,8 @@ void BrokerLog::new_session(Client, End& end) {
   ++end.session;
   end.subscriptions.clear();
   end.taken.clear();
+  end.unreleased.clear();
+  end.forgotten.clear();
   end.last.clear();
   end.lost_memory = false;
 }
@@ -224,6 +228,7 @@ void BrokerLog::published(const Seen& seen, Client client, End& end) {
     return;
   }
   if (event.qos > 0) end.sent[event.packet_id] = event.message;
+  if (event.qos == 2) end.unreleased.insert(event.packet_id);
   const auto known = messages_.find(event.message);
   if (known != messages_.end()) {
     Message& message = known->second;
@@ -240,6 +245,8 @@ void BrokerLog::published(const Seen& seen, Client client, End& end) {
   message.retain = retain;
   message.number = ++numbers_;
   message.connection = event.connection;
+  // To a broker that keeps the session it is the forgotten message once more [mqtt311:4.3.3-2].
+  message.may_be_dropped = event.qos == 2 && end.forgotten.contains(event.packet_id);
   if (event.qos > 0) owe(message, event.at);
   if (!retain) return;
   for (auto& [other, its] : ends_)
@@ -247,7 +254,7 @@ void BrokerLog::published(const Seen& seen, Client client, End& end) {
       check<RetainedComes>().undecided(seen, text(event.note) + " got another retained message while a new "
                                                                 "subscription waited for the last one");
   Retained& kept = retained_[event.note];
-  if (event.qos == 0 || kept.open > 0) kept.unsure = true;
+  if (event.qos == 0 || kept.open > 0 || message.may_be_dropped) kept.unsure = true;
   if (event.qos > 0) ++kept.open;
 }
 
@@ -263,6 +270,10 @@ void BrokerLog::got(const Seen& seen, Client client, End& end) {
     case Packet::pubrel: end.taken.erase(event.packet_id); return;
     case Packet::puback:
     case Packet::pubrec: return acknowledged(seen, end);
+    case Packet::pubcomp:
+      end.unreleased.erase(event.packet_id);
+      end.forgotten.erase(event.packet_id);
+      return;
     case Packet::suback: return subscribed(seen, client, end);
     default: return;
   }
@@ -361,6 +372,8 @@ void BrokerLog::finished(const Seen& seen) {
                                " never came to " + facts_.name(static_cast<model::NodeIndex>(client));
       const auto judge = [&](auto& check) {
         if (to.times > 0) return check.pass();
+        if (message.may_be_dropped)
+          return check.undecided(seen, what + "; its packet id is one that its publisher's crash left open");
         if (had_time(end, message.acked_at)) return check.fail(seen, what);
         check.undecided(seen, what + ", which may still get it");
       };

@@ -79,6 +79,8 @@ class BrokerLog {
     std::map<std::uint16_t, std::pair<std::uint32_t, std::uint8_t>> asked;  // filters in SUBSCRIBEs without SUBACK
     std::set<std::uint16_t> taken;                                // ids of QoS 2 messages without PUBREL
     std::map<std::uint16_t, MessageKey> sent;                     // its own messages under way
+    std::set<std::uint16_t> unreleased;                           // ids of its own QoS 2 messages without PUBCOMP
+    std::set<std::uint16_t> forgotten;                            // ... that its crash made it forget
     // By publisher, topic, the QoS it was published with and came with: the last message, by its number.
     std::map<std::tuple<Client, std::uint32_t, std::uint8_t, std::uint8_t>, std::uint64_t> last;
     std::map<std::uint32_t, std::pair<MessageKey, std::uint64_t>> awaits;  // retained ones, by topic; their number
@@ -95,6 +97,7 @@ class BrokerLog {
     bool will = false;
     bool retain = false;
     bool ambiguous = false;  // it may have been published twice
+    bool may_be_dropped = false;  // its id is that of a message that its publisher forgot and the broker may not have
     bool resent = false;     // at QoS 1 what comes again is a new message, with a later place
     bool acked = false;      // a will: its connection has ended without DISCONNECT
     bool must_not_come = false;  // a will whose DISCONNECT was heard

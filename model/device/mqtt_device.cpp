@@ -183,7 +183,10 @@ void MqttDevice::wait_and_retry(Now now) {
 }
 
 void MqttDevice::connection_ended(Now now) {
-  if (const Online* here = online()) back_off_.lasted(now.mono - here->since);
+  if (const Online* here = online())
+    back_off_.lasted(now.mono - here->since);
+  else
+    subscribed_ = false;  // what CONNECT was not answered may have begun a new session, which has no filter
   if (inbox_ && rules_->forgets_unsettled) inbox_->connection_ended();
   partial_.reset();
 }
@@ -489,8 +492,9 @@ bool MqttDevice::on(Now now, const mqtt::Connack& packet, Effects& effects) {
   here.renew = renew;
   here.since = here.said = here.progress = now.mono;
 
-  // A session that is present may be older than our SUBSCRIBE, so that alone is no reason to be
-  // without one: the hub must have granted the filter to this process.
+  // A session that is present may be older than our SUBSCRIBE, or one that a CONNECT of ours began and whose
+  // CONNACK was lost, so that alone is no reason to be without one: the hub must have granted the filter to this
+  // process, and every CONNECT since must have been answered.
   if (settings_->clean_session || !packet.session_present) subscribed_ = false;
   if (settings_->receives_commands && !subscribed_) say_subscribe(now, here, effects);
   resend(now, here, packet.session_present, effects);

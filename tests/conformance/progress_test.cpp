@@ -238,6 +238,25 @@ TEST(QueuesEmpty, AfterACrashNothingIsOwedForASubscriptionThatMayBeGone) {
   EXPECT_NE(not_delivered(resumed_after_crash(subscribed, model::flag_clean_session)), Verdict::fail);
 }
 
+// A session of one registration is not another's, though the deletion between them had no answer that says so and
+// the hub has one again, begun by a CONNECT whose CONNACK was lost. From seed 531 of registry-and-crash by guided.
+TEST(QueuesEmpty, AnotherRegistrationsSubscriptionIsNotOwed) {
+  const auto let_in_as = [](std::uint32_t generation) {
+    Story story;
+    story.registry(What::create_device, Phase::ok, 1);
+    story.at(1s).hub_accepts(1).generation = 1;
+    subscribed(story);
+    story.device_ends(1);
+    story.hub_ends(1);
+    story.at(6s).hub_accepts(2, model::flag_session_present).generation = generation;
+    story.device_accepted(2, model::flag_session_present);
+    story.command_waits(1);
+    return not_delivered(std::move(story));
+  };
+  EXPECT_EQ(let_in_as(1), Verdict::fail);
+  EXPECT_NE(let_in_as(2), Verdict::fail);
+}
+
 // A message that came back as often as it may is no longer in the queue. From runs of locks-run-out
 // with a hub that loses records: nobody told of its end, and INV-23 took it for one that waits.
 TEST(QueuesEmpty, WhatMayHaveBeenDeadLetteredIsNotTakenForWaiting) {

@@ -352,6 +352,22 @@ TEST(Device, SubscribesOnceForASession) {
   EXPECT_EQ(bench.said().back(), "SUBSCRIBE 102 'devices/d1/messages/devicebound/#' 1");
 }
 
+// A CONNECT without an answer may have begun a new session, as that of a registration that was made anew.
+TEST(Device, SubscribesAgainAfterALostConnack) {
+  Online bench{receiving()};
+  bench.hear(mqtt::Suback{100, {1}});
+  bench.end();
+  bench.redial();
+  bench.connect();
+  bench.end();
+  bench.go_online(true);
+  EXPECT_EQ(bench.said().back(), "SUBSCRIBE 101 'devices/d1/messages/devicebound/#' 1");
+  bench.hear(mqtt::Suback{101, {1}});
+  bench.end();
+  bench.go_online(true);
+  EXPECT_EQ(bench.said(), Lines{"CONNECT 4 0 60 'd1' user 'hub/d1/?api-version=2021-04-12'"});
+}
+
 TEST(Device, ARefusedOrUnansweredSubscriptionIsTriedAgain) {
   Online bench{receiving()};
   bench.hear(mqtt::Suback{100, {0x80}});
