@@ -123,12 +123,17 @@ void Disk::trouble(const Trouble& trouble) {
 
 void Disk::rot(std::uint64_t mask, std::uint64_t value) {
   std::vector<std::uint64_t> names;
-  for (const auto& [name, file] : files_)
-    if ((name & mask) == value && !file.bytes.empty()) names.push_back(name);
+  for (const auto& [name, file] : files_) {
+    const bool meant = (name & mask) == value;
+    if (file.rotten && !meant) return;
+    if (meant && !file.bytes.empty()) names.push_back(name);
+  }
   if (names.empty()) return;
   const NodeId who = process_.id();
   const std::uint64_t name = names[choices_.wide(Site::bit_rot, who, names.size())];
-  auto& bytes = files_.find(name)->second.bytes;
+  File& file = files_.find(name)->second;
+  file.rotten = true;
+  std::vector<std::uint8_t>& bytes = file.bytes;
   const std::uint64_t bit = choices_.wide(Site::bit_rot, who, bytes.size() * 8);
   bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] ^ (1U << (bit % 8)));
   trace_.note(who, Kind::bit_rotted, name, bit);

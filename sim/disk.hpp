@@ -50,7 +50,9 @@ class Disk {
     Distribution extra{};  // of slow, on top of each sync
   };
   void trouble(const Trouble& trouble);
-  // One bit of one file with (name & mask) == value flips; nothing happens if there is none.
+  // One bit of one file with (name & mask) == value flips; nothing happens if there is none. Files that the mask
+  // tells apart are copies of one another, and one of them stays whole: nothing happens either while there is a
+  // file with a flipped bit among the others, which its owner has not replaced yet.
   void rot(std::uint64_t mask, std::uint64_t value);
 
   void crashed();  // applies the law; called by the world
@@ -60,6 +62,7 @@ class Disk {
     std::vector<std::uint8_t> bytes;
     std::uint64_t durable = 0;
     bool known = false;       // a sync completed, so the name itself is durable
+    bool rotten = false;      // one of its bits has flipped
     std::uint64_t birth = 0;  // tells a file from one of the same name removed before it
   };
   struct Sync {

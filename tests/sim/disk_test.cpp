@@ -266,5 +266,25 @@ TEST(DiskFault, BitRotFlipsOneBitOfAFileOfItsClass) {
   EXPECT_EQ(one.sink.count(Kind::bit_rotted), 1U);
 }
 
+// The premise of a hub with two copies of its journal. From seed 306 of rotten-disk by guided, which kept the hub down
+// while first one copy rotted and then the other.
+TEST(DiskFault, BitRotSparesTheOtherCopyUntilTheRottenOneIsReplaced) {
+  One one;
+  one.disk().append(2, pattern(1000));
+  one.disk().append(3, pattern(1000));
+  one.disk().rot(1, 0);
+  EXPECT_NE(one.read(2), pattern(1000));
+  one.disk().rot(1, 1);
+  EXPECT_EQ(one.read(3), pattern(1000));
+  one.disk().rot(1, 0);
+  EXPECT_EQ(one.sink.count(Kind::bit_rotted), 2U);
+  one.disk().remove(2);
+  one.disk().append(2, pattern(1000));
+  one.disk().rot(1, 1);
+  EXPECT_NE(one.read(3), pattern(1000));
+  one.disk().rot(0, 0);  // a mask that tells nothing apart
+  EXPECT_EQ(one.sink.count(Kind::bit_rotted), 4U);
+}
+
 }  // namespace
 }  // namespace hubproof::sim::test
