@@ -93,7 +93,10 @@ void TopicClient::retry(Now now) {
 
 // With Clean Session the session ends here, and with it what was under way [mqtt311:3.1.2-6].
 void TopicClient::over(Now now) {
-  if (const auto* online = std::get_if<Online>(&state_)) back_off_.lasted(now.mono - online->since);
+  if (const auto* online = std::get_if<Online>(&state_))
+    back_off_.lasted(now.mono - online->since);
+  else
+    granted_.clear();  // what CONNECT was not answered may have begun another session
   decoder_ = mqtt::Decoder{mqtt::End::client};
   asked_.clear();
   if (!settings_.clean_session) return;
@@ -201,19 +204,21 @@ void TopicClient::say_connect(Effects& effects) {
   effects.sent();
 }
 
-// The CONNACK has come. A session that begins has no subscriptions; one that goes on has things under way.
+// The CONNACK has come. A session that begins has no subscriptions, and one that goes on has those that were granted in
+// it; it has things under way, too.
 void TopicClient::begin(Now now, bool present, Effects& effects) {
   state_ = Online{now.mono, now.mono, std::nullopt};
+  if (!present) granted_.clear();
+  granted_.resize(settings_.subscriptions.size());
   asked_.assign(settings_.subscriptions.size(), 0);
-  if (!present) {
-    for (std::size_t n = 0; n < asked_.size(); ++n) {
-      const TopicSettings::Subscription& wanted = settings_.subscriptions[n];
-      asked_[n] = fresh_id();
-      say(now, mqtt::Subscribe{asked_[n], {{wanted.filter, wanted.qos}}}, effects);
-      Event& event = saw_packet(effects, Packet::subscribe, true, asked_[n]);
-      event.qos = wanted.qos;
-      event.note = note_of_(wanted.filter);
-    }
+  for (std::size_t n = 0; n < asked_.size(); ++n) {
+    if (granted_[n]) continue;
+    const TopicSettings::Subscription& wanted = settings_.subscriptions[n];
+    asked_[n] = fresh_id();
+    say(now, mqtt::Subscribe{asked_[n], {{wanted.filter, wanted.qos}}}, effects);
+    Event& event = saw_packet(effects, Packet::subscribe, true, asked_[n]);
+    event.qos = wanted.qos;
+    event.note = note_of_(wanted.filter);
   }
   for (Outgoing& one : outbox_) {  // [mqtt311:4.4.0-1], in order [mqtt311:4.6.0-1]
     if (one.step == Outgoing::Step::sent) send(now, one, true, effects);
@@ -337,7 +342,9 @@ bool TopicClient::hear(Now now, const mqtt::Packet& packet, Effects& effects) {
     if (which == asked_.end() || suback->codes.size() != 1) return false;
     Event& event = saw_packet(effects, Packet::suback, false, suback->id);
     event.code = suback->codes.front();
-    event.note = note_of_(settings_.subscriptions[static_cast<std::size_t>(which - asked_.begin())].filter);
+    const auto n = static_cast<std::size_t>(which - asked_.begin());
+    event.note = note_of_(settings_.subscriptions[n].filter);
+    granted_[n] = suback->codes.front() <= 2;
     *which = 0;
   } else if (std::holds_alternative<mqtt::Pingresp>(packet)) {
     saw_packet(effects, Packet::pingresp, false);

@@ -35,7 +35,7 @@ struct TopicWill {
 struct TopicSettings {
   using Subscription = TopicSubscription;
   using Will = TopicWill;
-  std::vector<Subscription> subscriptions;  // each in a SUBSCRIBE of its own, when a session begins
+  std::vector<Subscription> subscriptions;  // each in a SUBSCRIBE of its own, when the session may lack it
   std::optional<Will> will;                 // each connection's with a payload of its own
   Duration keep_alive = std::chrono::seconds{60};
   bool clean_session = false;
@@ -128,6 +128,7 @@ class TopicClient {
   mqtt::PacketId last_id_ = 0;
   std::deque<Outgoing> outbox_;         // in the order in which they were published
   std::vector<mqtt::PacketId> asked_;   // SUBSCRIBEs without a SUBACK, by filter; 0: answered
+  std::vector<bool> granted_;           // by filter: the session surely has it
   mqtt::Decoder decoder_{mqtt::End::client};
 };
 
