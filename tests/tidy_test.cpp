@@ -274,7 +274,7 @@ TEST(ForbiddenNames, DoNotOccurInARun) {
 // ---- Clauses.
 
 const std::regex clause_id{
-    R"(\b(?:mqtt311:\d+\.\d+\.\d+-\d+|(?:AMQP|C2D|D2C|DLV|ERR|FBK|HTTP|INV|MQTT|MSG|NBR|OPEN|QUO|SEC|TIME|RUN|H)-\d+)(?!\d|\.\d))"};
+    R"(\b(?:(?:mqtt311|amqp10):\d+\.\d+\.\d+-\d+|(?:AMQP|C2D|D2C|DLV|ERR|FBK|HTTP|INV|MQTT|MSG|NBR|OPEN|QUO|SEC|TIME|RUN|H)-\d+)(?!\d|\.\d))"};
 
 // "MQTT-30..32" are three.
 Names ids_in(const string& text) {

@@ -9,6 +9,7 @@
 #include "conformance/clause.hpp"
 #include "model/mutants/mutant.hpp"
 #include "model/rules.hpp"
+#include "tools/conform/descriptor.hpp"
 #include "tools/problem.hpp"
 #include "tools/quantity.hpp"
 
@@ -107,6 +108,14 @@ void profile_option(CLI::App& app, std::string& profile, const char* about) {
     if (model::profile(text) != nullptr) return name = text, std::string{};
     return "there is no profile \"" + text + "\"; there are iot-hub-2026, iot-hub-2017 and mqtt-3.1.1";
   });
+}
+
+void target_profile_option(CLI::App& app, std::string& profile) {
+  value_option(app, "--profile", profile, "P", "what it promises (default: as its descriptor says, or mqtt-3.1.1)",
+               [](const std::string& text, std::string& name) {
+                 if (conform_profile(text)) return name = text, std::string{};
+                 return "there is no profile \"" + text + "\"; there are iot-hub-2026, iot-hub-2017, mqtt-3.1.1 and amqp-1.0";
+               });
 }
 
 void mutant_option(CLI::App& app, std::string& mutant, const char* about) {
@@ -365,7 +374,7 @@ Command read_command_line(int argc, const char* const* argv) {
   conform_verb->add_option("--tls", conform.tls, "with --device: that server has TLS; ca.pem, the certificate and the keys are there")
       ->type_name("DIR");
   value_option(*conform_verb, "--jobs", conform.jobs, "J", "with --device: cases at a time (default: 4)", read_jobs);
-  profile_option(*conform_verb, conform.profile, "what it promises (default: as its descriptor says, or mqtt-3.1.1)");
+  target_profile_option(*conform_verb, conform.profile);
   conform_verb->add_option("--only", conform.only, "cases whose names fit (hubproof list cases names them)")
       ->type_name("GLOB");
   value_option(*conform_verb, "--seed", conform.seed, "S", "of what cases leave to chance (default: 0)", read_seed);

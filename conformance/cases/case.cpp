@@ -8,6 +8,7 @@ namespace {
 // The doors that names begin with, as capabilities.
 Capability door_of(std::string_view name) {
   const std::string_view door = name.substr(0, name.find('/'));
+  if (door == "amqp10") return Capability::amqp;
   const auto found = std::ranges::find(capability_names, door);
   return found == capability_names.end() ? Capability::mqtt
                                          : static_cast<Capability>(found - capability_names.begin());
@@ -24,6 +25,7 @@ Cases all() {
   add_qos(cases);
   add_will(cases);
   add_websocket(cases);
+  add_amqp10(cases);
   for (Case& each : cases) each.needs.add(door_of(each.name));
   std::ranges::sort(cases, {}, &Case::name);  // no two are alike
   return cases;
@@ -42,6 +44,8 @@ const Case* find_case(std::string_view name) {
 }
 
 std::string why_not(const Case& one, const Target& target) {
+  if (const bool amqp = one.profiles == For::amqp_brokers; amqp != target.amqp10())
+    return std::string{amqp ? "it is for brokers of AMQP 1.0" : "it is for hubs and brokers of MQTT"} + ", and the profile is " + target.profile;
   if (one.profiles == For::brokers && target.hub()) return "it is for brokers, and " + target.profile + " is a hub's";
   if (one.profiles == For::hubs && !target.hub()) return "it is for hubs, and " + target.profile + " is a broker's";
   if (const Capability lacks = target.can.missing(one.needs); lacks != Capability::count)

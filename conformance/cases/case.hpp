@@ -13,7 +13,7 @@ namespace hubproof::conformance::cases {
 
 class Stage;
 
-enum class For : std::uint8_t { all, brokers, hubs };  // profiles
+enum class For : std::uint8_t { all, brokers, hubs, amqp_brokers };  // profiles; all: those with MQTT
 
 struct Case {
   std::string name;                    // mqtt/connect/second-connect: door, chapter, stimulus
@@ -41,5 +41,6 @@ void add_subscribe(Cases& cases);
 void add_qos(Cases& cases);
 void add_will(Cases& cases);
 void add_websocket(Cases& cases);
+void add_amqp10(Cases& cases);
 
 }  // namespace hubproof::conformance::cases

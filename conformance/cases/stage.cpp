@@ -54,6 +54,11 @@ void Stage::connected(Instant now, model::ConnectionId connection, Effects& effe
   if (one.state != State::connecting) return;
   one.state = State::open;
   if (one.probe) {
+    if (one.door == Door::amqp) {
+      effects.send(connection, Bytes{'A', 'M', 'Q', 'P', 3, 1, 0, 0});
+      probe_since_ = now;
+      return;
+    }
     Raw hello{Type::connect};
     hello.field("MQTT").u8(4).u8(2).u16(0).field(tag_ + "P" + std::to_string(model::hash(model::view(case_.name)) % 1'000'000));
     effects.send(connection, hello.packet());
@@ -206,7 +211,7 @@ void Stage::look_at_clock() {
   using enum Wait::For;
   if (now_ >= began_ + longest()) return stop("it took too long");
   if (probe_ != Client::none) {
-    if (now_ >= probe_until_) stop("the target answered no CONNECT of a probe");
+    if (now_ >= probe_until_) stop("the target answered no probe");
     return;
   }
   if (now_ < wait_.until || ready()) return;
@@ -229,12 +234,14 @@ bool Stage::waits_longer() {
 }
 
 void Stage::probe() {
-  if (!target_.can.has(Capability::mqtt)) {
+  if (!target_.can.has(Capability::mqtt) && !target_.amqp10()) {
     absent_ = true;
     return;
   }
   probe_ = static_cast<Client>(conns_.size());
-  conns_.emplace_back().probe = true;
+  Conn& one = conns_.emplace_back();
+  one.probe = true;
+  if (target_.amqp10()) one.door = Door::amqp;
   probe_since_ = now_;
   probe_until_ = now_ + longest_probe;
   effects_->connect(static_cast<model::ConnectionId>(probe_));

@@ -36,12 +36,13 @@ enum class Capability : std::uint8_t {
   routes,      // it has the routes of conformance/routes.json
   no_fallback, // and its fallback route is off
   free_tier,   // it has the limits and the quota of one unit of the free tier, of which nothing is used yet
+  node,        // the address of an AMQP node is known that keeps messages in order, for one receiver each
   count
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Capability::count)> capability_names{
     "mqtt",      "websocket", "amqp",     "http",     "service", "routing", "qos2",    "retained",
     "will",      "wildcards", "sessions", "empty_id", "takeover", "restart", "dollar", "refusal",
-    "events",    "tokens",    "free_time", "qos2_granted", "routes", "no_fallback", "free_tier"};
+    "events",    "tokens",    "free_time", "qos2_granted", "routes", "no_fallback", "free_tier", "node"};
 
 class Capabilities {
  public:
@@ -97,8 +98,10 @@ struct Target {
   std::string password;
   std::string host = "localhost";  // for handshakes that name it
   std::vector<Identity> policies;   // a hub's: name, key, and a token of it
+  std::string node;      // of an AMQP broker: the address of a queue, with * for a name that only one case uses
 
-  bool hub() const { return profile != "mqtt-3.1.1"; }  // else a broker
+  bool hub() const { return profile.starts_with("iot-hub"); }  // else a broker
+  bool amqp10() const { return profile == "amqp-1.0"; }        // a broker of AMQP, and not of MQTT
   const Identity* policy(std::string_view name) const {     // null: it is not known
     for (const Identity& each : policies)
       if (each.id == name) return &each;

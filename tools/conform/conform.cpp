@@ -104,7 +104,9 @@ ConformResult conform(const Descriptor& descriptor, const ConformOptions& option
       result.interrupted = true;
       break;
     }
-    *chosen[at] = run_simulated(*chosen[at]->of, descriptor, *options.rules, options.seed);
+    const Case& one = *chosen[at]->of;
+    *chosen[at] = descriptor.target.amqp10() ? run_simulated(one, descriptor, model::amqp::QueueRules{}, options.seed)
+                                             : run_simulated(one, descriptor, *options.rules, options.seed);
     if (options.on_progress) options.on_progress(at + 1, chosen.size());
   }
   return result;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/amqp/queues.hpp"
 #include "model/rules.hpp"
 #include "tools/conform/descriptor.hpp"
 
@@ -25,7 +26,7 @@ struct CaseResult {
 struct ConformOptions {
   std::string only;                      // a pattern; empty: all
   std::uint64_t seed = 0;
-  const model::Rules* rules = nullptr;   // of the simulated target
+  const model::Rules* rules = nullptr;   // of the simulated target, but for a broker of AMQP
   std::function<void(std::size_t done, std::size_t of)> on_progress;
   std::function<bool()> stop;            // asked now and then
 };
@@ -41,6 +42,9 @@ ConformResult conform(const Descriptor& descriptor, const ConformOptions& option
 // One case in a world of its own, in virtual time. `spoil` alters what the suite hears of the target, for
 // tests of what a case finds wrong.
 CaseResult run_simulated(const conformance::cases::Case& one, const Descriptor& descriptor, const model::Rules& rules,
+                         std::uint64_t seed, const std::function<void(model::Bytes&)>& spoil = {});
+// The same against our own broker of AMQP 1.0.
+CaseResult run_simulated(const conformance::cases::Case& one, const Descriptor& descriptor, const model::amqp::QueueRules& rules,
                          std::uint64_t seed, const std::function<void(model::Bytes&)>& spoil = {});
 // All of these against real sockets, side by side as far as they may.
 void run_live(const Descriptor& descriptor, const ConformOptions& options, std::vector<CaseResult*> cases,

@@ -36,6 +36,7 @@ Capabilities usual(const std::string& profile) {
     return {Capability::routing,  Capability::qos2,     Capability::retained, Capability::will,   Capability::wildcards,
             Capability::sessions, Capability::empty_id, Capability::takeover, Capability::dollar, Capability::restart,
             Capability::qos2_granted};
+  if (profile == "amqp-1.0") return {};
   return {Capability::sessions, Capability::takeover, Capability::service, Capability::restart, Capability::events};
 }
 
@@ -68,6 +69,7 @@ void settle(Descriptor& descriptor) {
   const auto has = [&](Door door) { return descriptor.doors[static_cast<std::size_t>(door)].has_value(); };
   if (has(Door::mqtt)) can.add(Capability::mqtt);
   if (has(Door::amqp)) can.add(Capability::amqp);
+  if (!descriptor.target.node.empty()) can.add(Capability::node);
   if (descriptor.simulated) can.add(Capability::free_time);
   if (descriptor.simulated && descriptor.target.hub())
     for (const Capability one : set_ups) can.add(one);
@@ -96,11 +98,12 @@ void settle(Descriptor& descriptor) {
 void fields(Fields& f, Descriptor& d, std::vector<std::string>& addresses) {
   f.text("name", "what it is called in reports", d.name);
   f.text("reason", "whatever there is to say of it", d.reason);
-  f.text("profile", "what it promises: mqtt-3.1.1 for brokers, iot-hub-2026 or iot-hub-2017 for hubs", d.target.profile);
+  f.text("profile", "what it promises: mqtt-3.1.1 or amqp-1.0 for brokers, iot-hub-2026 or iot-hub-2017 for hubs", d.target.profile);
   f.texts("addresses", "SCHEME://HOST:PORT, one for each door; mqtt, mqtts, amqp, amqps, http or https", addresses);
   f.need("addresses");
   f.text("user", "user name for everybody, at a broker", d.target.user);
   f.text("password", "and its password", d.target.password);
+  f.text("node", "of a broker of AMQP: the address of a queue that comes to be when a link is attached to it, with * for a name that only one case uses", d.target.node);
   f.text("authorities", "a PEM file of certificate authorities, for TLS", d.authorities);
   f.list("devices", "devices of a hub that cases may use, each by one case at a time", d.devices, 10'000,
          [](Fields& inner, Identity& one) {
@@ -150,9 +153,9 @@ Descriptor read_descriptor(std::string_view json, const std::string& profile, Pr
   std::vector<std::string> addresses;
   read_fields(*document, "", Cast{}, problems, [&](Fields& f) { fields(f, descriptor, addresses); });
   if (!profile.empty()) descriptor.target.profile = profile;
-  if (model::profile(descriptor.target.profile) == nullptr)
+  if (!conform_profile(descriptor.target.profile))
     problems.push_back({"/profile", "there is no profile \"" + descriptor.target.profile +
-                                        "\"; there are mqtt-3.1.1, iot-hub-2026 and iot-hub-2017"});
+                                        "\"; there are mqtt-3.1.1, amqp-1.0, iot-hub-2026 and iot-hub-2017"});
   for (std::size_t at = 0; at < addresses.size(); ++at)
     if (std::string wrong = add_address(addresses[at], descriptor); !wrong.empty())
       problems.push_back({"/addresses/" + std::to_string(at), std::move(wrong)});
@@ -175,6 +178,8 @@ Descriptor read_descriptor(std::string_view json, const std::string& profile, Pr
   if (descriptor.name.empty()) descriptor.name = addresses.empty() ? "target" : addresses.front();
   return descriptor;
 }
+
+bool conform_profile(std::string_view name) { return model::profile(name) != nullptr || name == "amqp-1.0"; }
 
 Problems uncertifiable(const Descriptor& descriptor) {
   Problems problems;
@@ -200,7 +205,13 @@ Descriptor simulated_descriptor(const std::string& profile) {
   descriptor.name = "simulated";
   descriptor.simulated = true;
   if (!profile.empty()) descriptor.target.profile = profile;
-  for (auto& door : descriptor.doors) door.emplace();
+  if (descriptor.target.amqp10()) {
+    descriptor.doors[static_cast<std::size_t>(Door::amqp)].emplace();
+    descriptor.target.user = descriptor.target.password = "guest";
+    descriptor.target.node = "queue-*";
+  } else {
+    for (auto& door : descriptor.doors) door.emplace();
+  }
   descriptor.target.host = "hub";
   settle(descriptor);
   return descriptor;

@@ -50,6 +50,7 @@ Descriptor read_descriptor(std::string_view json, const std::string& profile, Pr
 std::optional<Descriptor> bare_descriptor(std::string_view target, const std::string& profile,
                                           std::string& problem);
 Descriptor simulated_descriptor(const std::string& profile);
+bool conform_profile(std::string_view name);  // of a target: one of the hub's rules, or amqp-1.0
 std::string descriptor_schema();  // scenarios/target.schema.json
 // Why no run at this target can be one without skips; empty: it can.
 Problems uncertifiable(const Descriptor& descriptor);

@@ -9,6 +9,7 @@
 #include "tools/conform/conform.hpp"
 #include "tools/recorder.hpp"
 #include "tools/sim_hub.hpp"
+#include "tools/sim_queues.hpp"
 
 namespace hubproof::tools {
 namespace {
@@ -168,28 +169,70 @@ void set_up(model::HubRules& hub, cases::Capabilities needs) {
   hub.quota.chunk = figures.chunk;
 }
 
+// What a world of one case has beside its server: a network, and a recorder for nobody.
+struct OneCase {
+  OneCase(const cases::Case& one, std::uint64_t seed, const model::Terms& terms)
+      : world{model::hash(model::view(one.name), seed)},
+        header{header_of(terms)},
+        judge{header.terms, header.participants},
+        recorder{world, header, judge, nullptr},
+        play{world, recorder, effects, scratch, [](sim::NodeId) {}, nullptr, nullptr, nullptr} {
+    sim::PathSettings path;
+    path.latency = sim::Distribution::uniform(std::chrono::milliseconds{1}, std::chrono::milliseconds{8});
+    world.network().everywhere(path);
+  }
+
+  CaseResult run(const cases::Case& one, const cases::Target& target, std::uint64_t seed, std::vector<cases::Identity> identities,
+                 sim::NodeId server, const std::function<void(model::Bytes&)>& spoil) {
+    cases::Pace pace;
+    pace.epoch = sim::Duration{sim::Clock::epoch};
+    cases::Stage machine{target, pace, one, seed, "sim", std::move(identities)};
+    SimStage stage{play, machine, server, spoil};
+    stage.place(world.add("suite", stage));
+    const sim::Instant end = world.now() + longest_run;
+    world.start(stage.node());
+    while (!machine.over() && world.now() < end && world.step()) {
+    }
+    return result_of(machine);
+  }
+
+  static model::History header_of(const model::Terms& terms) {
+    model::History header;
+    header.terms = terms;
+    header.participants.push_back({"hub", model::Role::hub});
+    return header;
+  }
+
+  sim::World world;
+  model::History header;
+  conformance::Judge judge;
+  Recorder recorder;
+  model::Effects effects;
+  model::Bytes scratch;
+  Stage play;
+};
+
 }  // namespace
+
+CaseResult run_simulated(const cases::Case& one, const Descriptor& descriptor, const model::amqp::QueueRules& rules,
+                         std::uint64_t seed, const std::function<void(model::Bytes&)>& spoil) {
+  OneCase all{one, seed, model::terms(model::Rules{})};
+  SimQueues broker{all.play, rules};
+  broker.place(all.world.add("hub", broker));
+  all.world.start(broker.node());
+  return all.run(one, descriptor.target, seed, {}, broker.node(), spoil);
+}
 
 CaseResult run_simulated(const cases::Case& one, const Descriptor& descriptor, const model::Rules& of_profile,
                          std::uint64_t seed, const std::function<void(model::Bytes&)>& spoil) {
   model::Rules rules = of_profile;
   if (descriptor.target.hub()) rules.hub.access = model::Access::verified;
   set_up(rules.hub, one.needs);
-  sim::World world{model::hash(model::view(one.name), seed)};
-  model::History header;
-  header.terms = model::terms(rules);
-  header.participants.push_back({"hub", model::Role::hub});
-  conformance::Judge judge{header.terms, header.participants};
-  Recorder recorder{world, header, judge, nullptr};
-  model::Effects effects;
-  model::Bytes scratch;
-  Stage play{world, recorder, effects, scratch, [](sim::NodeId) {}, nullptr, nullptr, nullptr};
+  OneCase all{one, seed, model::terms(rules)};
+  sim::World& world = all.world;
 
-  SimHub hub{play, rules, std::chrono::seconds{1}, [](std::string_view) { return model::NodeIndex::none; }};
+  SimHub hub{all.play, rules, std::chrono::seconds{1}, [](std::string_view) { return model::NodeIndex::none; }};
   hub.place(world.add("hub", hub));
-  sim::PathSettings path;
-  path.latency = sim::Distribution::uniform(std::chrono::milliseconds{1}, std::chrono::milliseconds{8});
-  world.network().everywhere(path);
   sim::DiskSettings disk;  // one that turns, so that there is time between a write and its sync
   disk.sync_latency = sim::Distribution::uniform(std::chrono::milliseconds{2}, std::chrono::milliseconds{12});
   world.disk(hub.node()).settings(disk);
@@ -214,17 +257,7 @@ CaseResult run_simulated(const cases::Case& one, const Descriptor& descriptor, c
     }
     make_tokens(target, identities);
   }
-
-  cases::Pace pace;
-  pace.epoch = sim::Duration{sim::Clock::epoch};
-  cases::Stage machine{target, pace, one, seed, "sim", std::move(identities)};
-  SimStage stage{play, machine, hub.node(), spoil};
-  stage.place(world.add("suite", stage));
-  const sim::Instant end = world.now() + longest_run;
-  world.start(stage.node());
-  while (!machine.over() && world.now() < end && world.step()) {
-  }
-  return result_of(machine);
+  return all.run(one, target, seed, std::move(identities), hub.node(), spoil);
 }
 
 }  // namespace hubproof::tools

@@ -497,7 +497,7 @@ class Soak final : public PortUser {
 
 std::string why_no_soak(const Descriptor& descriptor) {
   if (descriptor.simulated) return "what is simulated is soaked by `hubproof run`, with the scenarios plain-broker and topics";
-  if (descriptor.target.hub()) return "only plain brokers (profile mqtt-3.1.1) can be soaked by this version";
+  if (descriptor.target.profile != "mqtt-3.1.1") return "only plain brokers (profile mqtt-3.1.1) can be soaked by this version";
   if (!descriptor.doors[static_cast<std::size_t>(conformance::cases::Door::mqtt)]) return "it has no address with mqtt:// or mqtts://";
   for (const Capability needed : {Capability::sessions, Capability::wildcards, Capability::retained})
     if (!descriptor.target.can.has(needed))

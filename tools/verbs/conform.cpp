@@ -69,8 +69,10 @@ int conform_verb(const ConformArguments& arguments) {
   }
   if (!arguments.out.empty() && !make_folder("conform", arguments.out)) return exit_cannot_write;
 
-  model::Rules rules = *model::profile(descriptor.target.profile);
+  const model::Rules* of_profile = model::profile(descriptor.target.profile);
+  model::Rules rules = of_profile != nullptr ? *of_profile : model::Rules{};
   if (!arguments.mutant.empty()) {
+    if (of_profile == nullptr) return refuse(exit_usage, "--mutant: the zoo has no brokers of AMQP 1.0");
     if (!descriptor.simulated) return refuse(exit_usage, "--mutant: only what is simulated can be made wrong");
     model::find_mutant(arguments.mutant)->apply(rules);
   }

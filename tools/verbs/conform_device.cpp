@@ -60,6 +60,8 @@ int conform_device_verb(const ConformArguments& arguments) {
       return exit_bad_input;
     }
   }
+  if (own && !arguments.profile.empty() && model::profile(arguments.profile) == nullptr)
+    return refuse(exit_usage, "--profile: our own device is none of " + arguments.profile);
   const auto cases = chosen_device_cases(arguments.only);
   if (cases.empty()) return refuse(exit_usage, "--only: no case is called " + arguments.only + " (hubproof list cases names them)");
   if (!arguments.out.empty() && !make_folder("conform", arguments.out)) return exit_cannot_write;
