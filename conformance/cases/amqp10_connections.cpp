@@ -522,7 +522,7 @@ void add_connections(Cases& cases) {
   for (const auto& [name, kind] : wrong)
     add((std::string{"decode/"} + name).c_str(),
         "A frame's body is no performative with its fields", {"amqp10:2.8.15-1", "amqp10:2.4.3-3"},
-        [kind = kind](Stage& s) { return nonsense(s, kind); });
+        [which = kind](Stage& s) { return nonsense(s, which); });
 
   const std::vector<std::string> open{"amqp10:2.4.1-1", "amqp10:2.7.1-2", "amqp10:2.7.1-3",
                                       "amqp10:2.7.1-4"};

@@ -240,7 +240,7 @@ Script detach_answered(Stage& stage, bool receives, bool closed, bool again) {
   const Frame* answer =
       co_await heard_on(wire, Code::detach | Code::end | Code::close, session.theirs);
   const bool detached =
-      answer != nullptr && answer->code == Code::detach && answer->number(0, none) == link.theirs;
+      answer != nullptr && answer->code == Code::detach && answer->number(0, ~std::uint32_t{0}) == link.theirs;
   stage.expect(detached, "detach of the link",
                answer == nullptr ? found(wire) : text_of(answer->code), "amqp10:2.6.4-1");
   if (closed && detached)
