@@ -373,6 +373,7 @@ Command read_command_line(int argc, const char* const* argv) {
       ->type_name("HOST");
   conform_verb->add_option("--tls", conform.tls, "with --device: that server has TLS; ca.pem, the certificate and the keys are there")
       ->type_name("DIR");
+  conform_verb->add_flag("--websocket", conform.websocket, "with --device: all cases within WebSockets, not only those about them");
   value_option(*conform_verb, "--jobs", conform.jobs, "J", "with --device: cases at a time (default: 4)", read_jobs);
   target_profile_option(*conform_verb, conform.profile);
   conform_verb->add_option("--only", conform.only, "cases whose names fit (hubproof list cases names them)")

@@ -78,6 +78,7 @@ struct ConformArguments {
   std::vector<std::string> command;          // of the adapter; `simulated`: our own device
   std::string listen = "127.0.0.1";          // where a device finds its server
   std::string tls;                           // of that server: where its certificates are; empty: no TLS
+  bool websocket = false;                    // all cases of a device within WebSockets
   unsigned jobs = 4;                         // of a device: cases at a time
   std::string profile;
   std::string mutant;                        // of the simulated target

@@ -86,6 +86,7 @@ void write(std::string& out, const ConnectOrder& order) {
   if (order.key) line.text("key", *order.key);
   if (order.token_life) line.number("token_life", *order.token_life);
   if (order.ca) line.text("ca", *order.ca);
+  if (order.websocket) line.text("websocket", *order.websocket);
   if (order.will) {
     line.name("will");
     Line will{out, nullptr};
@@ -255,6 +256,7 @@ void read_hello(Members& members, Hello& hello) {
   members.truth("will", hello.will);
   members.truth("any_text", hello.any_text);
   members.truth("renews", hello.renews);
+  members.truth("websocket", hello.websocket);
 }
 
 }  // namespace

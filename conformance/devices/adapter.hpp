@@ -31,6 +31,7 @@ struct Hello {
   bool will = false;
   bool any_text = false;            // hands every JSON text to its client as it is, even what the client must refuse
   bool renews = false;              // a hub's device that can be told how long its tokens are good
+  bool websocket = false;           // it speaks MQTT within WebSockets too
 };
 
 struct WillWish {
@@ -52,6 +53,7 @@ struct ConnectOrder {
   std::optional<std::uint32_t> token_life{};  // of its tokens, in seconds
   std::optional<std::string> ca{};            // TLS: the file with the authority to trust, PEM
   std::optional<WillWish> will;
+  std::optional<std::string> websocket{};     // within a WebSocket: its path
 };
 struct PublishOrder {
   std::uint64_t id = 0;

@@ -16,6 +16,7 @@ const std::vector<DeviceCase>& device_cases() {
     add_time_cases(cases);
     add_hub_cases(cases);
     add_trouble_cases(cases);
+    add_websocket_cases(cases);
     for (DeviceCase& each : cases) each.name = "device/" + each.name;
     return cases;
   }();
@@ -30,6 +31,7 @@ std::string not_for(const Needs& needs, const Hello& device) {
   if (needs.persistent && !device.persistent_session) return "it has no persistent session";
   if (needs.clean && !device.clean_session) return "it always asks for its session to be kept";
   if (needs.renews && !device.renews) return "it cannot be told how long its tokens are good";
+  if (needs.websocket && !device.websocket) return "it speaks no WebSocket";
   if (needs.will && !device.will) return "it has no will";
   if (needs.any_text && !device.any_text) return "its adapter cannot hand on a text that MQTT forbids";
   return {};

@@ -21,6 +21,7 @@ struct Needs {
   bool any_text = false;
   bool hub = false;           // a device of an IoT hub
   bool renews = false;        // its tokens last as long as it is told
+  bool websocket = false;     // the case is about WebSockets, and is played within one always
 };
 
 struct DeviceCase {
@@ -47,5 +48,6 @@ void add_violation_cases(std::vector<DeviceCase>& cases);
 void add_time_cases(std::vector<DeviceCase>& cases);
 void add_hub_cases(std::vector<DeviceCase>& cases);
 void add_trouble_cases(std::vector<DeviceCase>& cases);
+void add_websocket_cases(std::vector<DeviceCase>& cases);
 
 }  // namespace hubproof::conformance::devices

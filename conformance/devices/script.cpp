@@ -15,6 +15,8 @@ std::string client_id(Stage& stage) {
                         model::hash(model::view(stage.name()), stage.settings().seed) % 9000);
 }
 
+std::string websocket_path(Stage& stage) { return stage.device().hub ? "/$iothub/websocket" : "/mqtt"; }
+
 void order_connect(Stage& stage, const Wish& wish) {
   ConnectOrder order;
   order.host = stage.settings().host;
@@ -27,6 +29,7 @@ void order_connect(Stage& stage, const Wish& wish) {
   order.will = wish.will;
   if (stage.device().hub) order.key = stage.settings().key, order.token_life = wish.token_life;
   if (!stage.settings().ca.empty()) order.ca = stage.settings().ca;
+  if (stage.settings().websocket) order.websocket = websocket_path(stage);
   stage.tell(order);
 }
 

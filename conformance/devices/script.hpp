@@ -22,6 +22,7 @@ struct Wish {  // of a connection
 };
 
 std::string client_id(Stage& stage);
+std::string websocket_path(Stage& stage);
 void order_connect(Stage& stage, const Wish& wish);
 
 // Waits for a connection and its CONNECT. The case ends when none comes.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "model/websocket/handshake.hpp"
+
 namespace hubproof::conformance::devices {
 namespace {
 
@@ -15,6 +17,8 @@ constexpr std::uint64_t echo_of_the_stage = 0;  // cases' orders begin with 1
 constexpr int patience_factor = 40;             // of the device's latency
 constexpr int quiet_factor = 15;
 constexpr int longest_transcript = 2000;        // lines
+
+model::Bytes bytes_of(std::string_view text) { return {text.begin(), text.end()}; }
 
 std::string flags_text(const Publish& one) {
   std::string text = ", QoS " + std::to_string(one.qos);
@@ -217,6 +221,132 @@ void Stage::opened(Instant now, LinkId link) {
 void Stage::received(Instant now, LinkId id, View bytes) {
   now_ = std::max(now_, now);
   if (finished_ || !open(id)) return;
+  if (!settings_.websocket) return received_packets(id, bytes);
+  Link& link = links_[id];
+  if (link.deaf) return;
+  if (!link.asked) return read_request(id, bytes);
+  if (!link.answered && !bytes.empty()) frame_watch_.early();
+  link.frames.feed(bytes);
+  if (link.answered) read_frames(id);
+}
+
+void Stage::read_request(LinkId id, View bytes) {
+  Link& link = links_[id];
+  link.request.feed(bytes);
+  const model::http::Request* request = link.request.next();
+  const std::string at = "device " + std::to_string(static_cast<std::uint32_t>(id)) + ": ";
+  if (request == nullptr) {
+    if (!link.request.refused()) return;
+    const std::string what = link.request.refused()->what;
+    note(at + "no request: " + what + "   " + hex_text(bytes));
+    link.deaf = true;
+    return frame_watch_.no_request(what);
+  }
+  Heard heard;
+  heard.kind = Heard::Kind::upgrade;
+  heard.link = id;
+  heard.upgrade = upgrade_of(*request);
+  note(at + heard.upgrade.method + " " + heard.upgrade.target + ", Sec-WebSocket-Protocol: " + heard.upgrade.protocols);
+  link.asked = true;
+  link.key = heard.upgrade.key;
+  const bool good = frame_watch_.asked(heard.upgrade);
+  const View rest = link.request.rest();
+  if (!rest.empty()) frame_watch_.early();
+  link.frames.feed(rest);
+  if (manners.upgrades && good) {
+    answer_upgrade(id, acceptance(id), "101, sub-protocol mqtt");
+  } else if (manners.upgrades) {
+    send_bare(id, bytes_of("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), "400");
+    close(id);
+  }
+  hear(std::move(heard));
+  if (!finished_ && open(id) && link.answered) read_frames(id);
+}
+
+void Stage::read_frames(LinkId id) {
+  Link& link = links_[id];
+  while (!finished_ && open(id) && !link.deaf) {
+    std::optional<Frame> frame = link.frames.next();
+    if (!frame) {
+      if (link.frames.too_long()) frame_watch_.too_long(static_cast<std::uint32_t>(id)), link.deaf = true;
+      return;
+    }
+    heard_frame(id, std::move(*frame));
+  }
+}
+
+void Stage::heard_frame(LinkId id, Frame frame) {
+  Link& link = links_[id];
+  note("device " + std::to_string(static_cast<std::uint32_t>(id)) + ": " + frame_text(frame));
+  link.deaf = !frame_watch_.received(static_cast<std::uint32_t>(id), frame);
+  if (link.deaf) return;
+  if (!frame.is_control()) return received_packets(id, frame.payload);
+  if (frame.op == Op::ping) {  // no case waits for one
+    if (!link.said_close) give(id, {Op::pong, frame.payload});
+    return;
+  }
+  const bool over = frame.op == Op::close;
+  if (over && !link.said_close) give(id, {Op::close, frame.payload});
+  while (over && !link.deaf) {  // what came with it is to be nothing
+    const std::optional<Frame> more = link.frames.next();
+    if (!more) break;
+    note("device " + std::to_string(static_cast<std::uint32_t>(id)) + ": " + frame_text(*more));
+    link.deaf = !frame_watch_.received(static_cast<std::uint32_t>(id), *more);
+  }
+  Heard heard;
+  heard.kind = Heard::Kind::control;
+  heard.link = id;
+  heard.frame = std::move(frame);
+  hear(std::move(heard));
+  if (!over || finished_ || !open(id)) return;
+  acts_.push_back({Act::Kind::close, id});  // both said Close: it is the server's to end the connection
+  ended(now_, id);
+}
+
+void Stage::give(LinkId id, const Frame& frame) {
+  if (!open(id)) return;
+  model::Bytes bytes;
+  write_frame(bytes, frame);
+  note("server: " + frame_text(frame) + "   " + hex_text(bytes));
+  if (frame.op == Op::close) links_[id].said_close = true;
+  acts_.push_back({Act::Kind::send, id, std::move(bytes)});
+}
+
+void Stage::send_frames(LinkId id, const std::vector<Frame>& frames, bool at_once) {
+  const std::size_t before = acts_.size();
+  for (const Frame& frame : frames) give(id, frame);
+  if (!at_once || acts_.size() <= before) return;
+  for (std::size_t at = before + 1; at < acts_.size(); ++at)
+    acts_[before].bytes.insert(acts_[before].bytes.end(), acts_[at].bytes.begin(), acts_[at].bytes.end());
+  acts_.erase(acts_.begin() + static_cast<std::ptrdiff_t>(before) + 1, acts_.end());
+}
+
+void Stage::send_bare(LinkId id, model::Bytes bytes, const std::string& what) {
+  if (!open(id)) return;
+  note("server: " + what + "   " + hex_text(bytes));
+  acts_.push_back({Act::Kind::send, id, std::move(bytes)});
+}
+
+void Stage::break_frames(LinkId id, const std::vector<Frame>& frames, const std::string& what) {
+  watch_.provoked(static_cast<std::uint32_t>(id));
+  if (open(id)) note("server, on purpose: " + what);
+  send_frames(id, frames);
+}
+
+std::string Stage::acceptance(LinkId id) const {
+  model::Bytes head;
+  const auto found = links_.find(id);
+  model::websocket::write_acceptance(head, found == links_.end() ? "" : found->second.key, model::websocket::Carries::mqtt);
+  return std::string{model::text(head)};
+}
+
+void Stage::answer_upgrade(LinkId id, const std::string& head, const std::string& what) {
+  if (!open(id)) return;
+  links_[id].answered = true;
+  send_bare(id, bytes_of(head), what);
+}
+
+void Stage::received_packets(LinkId id, View bytes) {
   Link& link = links_[id];
   if (link.decoder.malformed()) return;
   link.held.insert(link.held.end(), bytes.begin(), bytes.end());
@@ -276,7 +406,13 @@ void Stage::ended(Instant now, LinkId id) {
 void Stage::send_noted(LinkId link, model::Bytes bytes, const std::string& what) {
   if (!open(link)) return;
   note(what + "   " + hex_text(bytes));
-  acts_.push_back({Act::Kind::send, link, std::move(bytes)});
+  if (!settings_.websocket) {
+    acts_.push_back({Act::Kind::send, link, std::move(bytes)});
+    return;
+  }
+  model::Bytes framed;
+  write_frame(framed, {Op::binary, std::move(bytes)});
+  acts_.push_back({Act::Kind::send, link, std::move(framed)});
 }
 
 void Stage::send_raw(LinkId link, model::Bytes bytes, const std::string& what) {
@@ -286,6 +422,7 @@ void Stage::send_raw(LinkId link, model::Bytes bytes, const std::string& what) {
 
 void Stage::close(LinkId link) {
   if (!open(link)) return;
+  if (settings_.websocket && links_[link].answered && !links_[link].said_close) give(link, {Op::close, close_payload(1001)});
   links_[link].over = true;
   note("server: closes connection " + std::to_string(static_cast<std::uint32_t>(link)));
   watch_.ended(static_cast<std::uint32_t>(link), now_);

@@ -19,6 +19,8 @@
 #include "conformance/devices/adapter.hpp"
 #include "conformance/devices/task.hpp"
 #include "conformance/devices/watch.hpp"
+#include "conformance/devices/websocket.hpp"
+#include "model/http/codec.hpp"
 #include "model/mqtt/codec.hpp"
 #include "model/time.hpp"
 
@@ -32,6 +34,7 @@ struct StageSettings {
   std::uint16_t port = 0;
   std::string key;                          // of a hub's device
   std::string ca{};                         // TLS: the file with the authority to trust; empty: no TLS
+  bool websocket = false;                   // MQTT within WebSockets
   std::uint64_t seed = 0;
   model::Duration start{std::chrono::seconds{20}};    // for an adapter to say hello
   model::Duration floor{std::chrono::seconds{3}};     // patience is never shorter
@@ -55,7 +58,15 @@ struct Act {
 
 // Something that the device did.
 struct Heard {
-  enum class Kind : std::uint8_t { opened, packet, malformed, ended, said };
+  enum class Kind : std::uint8_t {
+    opened,
+    packet,
+    malformed,
+    ended,
+    said,
+    upgrade,  // a request for a WebSocket
+    control   // a pong or Close of a WebSocket
+  };
   Heard() = default;
   Heard(Heard&&) = default;             // the views stay where the bytes are; those of a copy would not
   Heard& operator=(Heard&&) = default;
@@ -65,6 +76,8 @@ struct Heard {
   model::mqtt::Packet packet{}; // views into `bytes`
   bool by_device = false;       // ended
   Said said{};
+  Upgrade upgrade{};
+  Frame frame{};                // control
   model::Instant at{};
 
   template <class P>
@@ -133,6 +146,20 @@ class Stage {
     send_noted(link, std::move(bytes), "server: " + packet_text(packet));
   }
   void send_raw(LinkId link, model::Bytes bytes, const std::string& what);  // which no codec would write
+  // Within WebSockets. Packets whose frames are of the case's own making: the bytes that go into these.
+  template <class P>
+  void put(LinkId link, model::Bytes& into, const P& packet) {
+    model::mqtt::write(into, packet);
+    watch_.sent(static_cast<std::uint32_t>(link), packet);
+    note("server, in frames: " + packet_text(packet));
+  }
+  // One after the other, or all in one write.
+  void send_frames(LinkId link, const std::vector<Frame>& frames, bool at_once = false);
+  void break_frames(LinkId link, const std::vector<Frame>& frames, const std::string& what);  // which no server may send
+  void send_bare(LinkId link, model::Bytes bytes, const std::string& what);  // as they are, in no frame
+  // The answer to a request for a WebSocket: as it should be, or what a case makes of it.
+  std::string acceptance(LinkId link) const;
+  void answer_upgrade(LinkId link, const std::string& head, const std::string& what);
   void close(LinkId link);
   void cut(LinkId link);
   // What the stage answers by itself. A silent server answers nothing.
@@ -141,6 +168,7 @@ class Stage {
     bool requests = true;      // SUBSCRIBE and UNSUBSCRIBE
     bool publishes = false;    // with PUBACK, PUBREC and PUBCOMP
     bool connects = false;     // with CONNACK 0 and session present
+    bool upgrades = true;      // requests for WebSockets
   };
   Manners manners{};
 
@@ -190,9 +218,22 @@ class Stage {
     model::mqtt::Decoder decoder{model::mqtt::End::server};
     model::Bytes held;   // what the decoder has not given as packets yet
     bool over = false;
+    // Of a WebSocket.
+    model::http::RequestDecoder request{};
+    std::string key;      // of the request, once it is there
+    bool asked = false;
+    bool answered = false;
+    bool deaf = false;    // what comes cannot be read
+    bool said_close = false;
+    FrameReader frames;
   };
 
   void hear(Heard heard);
+  void received_packets(LinkId id, model::View bytes);
+  void read_request(LinkId id, model::View bytes);
+  void read_frames(LinkId id);
+  void heard_frame(LinkId id, Frame frame);
+  void give(LinkId link, const Frame& frame);
   void deliver();
   void answer(const Heard& heard);
   void send_noted(LinkId link, model::Bytes bytes, const std::string& what);
@@ -208,6 +249,7 @@ class Stage {
   Task<> story_;
   Tally tally_;
   Watch watch_{tally_};
+  FrameWatch frame_watch_{tally_};
   std::map<LinkId, Link> links_;
   std::deque<Heard> heard_;
   Waiting* waiting_ = nullptr;

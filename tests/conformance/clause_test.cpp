@@ -83,7 +83,7 @@ TEST(Clauses, TheCatalogueIsWhole) {
   EXPECT_EQ(count["INV"], 25u);
   EXPECT_EQ(count["OPEN"], 28u);
   EXPECT_EQ(count["RUN"], 3u);
-  EXPECT_EQ(ids.size(), 354u + 141u + 78u + 34u + 25u + 28u + 3u) << "354 is what the other chapters have";
+  EXPECT_EQ(ids.size(), 356u + 141u + 78u + 34u + 25u + 28u + 3u) << "356 is what the other chapters have";
 }
 
 TEST(Clauses, EachSaysWhomItBindsAndWhereItComesFrom) {

@@ -39,6 +39,13 @@ TEST(DeviceAdapter, OrdersAreOneLineOfAscii) {
   EXPECT_EQ(write_order(device),
             "{\"do\":\"connect\",\"host\":\"127.0.0.1\",\"port\":8883,\"client_id\":\"d1\",\"clean\":true,\"keep_alive\":60,"
             "\"key\":\"a2V5\",\"token_life\":10,\"ca\":\"/tls/ca.pem\"}\n");
+  ConnectOrder framed;
+  framed.host = "127.0.0.1";
+  framed.port = 8080;
+  framed.client_id = "d2";
+  framed.websocket = "/mqtt";
+  EXPECT_EQ(write_order(framed),
+            "{\"do\":\"connect\",\"host\":\"127.0.0.1\",\"port\":8080,\"client_id\":\"d2\",\"clean\":true,\"keep_alive\":60,\"websocket\":\"/mqtt\"}\n");
   EXPECT_EQ(write_order(PublishOrder{7, "a/b", {'h', 'i'}, 1, false}),
             "{\"do\":\"publish\",\"id\":7,\"topic\":\"a/b\",\"payload\":\"6869\",\"qos\":1,\"retain\":false}\n");
   EXPECT_EQ(write_order(SendOrder{8, "m8", {}, {{"p", "1"}, {"q", "2"}}}),
@@ -63,6 +70,8 @@ TEST(DeviceAdapter, WhatADeviceDidIsRead) {
   EXPECT_FALSE(hello.will);
   EXPECT_FALSE(hello.clean_session);
   EXPECT_TRUE(hello.renews);
+  EXPECT_FALSE(hello.websocket);
+  EXPECT_TRUE(good(R"({"did":"hello","name":"x","qos":[0],"websocket":true})").hello.websocket);
   EXPECT_EQ(hello.qos, (std::vector<std::uint8_t>{0, 1}));
   const Said received = good(R"({"did":"received","topic":"a","payload":"00FF","qos":2,"dup":true})");
   EXPECT_EQ(received.payload, (hubproof::model::Bytes{0, 255}));

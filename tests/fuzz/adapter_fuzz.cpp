@@ -15,7 +15,9 @@ using namespace hubproof::conformance::devices;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text{reinterpret_cast<const char*>(data), size};
   const DeviceCase& which = device_cases()[size % device_cases().size()];
-  Stage stage{{}, which.name, which.clauses, which.play};
+  StageSettings settings;
+  settings.websocket = which.needs.websocket;
+  Stage stage{settings, which.name, which.clauses, which.play};
   model::Instant now{};
   stage.started(now);
   for (std::size_t from = 0; from < text.size();) {

@@ -9,6 +9,7 @@
 namespace hubproof::tools {
 
 using conformance::devices::DeviceCase;
+using conformance::devices::Needs;
 using conformance::devices::Stage;
 
 const conformance::cases::Cases& device_case_table() {
@@ -40,7 +41,9 @@ std::vector<const DeviceCase*> chosen_device_cases(const std::string& only) {
 namespace {
 
 conformance::devices::Task<> play_if_it_applies(Stage& stage, const DeviceCase& which) {
-  const std::string why = not_for(which.needs, stage.device());
+  Needs needs = which.needs;
+  needs.websocket = stage.settings().websocket;
+  const std::string why = not_for(needs, stage.device());
   if (!why.empty()) co_await stage.does_not_apply(why.c_str());
   co_await which.play(stage);
 }

@@ -126,6 +126,7 @@ class Running final : public PortUser {
     settings.port = acceptor.local_endpoint().port();
     settings.key = "aHVicHJvb2YgaHVicHJvb2YgaHVicHJvb2YgaHVicHI=";
     settings.ca = device_.ca;
+    settings.websocket = device_.websocket || which_.needs.websocket;
     settings.seed = device_.seed;
     settings.start = device_.start;
     stage_ = std::make_unique<Stage>(settings, which_.name, which_.clauses, guarded(which_));

@@ -17,6 +17,7 @@ struct LiveDevice {
   std::string host = "127.0.0.1";    // where the server listens; each case has a port of its own
   const TlsContext* tls = nullptr;   // of a server with TLS
   std::string ca{};                  // the file with its authority, for the device
+  bool websocket = false;            // all cases are played within WebSockets, not only those about them
   std::uint64_t seed = 0;
   unsigned jobs = 4;
   model::Duration start{std::chrono::seconds{20}};  // for an adapter to say hello

@@ -27,8 +27,9 @@ constexpr model::Date today{std::chrono::seconds{1'790'000'000}};
 
 class Bench {
  public:
-  Bench(const DeviceCase& which, const model::DeviceRules& rules, std::uint64_t seed, const Spoil& spoil)
-      : which_{which}, rules_{rules}, spoil_{spoil}, stage_{settings(seed), which.name, which.clauses, guarded(which)},
+  Bench(const DeviceCase& which, const model::DeviceRules& rules, std::uint64_t seed, const Spoil& spoil, const OwnTransport& transport)
+      : which_{which}, rules_{rules}, spoil_{spoil}, websocket_{transport.websocket || which.needs.websocket},
+        wire_{transport.tamper ? transport.tamper() : Wire{}}, stage_{settings(seed, websocket_), which.name, which.clauses, guarded(which)},
         chance_{model::hash(model::view(which.name), seed + 1)} {}
 
   CaseResult run() {
@@ -37,7 +38,7 @@ class Bench {
     hello.name = "hubproof device";
     hello.hub = true;
     hello.qos = {1};
-    hello.persistent_session = hello.reconnects = hello.queues = hello.renews = true;
+    hello.persistent_session = hello.reconnects = hello.queues = hello.renews = hello.websocket = true;
     Said said;
     said.did = Did::hello;
     said.hello = std::move(hello);
@@ -73,7 +74,8 @@ class Bench {
     for (const model::Event& event : events) tell(event);
   }
   void send(ConnectionId connection, model::View bytes) {
-    later([this, connection, bytes = model::Bytes{bytes.begin(), bytes.end()}] {
+    model::Bytes said = wire_.said ? wire_.said(bytes) : model::Bytes{bytes.begin(), bytes.end()};
+    later([this, connection, bytes = std::move(said)] {
       if (connection == live_ || leaving_) stage_.received(now_, link(connection), bytes);
     });
   }
@@ -82,6 +84,7 @@ class Bench {
   void connect(ConnectionId connection) {
     later([this, connection] {
       live_ = connection;
+      came_by_ = {};
       stage_.opened(now_, link(connection));
     });
     later([this, connection] {
@@ -95,8 +98,9 @@ class Bench {
   void halt() {}
 
  private:
-  static StageSettings settings(std::uint64_t seed) {
+  static StageSettings settings(std::uint64_t seed, bool websocket) {
     StageSettings settings;
+    settings.websocket = websocket;
     settings.host = "hub";
     settings.port = 1883;
     settings.key = "aHVicHJvb2YgaHVicHJvb2YgaHVicHJvb2YgaHVicHI=";
@@ -118,6 +122,7 @@ class Bench {
   }
 
   void hang_up(ConnectionId connection) {
+    left_ = connection;
     later([this, connection] {
       if (connection != live_) return;
       stage_.ended(now_, link(connection));
@@ -133,15 +138,15 @@ class Bench {
         later([this, order = std::move(act.order)] { std::visit([this](const auto& one) { obey(one); }, order); });
       } else if (act.kind == Act::Kind::send) {
         later([this, connection, bytes = std::move(act.bytes)] {
-          if (!device_) return;
+          if (!device_ || left(connection)) return;
           learn(bytes);
-          device_->received(now(), connection, bytes, effects_);
+          device_->received(now(), connection, wire_.heard ? wire_.heard(bytes) : bytes, effects_);
           perform_device();
         });
       } else {
         const model::EndedBy by = act.kind == Act::Kind::abort ? model::EndedBy::reset : model::EndedBy::peer;
         later([this, connection, by] {
-          if (!device_) return;
+          if (!device_ || left(connection)) return;
           if (connection == live_) live_ = ConnectionId::none;
           device_->ended(now(), connection, by, effects_);
           perform_device();
@@ -150,6 +155,8 @@ class Bench {
     }
   }
   void perform_device() { tools::perform(effects_, *this); }
+  // Of what it has left a device hears nothing; its connections have numbers that grow.
+  bool left(ConnectionId connection) const { return connection <= left_; }
 
   // Orders.
   void obey(const ConnectOrder& order) {
@@ -159,6 +166,7 @@ class Bench {
       return perform_device();
     }
     device_settings_.host = order.host;
+    if (order.websocket) device_settings_.transport = model::DeviceSettings::Transport::websocket;
     device_settings_.keep_alive = std::chrono::seconds{order.keep_alive};
     device_settings_.clean_session = order.clean;
     device_settings_.receives_commands = true;
@@ -217,8 +225,10 @@ class Bench {
 
   // The machine tells of messages by key: what it is sent is read here, too.
   void learn(model::View bytes) {
-    model::mqtt::Decoder decoder{model::mqtt::End::client};
-    decoder.feed(bytes);
+    model::mqtt::Decoder plain{model::mqtt::End::client};
+    model::mqtt::Decoder& decoder = websocket_ ? came_by_.packets : plain;
+    const model::Bytes unframed = websocket_ ? unframe(bytes) : model::Bytes{};
+    decoder.feed(websocket_ ? model::View{unframed} : bytes);
     while (const model::mqtt::Packet* packet = decoder.next()) {
       const auto* publish = std::get_if<model::mqtt::Publish>(packet);
       if (publish == nullptr) continue;
@@ -235,6 +245,21 @@ class Bench {
       said.dup = publish->dup;
       came_[static_cast<std::uint64_t>(model::MessageView{flat}.key())] = std::move(said);
     }
+    decoder.keep();
+  }
+  model::Bytes unframe(model::View bytes) {
+    model::Bytes payload;
+    if (!came_by_.upgraded) {
+      came_by_.head += model::text(bytes);
+      const std::size_t end = came_by_.head.find("\r\n\r\n");
+      if (end == std::string::npos) return payload;
+      came_by_.upgraded = true;
+      bytes = model::view(came_by_.head).subspan(end + 4);
+    }
+    came_by_.frames.feed(bytes);
+    while (const auto frame = came_by_.frames.next())
+      if (!frame->is_control()) payload.insert(payload.end(), frame->payload.begin(), frame->payload.end());
+    return payload;
   }
   void tell(const model::Event& event) {
     using model::Phase;
@@ -263,6 +288,8 @@ class Bench {
   const DeviceCase& which_;
   const model::DeviceRules& rules_;
   const Spoil& spoil_;
+  bool websocket_;
+  Wire wire_;
   Stage stage_;
   std::uint64_t chance_;
   Instant now_{};
@@ -271,6 +298,14 @@ class Bench {
   model::DeviceSettings device_settings_;
   model::Effects effects_;
   ConnectionId live_{};
+  ConnectionId left_{};
+  struct CameBy {  // a WebSocket
+    std::string head{};
+    bool upgraded = false;
+    FrameReader frames{};
+    model::mqtt::Decoder packets{model::mqtt::End::client};
+  };
+  CameBy came_by_{};
   bool leaving_ = false;
   std::map<std::uint64_t, std::uint64_t> orders_;  // by the key of their message
   std::map<std::uint64_t, Said> came_;
@@ -279,10 +314,10 @@ class Bench {
 }  // namespace
 
 DevicePlay play_own_device(const model::DeviceRules& rules, std::uint64_t seed, const std::vector<const DeviceCase*>& cases,
-                           const Spoil& spoil) {
+                           const Spoil& spoil, const OwnTransport& transport) {
   DevicePlay play;
   for (const DeviceCase* const which : cases) {
-    Bench bench{*which, rules, seed, spoil};
+    Bench bench{*which, rules, seed, spoil, transport};
     play.cases.push_back(bench.run());
     play.device = bench.hello();
   }

@@ -5,6 +5,8 @@
 #include <functional>
 #include <vector>
 
+#include "model/bytes.hpp"
+
 #include "model/device_settings.hpp"
 #include "model/rules.hpp"
 #include "tools/devices/device_suite.hpp"
@@ -14,7 +16,20 @@ namespace hubproof::tools {
 // `spoil` makes a wrong device of the right one by what it is told to be: one without jitter, or that never renews.
 using Spoil = std::function<void(model::DeviceSettings&)>;
 
+// What lies between the device and the wire, for one that is wrong in what the machine does not decide: its WebSockets'
+// frames. Each gets what comes in one read or write, in order, and gives what becomes of it.
+struct Wire {
+  std::function<model::Bytes(model::View)> said{};   // by the device
+  std::function<model::Bytes(model::View)> heard{};  // by it
+};
+
+struct OwnTransport {
+  bool websocket = false;                // all cases are played within WebSockets, not only those about them
+  std::function<Wire()> tamper{};        // asked for each case; none: nothing lies there
+};
+
 DevicePlay play_own_device(const model::DeviceRules& rules, std::uint64_t seed,
-                           const std::vector<const conformance::devices::DeviceCase*>& cases, const Spoil& spoil = {});
+                           const std::vector<const conformance::devices::DeviceCase*>& cases, const Spoil& spoil = {},
+                           const OwnTransport& transport = {});
 
 }  // namespace hubproof::tools

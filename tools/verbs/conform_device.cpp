@@ -71,7 +71,7 @@ int conform_device_verb(const ConformArguments& arguments) {
   if (own) {
     model::Rules rules = *model::profile(arguments.profile.empty() ? "iot-hub-2026" : arguments.profile);
     if (!arguments.mutant.empty()) model::find_mutant(arguments.mutant)->apply(rules);
-    play = play_own_device(rules.device, arguments.seed, cases);
+    play = play_own_device(rules.device, arguments.seed, cases, {}, {.websocket = arguments.websocket});
   } else {
     ProgressLine line;
     const std::int64_t start = std::time(nullptr);
@@ -85,6 +85,7 @@ int conform_device_verb(const ConformArguments& arguments) {
     device.command = arguments.command;
     device.host = arguments.listen;
     device.seed = arguments.seed;
+    device.websocket = arguments.websocket;
     device.jobs = arguments.jobs;
     device.stop = [] { return Interruption::asked(); };
     device.on_progress = [&](std::size_t done) {
@@ -102,9 +103,11 @@ int conform_device_verb(const ConformArguments& arguments) {
   report.result.interrupted = Interruption::asked();
   report.target = own ? "--device simulated" : "--device";
   report.name = play.device.name + (play.device.version.empty() ? "" : " " + play.device.version);
+  if (arguments.websocket) report.name += " within WebSockets";
   report.profile = play.device.hub ? "a device of an IoT hub" : "a client of MQTT 3.1.1";
   report.seed = arguments.seed;
-  if (!arguments.mutant.empty()) report.options = " --mutant " + arguments.mutant;
+  if (!arguments.mutant.empty()) report.options += " --mutant " + arguments.mutant;
+  if (arguments.websocket) report.options += " --websocket";
   if (!own) report.command = " -- " + quoted(arguments.command);
   const std::string text = conform_text(report, false);
   const std::string json = conform_json(report);
