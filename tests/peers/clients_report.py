@@ -62,8 +62,11 @@ def cell(result, clause):
     return "pass" if entry["pass"] else "undecided"
 
 
-print("# Clients and devices under test\n")
-print("Made by `tools/clients --adjudicate > reports/conformance/clients.md`. A person judged each kind of failure at each client by the bytes")
+within = all(name.endswith("-ws") for name in names)
+command = f"tools/clients --adjudicate {' '.join(names)} > reports/conformance/clients-websocket.md" if within else \
+    "tools/clients --adjudicate > reports/conformance/clients.md"
+print("# Clients and devices within WebSockets\n" if within else "# Clients and devices under test\n")
+print(f"Made by `{command}`. A person judged each kind of failure at each client by the bytes")
 print("of a case, which stand here: it is a departure of the client, under the statements that are named. With `conformance/known/NAME.json`,")
 print("which lists all failures, `tools/clients` passes, until one more fails or one of them passes. How a case is played:")
 print("`hubproof list cases`, `conformance/devices/cases`.\n")

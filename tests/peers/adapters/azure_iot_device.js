@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// The vendor's device SDK for Node over MQTT as a device under test; conformance/devices.md is the contract. It speaks TLS
+// The vendor's device SDK for Node over MQTT, within WebSockets too, as a device under test; conformance/devices.md is the contract. It speaks TLS
 // only (conform --device --tls DIR), and keeps its session always.
 'use strict';
 
 const { Client, Message } = require('azure-iot-device');
-const { Mqtt } = require('azure-iot-device-mqtt');
+const { Mqtt, MqttWs } = require('azure-iot-device-mqtt');
 const { run, say } = require('./adapter');
 
 let client = null;
@@ -20,6 +20,15 @@ function not_connected(error) {
   else say('failed', { why: text });
 }
 
+// The SDK's WebSockets are at port 443, which a test has not: the port of the order, all else as it is.
+class MqttWsAtPort extends MqttWs {
+  _getBaseTransportConfig(credentials) {
+    const config = super._getBaseTransportConfig(credentials);
+    config.uri = config.uri.replace(/(:\d+):443\//, '$1/');
+    return config;
+  }
+}
+
 // Of its usual hour the SDK leaves 15 minutes for the renewal, which may take it 30 s.
 const margin = (life) => Math.max(Math.ceil(life / 4), Math.min(life - 5, 45));
 
@@ -28,7 +37,8 @@ async function connect(order) {
   if (!order.ca) throw new Error('it speaks TLS only: hubproof conform --device --tls DIR');
   // The port is the gateway's, as a hub's own name has none.
   const mine = Client.fromConnectionString(
-    `HostName=${order.host};DeviceId=${order.client_id};SharedAccessKey=${order.key};GatewayHostName=${order.host}:${order.port}`, Mqtt);
+    `HostName=${order.host};DeviceId=${order.client_id};SharedAccessKey=${order.key};GatewayHostName=${order.host}:${order.port}`,
+    order.websocket ? MqttWsAtPort : Mqtt);
   client = mine;
   const options = { ca: order.ca, keepalive: order.keep_alive };
   if (order.token_life) {
@@ -80,6 +90,6 @@ for (const other of ['publish', 'subscribe', 'unsubscribe']) {
 
 say('hello', {
   name: 'azure-iot-device', version: require('azure-iot-device/package.json').version, kind: 'hub', qos: [1], persistent_session: true,
-  clean_session: false, reconnects: true, queues: true, renews: true,
+  clean_session: false, reconnects: true, queues: true, renews: true, websocket: true,
 });
 run(orders);

@@ -18,6 +18,7 @@ const orders = {
       host: order.host, port: order.port, protocol: 'mqtt', protocolVersion: 4, clientId: order.client_id, clean: order.clean,
       keepalive: order.keep_alive, reconnectPeriod: 1000, resubscribe: false, username: order.username, password: order.password,
     };
+    if (order.websocket) Object.assign(options, { protocol: 'ws', path: order.websocket });
     if (order.will) options.will = { ...order.will, payload: Buffer.from(order.will.payload, 'hex') };
     client = mqtt.connect(options);
     client.on('connect', (packet) => say('connected', { session_present: packet.sessionPresent }));
@@ -49,6 +50,6 @@ const orders = {
 
 say('hello', {
   name: 'MQTT.js', version: require('mqtt/package.json').version, kind: 'mqtt', qos: [0, 1, 2], persistent_session: true, reconnects: true,
-  queues: true, will: true, any_text: true,
+  queues: true, will: true, any_text: true, websocket: true,
 });
 run(orders);

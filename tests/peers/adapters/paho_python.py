@@ -16,7 +16,10 @@ told = {}  # packet id -> order and kind, until the client has told that it is d
 
 
 def new_client(order):
-    client = mqtt.Client(client_id=order["client_id"], clean_session=order["clean"], protocol=mqtt.MQTTv311)
+    client = mqtt.Client(client_id=order["client_id"], clean_session=order["clean"], protocol=mqtt.MQTTv311,
+                         transport="websockets" if "websocket" in order else "tcp")
+    if "websocket" in order:
+        client.ws_set_options(path=order["websocket"])
     client.reconnect_delay_set(min_delay=1, max_delay=1)
     client.max_inflight_messages_set(100)
     if "username" in order or "password" in order:
@@ -98,7 +101,7 @@ def disconnect(_order):
 
 
 say("hello", name="paho-python", version=paho.mqtt.__version__, kind="mqtt", qos=[0, 1, 2], persistent_session=True,
-    reconnects=True, queues=True, will=True, any_text=True)
+    reconnects=True, queues=True, will=True, any_text=True, websocket=True)
 run({"connect": connect, "publish": publish, "subscribe": subscribe, "unsubscribe": unsubscribe, "disconnect": disconnect})
 sys.stdout.flush()
 os._exit(0)
