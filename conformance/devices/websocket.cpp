@@ -39,7 +39,7 @@ void apply(std::uint32_t mask, model::Bytes& bytes) {
 void write_frame(model::Bytes& out, const Frame& frame) {
   const std::uint8_t masked = frame.mask ? 0x80 : 0;
   const std::size_t size = frame.payload.size();
-  out.push_back(static_cast<std::uint8_t>((frame.last ? 0x80 : 0) | frame.reserved << 4 |
+  out.push_back(static_cast<std::uint8_t>((frame.last ? 0x80U : 0U) | unsigned{frame.reserved} << 4 |
                                           static_cast<unsigned>(frame.op)));
   const auto length = [&](std::uint8_t mark, std::size_t bytes) {
     out.push_back(static_cast<std::uint8_t>(masked | mark));
