@@ -8,6 +8,7 @@
 #include <functional>
 #include <iosfwd>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -95,5 +96,23 @@ bool shrunk_well(const ZooResult& result, const std::vector<Minimum>& minima);
 
 // True if every mutant was found by some strategy in the median, and the right hub by none.
 bool all_found(const ZooResult& result, const ZooOptions& options);
+
+// A check that is right to fail at these mutants, though another one is meant for them.
+struct Consequence {
+  std::string_view check;
+  std::string_view why;
+  std::vector<std::string_view> mutants;
+};
+
+// What somebody has looked at, history by history. A check that fails at another mutant may be a false alarm.
+std::span<const Consequence> consequences();
+
+// A check that failed in a hunt, is not the one meant for the mutant and is no known consequence of it.
+struct Unexplained {
+  std::string mutant;
+  std::string check;
+  std::string where;   // strategy, attempt, and where the hunt ended
+};
+std::vector<Unexplained> unexplained(const ZooResult& result);
 
 }  // namespace hubproof::tools

@@ -13,6 +13,7 @@
 #include "model/mutants/mutant.hpp"
 #include "tests/tools/program.hpp"
 #include "tools/find_scenarios.hpp"
+#include "tools/campaign.hpp"
 #include "tools/zoo_state.hpp"
 
 namespace hubproof::tools {
@@ -133,12 +134,48 @@ TEST(KillMatrix, HasMediansOfWhatWasFoundAndOfWhatWasNot) {
   EXPECT_THAT(page, HasSubstr("| two-live-locks | INV-08 |  | 4.00 | INV-11 |"));
   EXPECT_THAT(page, HasSubstr("| clean | none |  | > 60 |  |"));
   EXPECT_THAT(page, HasSubstr("1 of 1 mutants found"));
+  EXPECT_THAT(page, HasSubstr("| two-live-locks | INV-11 | random, attempt 0, up to seed 1 of s |"));
   EXPECT_TRUE(all_found(result, options));
   result.hunts.back().found = true;  // a false alarm
   EXPECT_FALSE(all_found(result, options));
   result.hunts.back().found = false;
   result.hunts[0].found = false;     // two of three found nothing
   EXPECT_FALSE(all_found(result, options));
+}
+
+TEST(Consequences, AreOfMutantsAndChecksThatExistEachOnce) {
+  std::vector<std::string> seen;
+  for (const Consequence& one : consequences()) {
+    EXPECT_TRUE(std::ranges::any_of(all_checks(), [&](const auto& check) { return check.id == one.check; })) << one.check;
+    EXPECT_FALSE(one.why.empty());
+    EXPECT_FALSE(one.mutants.empty());
+    for (const std::string_view mutant : one.mutants) {
+      const model::Mutant* found = model::find_mutant(mutant);
+      ASSERT_NE(found, nullptr) << mutant;
+      EXPECT_NE(found->meant_for, one.check) << mutant;
+      const std::string pair = std::string{mutant} + " " + std::string{one.check};
+      EXPECT_EQ(std::ranges::count(seen, pair), 0) << pair;
+      seen.push_back(pair);
+    }
+  }
+}
+
+TEST(Consequences, ExplainWhatElseFailedAndNothingMore) {
+  ZooResult result;
+  result.hunts.push_back({"fallback-ignored", Strategy::random, 0, true, 0.3, 9, "routes", 7, {"D2C-21", "INV-01"}});
+  EXPECT_TRUE(unexplained(result).empty());
+  const ZooOptions options = hunt_for({model::find_mutant("fallback-ignored")});
+  EXPECT_THAT(kill_matrix(result, options, "hubproof zoo"), HasSubstr("| INV-01 | fallback-ignored | "));
+  EXPECT_THAT(kill_matrix(result, options, "hubproof zoo"), HasSubstr("No check failed falsely"));
+
+  result.hunts[0].checks.push_back("INV-19");
+  result.hunts.push_back({"clean", Strategy::swarm, 2, true, 31, 900, "topics", 8, {"INV-01"}});
+  const std::vector<Unexplained> left = unexplained(result);
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_EQ(left[0].mutant + " " + left[0].check, "fallback-ignored INV-19");
+  EXPECT_EQ(left[1].mutant + " " + left[1].check, "clean INV-01");
+  EXPECT_EQ(left[1].where, "swarm, attempt 2, up to seed 8 of topics");
+  EXPECT_THAT(kill_matrix(result, options, "hubproof zoo"), Not(HasSubstr("No check failed falsely")));
 }
 
 }  // namespace

@@ -133,6 +133,36 @@ std::string summary(const ZooResult& result, const ZooOptions& options) {
   return text.str();
 }
 
+bool failed_at(const ZooResult& result, std::string_view mutant, std::string_view check) {
+  return std::ranges::any_of(result.hunts, [&](const Hunt& hunt) {
+    return hunt.mutant == mutant && std::ranges::count(hunt.checks, check) > 0;
+  });
+}
+
+std::string consequences_section(const ZooResult& result) {
+  std::ostringstream rows;
+  for (const Consequence& one : consequences()) {
+    std::string mutants;
+    for (const std::string_view mutant : one.mutants)
+      if (failed_at(result, mutant, one.check)) mutants += (mutants.empty() ? "" : ", ") + std::string{mutant};
+    if (!mutants.empty()) rows << "| " << one.check << " | " << mutants << " | " << one.why << " |\n";
+  }
+  if (rows.str().empty()) return "";
+  return "\n## What else failed, and was right to\n\n"
+         "A defect breaks more than the one promise that it was made for. These were looked at in their histories.\n\n"
+         "| check | mutants | because |\n| --- | --- | --- |\n" + rows.str();
+}
+
+std::string unexplained_section(const ZooResult& result) {
+  const std::vector<Unexplained> all = unexplained(result);
+  if (all.empty()) return "\nNo check failed falsely, as far as these hunts show.\n";
+  std::ostringstream page;
+  page << "\n## What else failed, and may be a false alarm\n\n| mutant | check | where |\n| --- | --- | --- |\n";
+  for (const Unexplained& one : all)
+    page << "| " << one.mutant << " | " << one.check << " | " << one.where << " |\n";
+  return page.str();
+}
+
 }  // namespace
 
 std::string kill_matrix(const ZooResult& result, const ZooOptions& options, const std::string& command) {
@@ -160,6 +190,7 @@ std::string kill_matrix(const ZooResult& result, const ZooOptions& options, cons
     for (std::size_t i = 0; i < mutants.size(); ++i) page << (i == 0 ? "" : ", ") << mutants[i];
     page << " |\n";
   }
+  page << consequences_section(result) << unexplained_section(result);
   return page.str();
 }
 

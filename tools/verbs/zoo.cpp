@@ -89,7 +89,7 @@ int zoo_verb(const ZooArguments& arguments) {
     return result.hunts.empty() ? exit_bad_input : exit_cannot_write;
   }
   if (!result.whole && Interruption::asked()) return exit_interrupted;
-  return all_found(result, options) ? exit_pass : exit_fail;
+  return all_found(result, options) && unexplained(result).empty() ? exit_pass : exit_fail;
 }
 
 }  // namespace hubproof::tools
