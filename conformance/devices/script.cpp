@@ -68,6 +68,16 @@ Task<LinkId> back(Stage& stage, Wish wish, bool session_present) {
   co_return heard->link;
 }
 
+std::string milliseconds_text(model::Duration time) {
+  return std::to_string(std::chrono::floor<std::chrono::milliseconds>(time).count()) + " ms";
+}
+
+std::string milliseconds_text(std::span<const model::Duration> times) {
+  std::string text;
+  for (const model::Duration time : times) text += (text.empty() ? "" : ", ") + milliseconds_text(time);
+  return text;
+}
+
 std::string text_of(std::uint64_t order) { return "message " + std::to_string(order); }
 
 std::uint64_t submit(Stage& stage, std::uint8_t qos) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ Task<LinkId> back(Stage& stage, Wish wish, bool session_present);
 
 // What the device's application sends: a publish, or telemetry of a hub's device. Gives the order's id.
 std::uint64_t submit(Stage& stage, std::uint8_t qos);
+std::string milliseconds_text(model::Duration time);
+std::string milliseconds_text(std::span<const model::Duration> times);
 std::string text_of(std::uint64_t order);   // its payload, different for each
 bool holds(const Publish& packet, std::uint64_t order);
 

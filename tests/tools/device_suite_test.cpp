@@ -81,7 +81,17 @@ TEST(DeviceSuite, ADeviceThatGetsOverNoTroubleIsFound) {
       {"waits for CONNACK for ever", [](DeviceSettings& settings) { settings.connect_patience = 24h; }, {},
        {{"half-open/no-connack", "INV-24"}}},
       {"is back at once", [](DeviceSettings& settings) { settings.back_off_first = settings.back_off_max = 0s; }, {},
-       {{"takeover/again-and-again", "SEC-28"}, {"throttled/cut", "SEC-28"}, {"clock/ahead-refuses", "SEC-28"}}},
+       {{"takeover/again-and-again", "SEC-28"}, {"throttled/cut", "SEC-28"}, {"clock/ahead-refuses", "SEC-28"},
+        {"hub/comes-back-cut", "SEC-28"}}},
+      {"waits half as long each time",
+       [](DeviceSettings& settings) {
+         settings.back_off_first = settings.back_off_max = 8s;
+         settings.signer = [&settings, signer = settings.signer](std::string_view id) {
+           settings.back_off_first = settings.back_off_max /= 2;
+           return signer(id);
+         };
+       },
+       {}, {{"hub/comes-back-cut", "SEC-28"}, {"hub/comes-back-unavailable", "SEC-28"}}},
       {"waits equally long each time", [](DeviceSettings& settings) { settings.back_off_jitter_percent = 0; }, {},
        {{"jitter/outages", "SEC-28"}}},
       {"shows its token till it ends", [](DeviceSettings& settings) { settings.token_renewal = 0s; }, {},
