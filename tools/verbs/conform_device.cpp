@@ -108,6 +108,8 @@ int conform_device_verb(const ConformArguments& arguments) {
   report.seed = arguments.seed;
   if (!arguments.mutant.empty()) report.options += " --mutant " + arguments.mutant;
   if (arguments.websocket) report.options += " --websocket";
+  if (!arguments.tls.empty()) report.options += " --tls " + quoted({arguments.tls});
+  if (arguments.listen != "127.0.0.1") report.options += " --listen " + arguments.listen;
   if (!own) report.command = " -- " + quoted(arguments.command);
   const std::string text = conform_text(report, false);
   const std::string json = conform_json(report);
