@@ -83,6 +83,9 @@ TEST(DeviceSuite, ADeviceThatGetsOverNoTroubleIsFound) {
       {"is back at once", [](DeviceSettings& settings) { settings.back_off_first = settings.back_off_max = 0s; }, {},
        {{"takeover/again-and-again", "SEC-28"}, {"throttled/cut", "SEC-28"}, {"clock/ahead-refuses", "SEC-28"},
         {"hub/comes-back-cut", "SEC-28"}}},
+      {"waits for a tenth of a second each time",
+       [](DeviceSettings& settings) { settings.back_off_first = settings.back_off_max = 100ms; },
+       {}, {{"hub/comes-back-cut", "SEC-28"}, {"hub/comes-back-unavailable", "SEC-28"}}},
       {"waits half as long each time",
        [](DeviceSettings& settings) {
          settings.back_off_first = settings.back_off_max = 8s;
@@ -129,6 +132,19 @@ TEST(DeviceSuite, ADeviceThatGetsOverNoTroubleIsFound) {
   for (const char* const chapter : {"half-open", "takeover", "throttled", "clock", "renewal", "jitter"})
     for (const auto* each : chosen_device_cases(std::string{"device/"} + chapter + "/*"))
       EXPECT_TRUE(finds.contains(each->name.substr(7))) << each->name << " has found nothing";
+}
+
+// Eight pauses of less than two seconds in all are a storm only if they do not grow.
+TEST(DeviceSuite, ADeviceWhosePausesGrowFromLittleIsPaced) {
+  using namespace std::chrono_literals;
+  const Spoil spoil = [](model::DeviceSettings& settings) {
+    settings.back_off_first = 6ms;  // eight times doubled: 1.5 s in all
+    settings.back_off_max = 1s;
+    settings.back_off_jitter_percent = 10;
+  };
+  const auto clauses = clauses_of(play_own_device(model::Rules{}.device, 0, chosen_device_cases("device/hub/comes-back-cut"), spoil));
+  ASSERT_TRUE(clauses.contains("SEC-28"));
+  EXPECT_EQ(clauses.at("SEC-28"), Verdict::pass);
 }
 
 TEST(DeviceSuite, EveryStatementThatAClientShowsHasThreeStimuli) {

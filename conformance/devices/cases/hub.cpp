@@ -147,7 +147,11 @@ Task<> comes_back(Stage& stage, int answer) {
   const auto sum = [](auto from, auto to) { return std::accumulate(from, to, model::Duration{}); };
   const auto middle = pauses.begin() + rounds / 2;
   const auto early = sum(pauses.begin(), middle), late = sum(middle, pauses.end());
-  if (early + late < std::chrono::seconds{2})  // pauses that begin with 100 ms and grow come to more
+  // Pauses that begin with 100 ms and double come to more than two seconds. The vendor's SDK stays just below when its jitter
+  // is short, and its pauses grow all the same.
+  using namespace std::chrono_literals;
+  const bool grow = late >= early * 2 && late >= 1s;
+  if (early + late < 2s && !grow)
     stage.fail("SEC-28", "eight times back within two seconds, after " + milliseconds_text(pauses));
   else if (late < early / 2)
     stage.fail("SEC-28", "the pauses between connections shrink: " + milliseconds_text(pauses));
