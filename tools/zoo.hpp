@@ -104,7 +104,8 @@ struct Consequence {
   std::vector<std::string_view> mutants;
 };
 
-// What somebody has looked at, history by history. A check that fails at another mutant may be a false alarm.
+// One finding of each pair was judged by a person, most by its sentence, some by their shrunk story. Excused is the pair, so a
+// false alarm of the same check at the same mutant does not show. A check that fails at another mutant may be a false alarm.
 std::span<const Consequence> consequences();
 
 // A check that failed in a hunt, is not the one meant for the mutant and is no known consequence of it.

@@ -149,7 +149,8 @@ std::string consequences_section(const ZooResult& result) {
   }
   if (rows.str().empty()) return "";
   return "\n## What else failed, and was right to\n\n"
-         "A defect breaks more than the one promise that it was made for. These were looked at in their histories.\n\n"
+         "A defect breaks more than the one promise that it was made for. A person judged one finding of each; a false\n"
+         "alarm of the same check at the same mutant would not show.\n\n"
          "| check | mutants | because |\n| --- | --- | --- |\n" + rows.str();
 }
 
