@@ -23,7 +23,10 @@ bool hashed(MessageKey key) { return number(key) >> 63 != 0; }
 constexpr std::uint32_t most_partitions = 4096;
 constexpr std::size_t most_readers = 64;
 constexpr std::size_t line = 64;  // what a message needs of either end
-constexpr std::int64_t slowest_sync = 35 * second;  // after which any hub has given its disk up
+// A record can wait for the sync that is under way and then for its own; a hub that is at work has given its disk
+// up by then.
+constexpr std::int64_t slowest_storing = 65 * second;
+constexpr std::int64_t surely_awake = second;  // of a time without a sign from the hub: it may have been paused
 
 }  // namespace
 
@@ -96,8 +99,10 @@ void Facts::take(const Event& event, Who who, std::uint64_t index, Telemetry* te
   now = event.at;
   if (who != Who::nobody) observed_[number(event.observer)] = 1;
   // What is told about the run, even by the hub's recorder, is no sign that the hub did something.
-  if (who == Who::hub && event.at - newest_mark_ >= second / 4 && event.what < What::started)
+  if (who == Who::hub && event.at - newest_mark_ >= second / 4 && event.what < What::started) {
+    hub_awake_ += std::min(event.at - newest_mark_, surely_awake);
     hub_marks_[hub_mark_ = (hub_mark_ + 1) % marks] = newest_mark_ = event.at;
+  }
   switch (event.what) {
     // Telemetry ends no command, so nothing is to retire.
     case What::telemetry: return take_telemetry(event, who, index, telemetry);
@@ -231,8 +236,8 @@ void Facts::take_life(const Event& event) {
           // Nobody knows what becomes of the wills of connections that ended with the hub, or shortly
           // before, when they were not on its disk yet.
           if (end.now.has_will) ++end.wills_possible;
-          for (const std::int64_t ended_at : end.recent_wills)
-            if (event.at - ended_at < slowest_sync) --end.wills_owed;
+          for (const std::int64_t awake_then : end.recent_wills)
+            if (hub_awake_ - awake_then < slowest_storing) --end.wills_owed;
           end.recent_wills.clear();
           end.asking = {};
           end.now = {};
@@ -660,8 +665,8 @@ void Facts::take_hub_end(const Event& event) {
         ++end.wills_possible;
         end.will_ended_at = event.at;
         std::erase_if(end.recent_wills,
-                      [&](std::int64_t at) { return event.at - at >= slowest_sync; });
-        end.recent_wills.push_back(event.at);
+                      [&](std::int64_t then) { return hub_awake_ - then >= slowest_storing; });
+        end.recent_wills.push_back(hub_awake_);
       }
       if (one == &end.now) end.window.clear();
       *one = {};

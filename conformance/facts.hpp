@@ -279,7 +279,7 @@ struct alignas(64) HubEnd {
     });
   }
   std::int64_t will_ended_at = long_ago;     // of the last one owed
-  std::vector<std::int64_t> recent_wills;    // ends that a crash may still undo
+  std::vector<std::int64_t> recent_wills;    // ends that a crash may still undo, in time that the hub was awake
 };
 
 struct HandOver {                      // one delivery, where it began
@@ -614,6 +614,7 @@ class Facts {
   static constexpr std::uint32_t marks = 256;
   std::array<std::int64_t, marks> hub_marks_{};
   std::int64_t newest_mark_ = long_ago;
+  std::int64_t hub_awake_ = 0;          // how long it was surely not paused until then
   std::uint32_t hub_mark_ = 0;
 };
 

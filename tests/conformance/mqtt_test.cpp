@@ -204,6 +204,34 @@ TEST(WillExactlyOnce, ACrashSoonAfterTheEndMayForgetIt) {
   EXPECT_EQ(story.alarm(), "");
 }
 
+// A record waits for the sync that is under way, up to 30 s, and then for its own [seed 1127 of troubled-disk].
+TEST(WillExactlyOnce, ACrashMayForgetOneUntilAnyHubHasGivenItsDiskUp) {
+  for (const auto crash : {50s, 80s}) {
+    Story story = with_will();
+    story.at(2s).hub_ends(1);
+    story.hub_accepts(2);
+    for (auto at = 3s; at < crash; at += 1s) story.at(at).hub_hears(Packet::pingreq, 2);
+    story.at(crash).crashed(Story::hub);
+    story.started(Story::hub);
+    story.at(crash + 1s).healed();
+    story.at(crash + 200s).finished();
+    EXPECT_EQ(story.verdict("INV-17"), crash == 50s ? Verdict::not_exercised : Verdict::fail) << crash.count();
+  }
+}
+
+// While a hub is paused its patience with the disk does not end [seed 1923 of troubled-disk, guided].
+TEST(WillExactlyOnce, TheTimeThatAHubWasSilentDoesNotCount) {
+  Story story = with_will();
+  story.at(2s).hub_ends(1);
+  story.hub_accepts(2);
+  story.at(100s).hub_hears(Packet::pingreq, 2);
+  story.crashed(Story::hub);
+  story.started(Story::hub);
+  story.at(101s).healed();
+  story.at(300s).finished();
+  EXPECT_EQ(story.verdict("INV-17"), Verdict::not_exercised);
+}
+
 TEST(WillExactlyOnce, ConnectionsWithoutOneAreNotExercised) {
   Story story;
   story.read_from();
