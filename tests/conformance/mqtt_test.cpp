@@ -204,7 +204,7 @@ TEST(WillExactlyOnce, ACrashSoonAfterTheEndMayForgetIt) {
   EXPECT_EQ(story.alarm(), "");
 }
 
-// A record waits for the sync that is under way, up to 30 s, and then for its own [seed 1127 of troubled-disk].
+// A record waits for the sync that is under way, up to 30 s, and then for its own [guided 1410 of troubled-disk].
 TEST(WillExactlyOnce, ACrashMayForgetOneUntilAnyHubHasGivenItsDiskUp) {
   for (const auto crash : {50s, 80s}) {
     Story story = with_will();
@@ -219,7 +219,7 @@ TEST(WillExactlyOnce, ACrashMayForgetOneUntilAnyHubHasGivenItsDiskUp) {
   }
 }
 
-// While a hub is paused its patience with the disk does not end [seed 1923 of troubled-disk, guided].
+// While a hub is paused its patience with the disk does not end [pct 1923 of troubled-disk].
 TEST(WillExactlyOnce, TheTimeThatAHubWasSilentDoesNotCount) {
   Story story = with_will();
   story.at(2s).hub_ends(1);
