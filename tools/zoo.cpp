@@ -9,9 +9,11 @@
 #include <cstdlib>
 #include <ctime>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <ostream>
+#include <system_error>
 
 #include "model/mutants/mutant.hpp"
 #include "tools/find_scenarios.hpp"
@@ -186,7 +188,8 @@ std::vector<Minimum> run_minima(const std::vector<Scenario>& minima) {
 }
 
 ZooResult zoo(const std::vector<Scenario>& scenarios, const ZooOptions& options, std::ostream& progress) {
-  ZooResult result = load_zoo(options.state);
+  const std::string work = options.state.empty() ? std::string{} : zoo_work(scenarios);
+  ZooResult result = load_zoo(options.state, work);
   if (!result.wrong.empty()) return result;
   const auto keep = [&](const std::string& line) {
     if (options.state.empty()) return;
@@ -194,6 +197,8 @@ ZooResult zoo(const std::vector<Scenario>& scenarios, const ZooOptions& options,
     file << line;
     if (!file.flush()) result.wrong = "cannot write " + options.state;
   };
+  std::error_code none;
+  if (const auto size = std::filesystem::file_size(options.state, none); none || size == 0) keep(zoo_line(work));
   const auto stop = [&] { return !result.wrong.empty() || (options.interrupted && options.interrupted()); };
 
   std::deque<std::pair<Hunt, const model::Mutant*>> wanted;

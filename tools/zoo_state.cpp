@@ -1,14 +1,19 @@
 #include "tools/zoo_state.hpp"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <system_error>
 
 #include "tools/documents.hpp"
 #include "tools/quantity.hpp"
+#include "tools/scenario.hpp"
 
 namespace hubproof::tools {
 namespace {
@@ -69,6 +74,23 @@ class Line {
 
 }  // namespace
 
+std::string zoo_work(const std::vector<Scenario>& scenarios) {
+  std::ifstream program{"/proc/self/exe", std::ios::binary};
+  std::string all{std::istreambuf_iterator<char>{program}, {}};
+  for (const Scenario& scenario : scenarios) all += scenario.name + '\n' + write_scenario(scenario) + '\n';
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  EVP_Digest(all.data(), all.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  std::string hex;
+  for (unsigned i = 0; i < 8 && i < size; ++i) {
+    hex += "0123456789abcdef"[digest[i] >> 4];
+    hex += "0123456789abcdef"[digest[i] & 15];
+  }
+  return hex;
+}
+
+std::string zoo_line(const std::string& work) { return write_compact(object({{"zoo_of", text(work)}})) + "\n"; }
+
 std::string zoo_line(const Hunt& hunt) {
   return write_compact(object({
              {"mutant", text(hunt.mutant)},
@@ -102,6 +124,10 @@ bool read_zoo_line(std::string_view json, ZooLine& line) {
   const Parsed parsed = parse(json);
   if (parsed.malformed || parsed.document.kind != Document::Kind::object) return false;
   Line members{parsed.document};
+  if (parsed.document.find("zoo_of") != nullptr) {
+    line.work = members.text("zoo_of");
+    return members.good();
+  }
   if (parsed.document.find("shrunk") != nullptr) {
     ShrunkFind shrunk;
     shrunk.mutant = members.text("shrunk");
@@ -134,23 +160,36 @@ bool read_zoo_line(std::string_view json, ZooLine& line) {
   return members.good();
 }
 
-ZooResult load_zoo(const std::string& file) {
+ZooResult load_zoo(const std::string& file, const std::string& work) {
   ZooResult result;
   std::error_code ignored;
   if (file.empty() || !std::filesystem::exists(file, ignored)) return result;
+  if (!std::filesystem::is_regular_file(file, ignored)) {
+    result.wrong = file + ": what was done can only be kept in a regular file";
+    return result;
+  }
   std::ifstream in{file, std::ios::binary};
   std::string text;
+  std::uintmax_t whole = 0;  // bytes of lines that are not cut off
   for (std::uint64_t number = 1; std::getline(in, text); ++number) {
+    if (in.eof()) break;
     ZooLine line;
-    const bool cut_off = in.eof();
     if (!read_zoo_line(text, line)) {
-      if (cut_off) break;
       result.wrong = file + ", line " + std::to_string(number) + ": no line of a zoo";
       return result;
     }
+    if (number == 1 ? line.work != work : line.work && line.work != work) {
+      result.wrong = file + ", line " + std::to_string(number) + ": what is there was done " +
+                     (line.work ? "by another program or with other scenarios" : "by nobody knows which program") +
+                     "; give the name of a new file";
+      return result;
+    }
+    whole += text.size() + 1;
     if (line.hunt) result.hunts.push_back(*line.hunt);
     if (line.shrunk) result.shrunk.push_back(*line.shrunk);
   }
+  in.close();
+  std::filesystem::resize_file(file, whole, ignored);
   return result;
 }
 

@@ -95,6 +95,7 @@ TEST(Zoo, GoesOnWhereItWasStopped) {
   options.interrupted = {};
   const ZooResult whole = zoo(locks(), options, second);
   EXPECT_EQ(whole.wrong, "");
+  EXPECT_EQ(load_zoo(options.state, zoo_work(locks())).hunts.size(), 8U);
   EXPECT_TRUE(whole.whole);
   EXPECT_EQ(whole.hunts.size(), 8U);
   const std::size_t left = 8 - stopped.hunts.size();
@@ -116,8 +117,29 @@ TEST(ZooState, IsReadAsItWasWrittenAndSaysWhichLineIsWrong) {
     ZooLine none;
     EXPECT_FALSE(read_zoo_line(wrong, none)) << wrong;
   }
-  const fs::path file = tests::scratch_file("zoo.jsonl", zoo_line(hunt) + "nonsense\n" + zoo_line(shrunk));
-  EXPECT_THAT(load_zoo(file.string()).wrong, HasSubstr("zoo.jsonl, line 2"));
+  const std::string head = zoo_line(std::string{"a"});
+  const fs::path file = tests::scratch_file("zoo.jsonl", head + zoo_line(hunt) + "nonsense\n" + zoo_line(shrunk));
+  EXPECT_THAT(load_zoo(file.string(), "a").wrong, HasSubstr("zoo.jsonl, line 3"));
+}
+
+TEST(ZooState, IsOfOneProgramAndOneSetOfScenarios) {
+  const Hunt hunt{"two-live-locks", Strategy::pct, 3, true, 1.25, 17, "locks-run-out", 42, {"INV-08"}};
+  const std::string own = zoo_line(std::string{"a"}) + zoo_line(hunt);
+  EXPECT_EQ(load_zoo(tests::scratch_file("own.jsonl", own).string(), "a").hunts.size(), 1U);
+  for (const std::string& other : {zoo_line(hunt), zoo_line(std::string{"b"}) + zoo_line(hunt), own + zoo_line(std::string{"b"})}) {
+    const fs::path file = tests::scratch_file("other.jsonl", other);
+    EXPECT_THAT(load_zoo(file.string(), "a").wrong, HasSubstr("give the name of a new file")) << other;
+    EXPECT_EQ(fs::file_size(file), other.size());  // nothing of it is lost
+  }
+  EXPECT_NE(zoo_work(locks()), zoo_work({}));
+  EXPECT_EQ(zoo_work(locks()), zoo_work(locks()));
+}
+
+TEST(ZooState, CannotBeKeptInADevice) {
+  ZooOptions options = hunt_for({nullptr});
+  options.state = "/dev/full";
+  std::ostringstream progress;
+  EXPECT_THAT(zoo(locks(), options, progress).wrong, HasSubstr("regular file"));
 }
 
 TEST(KillMatrix, HasMediansOfWhatWasFoundAndOfWhatWasNot) {
