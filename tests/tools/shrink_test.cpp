@@ -44,7 +44,7 @@ std::uint64_t digest(const Scenario& scenario, std::uint64_t seed) {
 }
 
 TEST(Surgery, SingleDevicesMakeTheSameRun) {
-  for (const char* name : {"locks-run-out", "everything-at-once", "takeover-ping-pong"}) {
+  for (const char* name : {"locks-run-out", "everything-at-once", "takeover-ping-pong", "topics"}) {
     const Scenario scenario = spell_out_faults(smoke(name), 4);
     const Scenario single = with_single_devices(scenario);
     EXPECT_EQ(node_names(single), node_names(scenario));
@@ -67,6 +67,51 @@ TEST(Surgery, ANodeThatIsGoneTakesItsTwinsLoadsAndFaultsWithIt) {
   EXPECT_EQ(left[static_cast<std::size_t>(smaller.faults[0].nodes.at(0))], "picky0");
   EXPECT_EQ(smaller.services[0].commands.size(), scenario.services[0].commands.size() - 1);  // to deaf
   EXPECT_TRUE(read_scenario(write_scenario(smaller), "x").problems.empty());
+}
+
+TEST(Surgery, ClientsOfABrokerCanBeLeftOutWithWhatTheyDo) {
+  const Scenario scenario = with_single_devices(smoke("topics"));
+  const std::vector<std::string> names = node_names(scenario);
+  ASSERT_EQ(names.size(), 8U);
+  EXPECT_EQ(scenario.clients[1].publishes[1].topic, "plant/1/exact");
+  EXPECT_EQ(topic_work(scenario), 3U * 5 + 2 * 4 + 2 * 2);
+  std::vector<bool> gone(names.size());
+  for (const char* name : {"sensor0", "sensor2", "keeper1"})
+    gone[static_cast<std::size_t>(std::ranges::find(names, name) - names.begin())] = true;
+  const Scenario smaller = without_nodes(scenario, gone);
+  EXPECT_THAT(node_names(smaller), ElementsAre("hub", "sensor1", "keeper0", "visitor0", "visitor1"));
+  EXPECT_EQ(smaller.faults.size(), scenario.faults.size() - 1);  // the crash of sensor0
+  EXPECT_LT(size_of(smaller).messages, size_of(scenario).messages);
+  EXPECT_EQ(size_of(smaller).devices, 4U);
+  std::vector<bool> work(topic_work(smaller));
+  work[1] = work[4] = work[5] = true;  // exact and the will of sensor1, plant/+/exact of keeper0
+  const Scenario less = without_topic_work(smaller, work);
+  EXPECT_EQ(less.clients[0].publishes.size(), 3U);
+  EXPECT_FALSE(less.clients[0].settings.will);
+  EXPECT_EQ(less.clients[1].settings.subscriptions[0].filter, "plant/+/fast");
+  EXPECT_TRUE(less.clients[1].settings.will);
+  for (const Scenario& one : {smaller, less}) EXPECT_TRUE(read_scenario(write_scenario(one), "x").problems.empty());
+}
+
+TEST(Surgery, AClientPublishesInHalfOfTheTimeUntilOneMessageIsLeft) {
+  Scenario scenario = with_single_devices(smoke("topics"));  // 4 minutes, visitor0 every 5 s
+  const std::size_t load = publish_loads(scenario) - 2;
+  auto half = with_half_published(scenario, load, Half::second);
+  ASSERT_TRUE(half);
+  EXPECT_EQ(half->clients[5].publishes[0].from, 2min);
+  half = with_half_published(*half, load, Half::first);
+  ASSERT_TRUE(half);
+  EXPECT_EQ(half->clients[5].publishes[0].until, 3min);
+  EXPECT_EQ(size_of(scenario).messages - size_of(*half).messages, 48U - 12);
+  EXPECT_EQ(told_times(*half).size(), told_times(scenario).size() + 1);  // 2 minutes; sensor0 crashes after 3
+  half = with_half_published(*half, load, Half::every_other);
+  ASSERT_TRUE(half);
+  EXPECT_EQ(half->clients[5].publishes[0].every, sim::Distribution::fixed(10s));
+  const Scenario shorter = with_duration(*half, 150s);
+  EXPECT_EQ(shorter.clients[5].publishes[0].until, std::nullopt);
+  EXPECT_EQ(with_duration(*half, 1min).clients[5].publishes.size(), 0U);
+  while ((half = with_half_published(scenario, load, Half::first))) scenario = *half;
+  EXPECT_EQ(scenario.clients[5].publishes[0].until, 7500ms);
 }
 
 TEST(Surgery, ToldLoadsAreThoseOfTheRun) {
@@ -244,7 +289,9 @@ TEST_P(Shrinking, KeepsTheFailureAndLittleElse) {
 INSTANTIATE_TEST_SUITE_P(Mutants, Shrinking,
                          testing::Values(Case{"troubled-disk", "ack-before-durable", "INV-01"},
                                          Case{"locks-run-out", "two-live-locks", "INV-08"},
-                                         Case{"wrong-clocks", "ttl-by-wrong-clock", "INV-10"}));
+                                         Case{"wrong-clocks", "ttl-by-wrong-clock", "INV-10"},
+                                         Case{"topics", "broker-will-twice", "mqtt311:3.1.2-10"},
+                                         Case{"topics", "broker-queues-nothing", "mqtt311:4.5.0-1"}));
 
 TEST(Shrink, ComesToTheSameWithOneProcessAndWithThree) {
   const Bundle bundle = failing({"wrong-clocks", "ttl-by-wrong-clock", "INV-10"});

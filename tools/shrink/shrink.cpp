@@ -1,6 +1,7 @@
 #include "tools/shrink/shrink.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <set>
 
@@ -57,6 +58,7 @@ class Shrinker {
     leave_out_faults();
     leave_out_nodes();
     if (scenario().devices.size() > few) keep_one_device(8);
+    leave_out_topic_work();
     shorten();
     tell_loads();
     draw_less();
@@ -75,6 +77,7 @@ class Shrinker {
       simplify();
       shorten();
       close_gaps();
+      publish_less();
     }
     result_.finished = !trials_.over();
     return finish();
@@ -88,6 +91,8 @@ class Shrinker {
       leave_out_faults();
       leave_out_nodes();
       unite_nodes();
+      leave_out_topic_work();
+      publish_less();
       close_gaps();
       leave_out_messages();
       shorten();
@@ -239,14 +244,37 @@ class Shrinker {
               [this](std::size_t begin, std::size_t end) { return faults_without(begin, end); });
   }
 
+  std::size_t nodes() const {  // but the hub
+    return scenario().services.size() + scenario().devices.size() + scenario().clients.size();
+  }
+  Scenario nodes_without(std::size_t begin, std::size_t end) const {
+    return without_nodes(scenario(), marked(1 + nodes(), 1 + begin, 1 + end));
+  }
+  static std::vector<bool> marked(std::size_t all, std::size_t begin, std::size_t end) {
+    std::vector<bool> marks(all);
+    std::fill(marks.begin() + static_cast<std::ptrdiff_t>(begin), marks.begin() + static_cast<std::ptrdiff_t>(end), true);
+    return marks;
+  }
   void leave_out_nodes() {
-    leave_out([this] { return scenario().services.size() + scenario().devices.size(); },
-              [this](std::size_t begin, std::size_t end) {
-                std::vector<bool> gone(1 + scenario().services.size() + scenario().devices.size());
-                std::fill(gone.begin() + 1 + static_cast<std::ptrdiff_t>(begin),
-                          gone.begin() + 1 + static_cast<std::ptrdiff_t>(end), true);
-                return without_nodes(scenario(), gone);
-              });
+    leave_out([this] { return nodes(); },
+              [this](std::size_t begin, std::size_t end) { return nodes_without(begin, end); });
+  }
+
+  Scenario topics_without(std::size_t begin, std::size_t end) const {
+    return without_topic_work(scenario(), marked(topic_work(scenario()), begin, end));
+  }
+  void leave_out_topic_work() {
+    leave_out([this] { return topic_work(scenario()); },
+              [this](std::size_t begin, std::size_t end) { return topics_without(begin, end); });
+  }
+
+  // What a client publishes is drawn, and stays so; but its time can be short, and it can be seldom.
+  void publish_less() {
+    constexpr std::array halves{Half::second, Half::first, Half::every_other};
+    for (std::size_t load = 0; load < publish_loads(scenario()) && !trials_.over(); ++load)
+      while (adopt_scenario(halves.size(),
+                            [&](std::size_t at) { return with_half_published(scenario(), load, halves[at]); })) {
+      }
   }
 
   // What was drawn becomes a list. The run is played here once more: it came to its end before.
@@ -259,17 +287,14 @@ class Shrinker {
   }
 
   std::vector<bool> all_but(std::size_t begin, std::size_t end) const {
-    std::vector<bool> gone(told_events(scenario()), true);
-    std::fill(gone.begin() + static_cast<std::ptrdiff_t>(begin), gone.begin() + static_cast<std::ptrdiff_t>(end),
-              false);
+    std::vector<bool> gone = marked(told_events(scenario()), begin, end);
+    gone.flip();
     return gone;
   }
 
   // Messages of all nodes as one list, in order of time.
   Scenario messages_without(std::size_t begin, std::size_t end) const {
-    std::vector<bool> gone = all_but(begin, end);
-    gone.flip();
-    return without_told(scenario(), gone);
+    return without_told(scenario(), marked(told_events(scenario()), begin, end));
   }
   void leave_out_messages(std::size_t parts = std::numeric_limits<std::size_t>::max()) {
     leave_out([this] { return told_events(scenario()); },
@@ -313,8 +338,7 @@ class Shrinker {
     const std::size_t devices = scenario().devices.size();
     return devices > 1 && with_seeds(devices, seeds, [&](std::size_t at) {
              const std::size_t begin = 1 + scenario().services.size();
-             std::vector<bool> gone(begin + devices);
-             std::fill(gone.begin() + static_cast<std::ptrdiff_t>(begin), gone.end(), true);
+             std::vector<bool> gone = marked(begin + devices, begin, begin + devices);
              gone[begin + at] = false;
              return without_nodes(scenario(), gone);
            });
@@ -344,6 +368,10 @@ class Shrinker {
     };
     const auto without_faults = [this](std::size_t begin, std::size_t end) { return faults_without(begin, end); };
     const auto without_messages = [this](std::size_t begin, std::size_t end) { return messages_without(begin, end); };
+    if (!scenario().clients.empty() &&
+        (parts_of(nodes(), [this](std::size_t begin, std::size_t end) { return nodes_without(begin, end); }) ||
+         parts_of(topic_work(scenario()), [this](std::size_t begin, std::size_t end) { return topics_without(begin, end); })))
+      return true;
     return parts_of(scenario().faults.size(), without_faults) || keep_few_messages(seeds) ||
            parts_of(told_events(scenario()), without_messages);
   }

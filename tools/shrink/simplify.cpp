@@ -20,7 +20,7 @@ constexpr std::size_t many = 16;  // items of a longer list are simplified toget
 bool may_go(std::string_view key) {
   return key != "from" && key != "until" && key != "duration" && key != "settle" && key != "name" &&
          key != "at" && key != "nodes" && key != "peers" && key != "commands" && key != "devices" &&
-         key != "services" && key != "faults" && key != "events" && key != "hub_restart";
+         key != "services" && key != "clients" && key != "faults" && key != "events" && key != "hub_restart";
 }
 
 // In whole units, and no longer as a text than it was.

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "tools/topic_load.hpp"
+
 namespace hubproof::tools::shrinking {
 namespace {
 
@@ -58,6 +60,16 @@ Scenario with_single_devices(const Scenario& scenario) {
       if (!group.twin_of.empty() && twins != first_of.end()) one.twin_of = names[twins->second + i];
     }
   }
+  single.clients.clear();
+  for (const ClientGroup& group : scenario.clients)
+    for (std::uint32_t i = 0; i < group.count; ++i, ++node) {
+      const TopicLoad numbered{group, i};
+      ClientGroup& one = single.clients.emplace_back(group);
+      one.name = names[node];
+      one.count = 1;
+      one.settings = numbered.settings;
+      for (std::size_t at = 0; at < one.publishes.size(); ++at) one.publishes[at].topic = numbered.topics[at];
+    }
   return single;
 }
 
@@ -65,6 +77,7 @@ Scenario without_nodes(const Scenario& scenario, const std::vector<bool>& gone) 
   Scenario smaller = scenario;
   smaller.services.clear();
   smaller.devices.clear();
+  smaller.clients.clear();
   Renumbered numbers{hub_node};
   std::uint32_t next = 1;
   const auto keeps = [&](bool keep) {
@@ -79,6 +92,8 @@ Scenario without_nodes(const Scenario& scenario, const std::vector<bool>& gone) 
                           !std::ranges::count(smaller.devices, group.twin_of, &DeviceGroup::name);
     if (keeps(!gone[node++] && !twinless)) smaller.devices.push_back(group);
   }
+  for (const ClientGroup& group : scenario.clients)
+    if (keeps(!gone[node++])) smaller.clients.push_back(group);
   std::erase_if(smaller.faults, [&](sim::Fault& fault) {
     return !renumber(fault.nodes, numbers) || !renumber(fault.peers, numbers);
   });
@@ -150,6 +165,11 @@ Scenario with_duration(const Scenario& scenario, sim::Duration duration) {
     });
     std::erase_if(service.registry.at, [&](const RegistryEvent& event) { return later(event.at); });
   }
+  for (ClientGroup& group : shorter.clients) {
+    std::erase_if(group.publishes, [&](const PublishLoad& load) { return later(load.from); });
+    for (PublishLoad& load : group.publishes)
+      if (load.until && later(*load.until)) load.until.reset();
+  }
   return shorter;
 }
 
@@ -175,6 +195,11 @@ void each_time(Scenario& scenario, const Visit& visit) {
       for (sim::Duration& at : load.at) visit(at);
     for (RegistryEvent& event : service.registry.at) visit(event.at);
   }
+  for (ClientGroup& group : scenario.clients)
+    for (PublishLoad& load : group.publishes) {
+      if (load.from > sim::Duration{}) visit(load.from);
+      if (load.until) visit(*load.until);
+    }
 }
 
 }  // namespace
@@ -254,9 +279,74 @@ Scenario without_told(const Scenario& scenario, const std::vector<bool>& gone) {
   return smaller;
 }
 
+namespace {
+
+template <class List>
+void erase_those(List& list, const std::vector<bool>& gone, std::size_t& next) {
+  std::erase_if(list, [&](const auto&) { return gone[next++]; });
+}
+
+PublishLoad& load_at(Scenario& scenario, std::size_t at) {
+  auto group = scenario.clients.begin();
+  for (; at >= group->publishes.size(); ++group) at -= group->publishes.size();
+  return group->publishes[at];
+}
+
+// How many messages, or bursts, fit into the time of a load; roughly, as the times are drawn.
+std::int64_t published_by(const Scenario& scenario, const PublishLoad& load) {
+  const sim::Distribution& every = load.every;
+  const sim::Duration usual = every.kind == sim::Distribution::Kind::uniform ? every.low / 2 + every.high / 2 : every.low;
+  const sim::Duration time = std::max(load.until.value_or(scenario.duration) - load.from, sim::Duration{});
+  return time / std::max(usual, sim::Duration{1});
+}
+
+}  // namespace
+
+std::size_t topic_work(const Scenario& scenario) {
+  std::size_t count = 0;
+  for (const ClientGroup& group : scenario.clients)
+    count += group.publishes.size() + group.settings.subscriptions.size() + (group.settings.will ? 1 : 0);
+  return count;
+}
+
+Scenario without_topic_work(const Scenario& scenario, const std::vector<bool>& gone) {
+  Scenario smaller = scenario;
+  std::size_t next = 0;
+  for (ClientGroup& group : smaller.clients) {
+    erase_those(group.publishes, gone, next);
+    erase_those(group.settings.subscriptions, gone, next);
+    if (group.settings.will && gone[next++]) group.settings.will.reset();
+  }
+  return smaller;
+}
+
+std::size_t publish_loads(const Scenario& scenario) {
+  std::size_t count = 0;
+  for (const ClientGroup& group : scenario.clients) count += group.publishes.size();
+  return count;
+}
+
+std::optional<Scenario> with_half_published(const Scenario& scenario, std::size_t load, Half half) {
+  Scenario smaller = scenario;
+  PublishLoad& one = load_at(smaller, load);
+  if (published_by(scenario, one) < 2) return std::nullopt;
+  const sim::Duration until = one.until.value_or(scenario.duration);
+  const sim::Duration middle = one.from + (until - one.from) / 2;
+  switch (half) {
+    case Half::first: one.until = middle; break;
+    case Half::second: one.from = middle; break;
+    case Half::every_other:
+      one.every.low *= 2;
+      one.every.high *= 2;
+      break;
+  }
+  return smaller;
+}
+
 std::optional<Scenario> with_two_in_one(const Scenario& scenario, std::size_t gone, std::size_t kept) {
   const std::size_t devices_begin = 1 + scenario.services.size();
   if (gone == kept || (gone < devices_begin) != (kept < devices_begin)) return std::nullopt;
+  if (std::max(gone, kept) >= devices_begin + scenario.devices.size()) return std::nullopt;
   Scenario merged = scenario;
   if (gone < devices_begin) {
     const ServiceNode& from = scenario.services[gone - 1];
@@ -310,6 +400,12 @@ Size size_of(const Scenario& scenario) {
     size.messages += registry.at.size();
     for (const auto* drawn : {&registry.purge, &registry.recreate, &registry.disable, &registry.rotate})
       if (*drawn) size.messages += endless;
+  }
+  for (const ClientGroup& group : scenario.clients) {
+    size.devices += group.count;
+    for (const PublishLoad& load : group.publishes)
+      size.messages += group.count * load.burst *
+                       std::clamp<std::size_t>(static_cast<std::size_t>(published_by(scenario, load)), 1, endless);
   }
   return size;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -11,7 +12,7 @@
 
 namespace hubproof::tools::shrinking {
 
-// Each device a group of its own, under its own name. The run stays the same.
+// Each device, and each client of a plain broker, a group of its own, under its own name. The run stays the same.
 Scenario with_single_devices(const Scenario& scenario);
 
 // Without these nodes (by number; the hub stays). Their twins, what is sent to them, and faults that hit nobody
@@ -39,15 +40,27 @@ std::size_t told_events(const Scenario& scenario);
 std::size_t told_before(const Scenario& scenario, sim::Duration at);
 Scenario without_told(const Scenario& scenario, const std::vector<bool>& gone);  // by that order
 
+// What the clients of a plain broker are there for: each of their publishing loads, subscriptions and wills; client by
+// client, in this order. Every group must be of one client.
+std::size_t topic_work(const Scenario& scenario);
+Scenario without_topic_work(const Scenario& scenario, const std::vector<bool>& gone);
+
+// The n-th of the loads that clients publish, in only a half of its time, or half as often. Nothing: that is no smaller.
+enum class Half : std::uint8_t { first, second, every_other };
+std::size_t publish_loads(const Scenario& scenario);
+std::optional<Scenario> with_half_published(const Scenario& scenario, std::size_t load, Half half);
+
 // One device, or one service, does what two did, and bears the faults of both. Nothing: they are no two
-// of a kind, or one of them is a twin.
+// of a kind, or one of them is a twin, or they are clients of a plain broker.
 std::optional<Scenario> with_two_in_one(const Scenario& scenario, std::size_t gone, std::size_t kept);
 
 // How much there is of what: a smaller failure is easier to read.
 struct Size {
   std::size_t faults = 0;
-  std::size_t devices = 0;
-  std::size_t messages = 0;  // commands and registry operations too; a load that is drawn counts as a thousand
+  std::size_t devices = 0;   // clients of a plain broker too
+  // Commands and registry operations too; a load that is drawn counts as a thousand, one of a client as what fits
+  // into its time, but no more than that.
+  std::size_t messages = 0;
   std::size_t all() const { return faults + devices + messages; }  // what "smaller" means
 };
 Size size_of(const Scenario& scenario);
