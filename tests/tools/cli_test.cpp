@@ -140,6 +140,7 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{{"serve", "--tier", "S3", "--units", "11"},
               "hubproof serve: --units: expected at most 10 of tier S3, found 11"},
         Usage{{"serve", "--units", "2"}, "hubproof serve: --units: expected a --tier that they are of"},
+        Usage{{"serve", "--devices", "d0,d1,d0"}, "hubproof serve: --devices: \"d0\" is named twice"},
         Usage{{"list"}, "WHAT"}, Usage{{"list", "things"}, "things"}, Usage{{"judge"}, "HISTORY"},
         Usage{{"list", "clauses", "--chapter", "c2d"}, "--chapter: there is no chapter \"c2d\"; there are DLV, D2C, C2D"},
         Usage{{"list", "clauses", "--side", "huh"}, "there is no side \"huh\"; did you mean \"hub\"?; there are hub, device"},

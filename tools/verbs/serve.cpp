@@ -76,6 +76,12 @@ int serve_verb(const ServeArguments& arguments) {
       std::fprintf(stderr, "hubproof serve: %s (--profile mqtt-3.1.1)\nTry: hubproof serve --help\n", wrong);
       return exit_usage;
     }
+  for (auto one = arguments.devices.begin(); one != arguments.devices.end(); ++one)
+    if (std::find(arguments.devices.begin(), one, *one) != one) {
+      std::fprintf(stderr, "hubproof serve: --devices: \"%s\" is named twice; each device has one name\nTry: hubproof serve --help\n",
+                   one->c_str());
+      return exit_usage;
+    }
   if (!arguments.routes.empty() && !read_routes(arguments.routes, options.rules.hub.routing)) return exit_bad_input;
   options.rules.hub.access = arguments.open || options.rules.broker ? model::Access::open : model::Access::verified;
   if (!read_tier(arguments, options.rules.hub.quota)) return exit_usage;
