@@ -202,16 +202,30 @@ ZooResult zoo(const std::vector<Scenario>& scenarios, const ZooOptions& options,
   const auto stop = [&] { return !result.wrong.empty() || (options.interrupted && options.interrupted()); };
 
   std::deque<std::pair<Hunt, const model::Mutant*>> wanted;
-  for (unsigned attempt = 0; attempt < options.attempts; ++attempt)
-    for (const model::Mutant* mutant : options.mutants)
-      for (const Strategy strategy : strategies_of(mutant, options)) {
-        Hunt hunt;
-        hunt.mutant = name_of(mutant);
-        hunt.strategy = strategy;
-        hunt.attempt = attempt;
-        if (std::ranges::none_of(result.hunts, [&](const Hunt& done) { return same_hunt(done, hunt); }))
-          wanted.emplace_back(hunt, mutant);
-      }
+  const auto want = [&](unsigned attempt, const model::Mutant* mutant, Strategy strategy) {
+    Hunt hunt;
+    hunt.mutant = name_of(mutant);
+    hunt.strategy = strategy;
+    hunt.attempt = attempt;
+    if (std::ranges::none_of(result.hunts, [&](const Hunt& done) { return same_hunt(done, hunt); }))
+      wanted.emplace_back(hunt, mutant);
+  };
+  for (unsigned attempt = 0; attempt < options.attempts; ++attempt) {
+    if (!options.one_find) {
+      for (const model::Mutant* mutant : options.mutants)
+        for (const Strategy strategy : strategies_of(mutant, options)) want(attempt, mutant, strategy);
+      continue;
+    }
+    // What the first strategy does not find is left to the next.
+    for (std::size_t at = 0; at < strategy_names.size(); ++at)
+      for (const model::Mutant* mutant : options.mutants)
+        if (const auto& those = strategies_of(mutant, options); at < those.size()) want(attempt, mutant, those[at]);
+  }
+  const auto found_already = [&](const Hunt& hunt) {
+    return options.one_find && std::ranges::any_of(result.hunts, [&](const Hunt& done) {
+             return done.found && done.mutant == hunt.mutant;
+           });
+  };
   const std::size_t all = wanted.size();
   std::size_t done = 0;
   const double give_up = static_cast<double>(options.give_up.count()) * 1e-9;
@@ -220,6 +234,10 @@ ZooResult zoo(const std::vector<Scenario>& scenarios, const ZooOptions& options,
     while (!wanted.empty() && !stop() && hunters.size() < std::max(1U, options.jobs)) {
       const auto [hunt, mutant] = wanted.front();
       wanted.pop_front();
+      if (found_already(hunt)) {
+        ++done;
+        continue;
+      }
       Hunter hunter = send_out(hunt, scenarios, mutant, give_up);
       if (hunter.process <= 0) {
         result.wrong = "cannot start a process";

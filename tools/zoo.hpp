@@ -66,6 +66,7 @@ struct ZooOptions {
   std::chrono::nanoseconds give_up = std::chrono::seconds{60};  // of CPU time, for one hunt
   unsigned jobs = 2;
   bool shrinks = true;
+  bool one_find = false;             // a mutant that one strategy has found is not hunted by those after it
   std::string state;                 // file that keeps what was done; a zoo that was stopped goes on
   sim::Duration shrink_budget = std::chrono::seconds{30};  // of real time
   std::function<bool()> interrupted;

@@ -102,6 +102,23 @@ TEST(Zoo, GoesOnWhereItWasStopped) {
   EXPECT_THAT(second.str(), HasSubstr(std::to_string(left) + "/" + std::to_string(left)));
 }
 
+TEST(Zoo, HuntsAMutantNoMoreOnceItIsFoundWhereOneFindIsEnough) {
+  for (const bool one_find : {false, true}) {
+    ZooOptions options = hunt_for({model::find_mutant("two-live-locks"), model::find_mutant("will-missing")});
+    options.strategies = options.rare_strategies = {Strategy::random, Strategy::swarm, Strategy::pct};
+    options.attempts = 1;
+    options.jobs = 1;
+    options.give_up = 200ms;
+    options.one_find = one_find;
+    std::ostringstream progress;
+    const ZooResult result = zoo(locks(), options, progress);
+    EXPECT_TRUE(result.whole);
+    const auto hunts_of = [&](std::string_view mutant) { return std::ranges::count(result.hunts, mutant, &Hunt::mutant); };
+    EXPECT_EQ(hunts_of("two-live-locks"), one_find ? 1 : 3);
+    EXPECT_EQ(hunts_of("will-missing"), 3);  // nothing finds it here
+  }
+}
+
 TEST(ZooState, IsReadAsItWasWrittenAndSaysWhichLineIsWrong) {
   const Hunt hunt{"two-live-locks", Strategy::pct, 3, true, 1.25, 17, "locks-run-out", 42, {"INV-08", "INV-11"}};
   ZooLine line;

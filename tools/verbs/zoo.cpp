@@ -56,8 +56,9 @@ int zoo_verb(const ZooArguments& arguments) {
       options.strategies.push_back(static_cast<Strategy>(std::ranges::find(strategy_names, name) - strategy_names.begin()));
     options.rare_strategies = options.strategies;
   }
-  if (arguments.shrinking && arguments.strategies.empty())
-    options.strategies = options.rare_strategies = {Strategy::random};
+  if (arguments.shrinking && arguments.strategies.empty())  // what guided finds cannot be found again without its search
+    options.strategies = options.rare_strategies = {Strategy::random, Strategy::swarm, Strategy::pct};
+  options.one_find = arguments.shrinking;
   options.attempts = arguments.shrinking ? 1 : arguments.attempts;
   options.give_up = arguments.give_up;
   options.jobs = arguments.jobs;
