@@ -453,7 +453,7 @@ Command read_command_line(int argc, const char* const* argv) {
   zoo_verb->add_option("--strategy", zoo.strategies, "only these (default: random and swarm; all for rare mutants)")
       ->type_name("NAME")
       ->check(CLI::IsMember({"random", "swarm", "pct", "guided"}));
-  zoo_verb->add_option("--state", zoo.state, "keep what was done there; a zoo that was stopped goes on")
+  zoo_verb->add_option("--state", zoo.state, "keep there what this program did; a zoo that was stopped goes on")
       ->type_name("FILE");
   zoo_verb->add_flag("--no-shrinking", zoo.no_shrinking, "leave finds as they are");
   zoo_verb->add_flag("--shrinking", zoo.shrinking,

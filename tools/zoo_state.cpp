@@ -11,8 +11,10 @@
 #include <iterator>
 #include <system_error>
 
+#include "model/bytes.hpp"
 #include "tools/documents.hpp"
 #include "tools/quantity.hpp"
+#include "tools/render/render.hpp"
 #include "tools/scenario.hpp"
 
 namespace hubproof::tools {
@@ -81,12 +83,7 @@ std::string zoo_work(const std::vector<Scenario>& scenarios) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   EVP_Digest(all.data(), all.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  std::string hex;
-  for (unsigned i = 0; i < 8 && i < size; ++i) {
-    hex += "0123456789abcdef"[digest[i] >> 4];
-    hex += "0123456789abcdef"[digest[i] & 15];
-  }
-  return hex;
+  return hex_text(model::load_big<8>(digest.data()));
 }
 
 std::string zoo_line(const std::string& work) { return write_compact(object({{"zoo_of", text(work)}})) + "\n"; }
@@ -172,7 +169,10 @@ ZooResult load_zoo(const std::string& file, const std::string& work) {
   std::string text;
   std::uintmax_t whole = 0;  // bytes of lines that are not cut off
   for (std::uint64_t number = 1; std::getline(in, text); ++number) {
-    if (in.eof()) break;
+    if (in.eof()) {  // cut off; a first one must be ours, as it will be removed
+      if (whole == 0 && !zoo_line(work).starts_with(text)) result.wrong = file + ", line 1: no line of a zoo";
+      break;
+    }
     ZooLine line;
     if (!read_zoo_line(text, line)) {
       result.wrong = file + ", line " + std::to_string(number) + ": no line of a zoo";
@@ -188,6 +188,7 @@ ZooResult load_zoo(const std::string& file, const std::string& work) {
     if (line.hunt) result.hunts.push_back(*line.hunt);
     if (line.shrunk) result.shrunk.push_back(*line.shrunk);
   }
+  if (!result.wrong.empty()) return result;
   in.close();
   std::filesystem::resize_file(file, whole, ignored);
   return result;

@@ -148,6 +148,13 @@ TEST(ZooState, IsOfOneProgramAndOneSetOfScenarios) {
     EXPECT_THAT(load_zoo(file.string(), "a").wrong, HasSubstr("give the name of a new file")) << other;
     EXPECT_EQ(fs::file_size(file), other.size());  // nothing of it is lost
   }
+  // One line of somebody else's, without its end, is not taken for one of ours that was cut off.
+  const fs::path notes = tests::scratch_file("notes.txt", "buy milk");
+  EXPECT_THAT(load_zoo(notes.string(), "a").wrong, HasSubstr("notes.txt, line 1"));
+  EXPECT_EQ(fs::file_size(notes), 8U);
+  const fs::path begun = tests::scratch_file("begun.jsonl", own.substr(0, 5));
+  EXPECT_EQ(load_zoo(begun.string(), "a").wrong, "");
+  EXPECT_EQ(fs::file_size(begun), 0U);
   EXPECT_NE(zoo_work(locks()), zoo_work({}));
   EXPECT_EQ(zoo_work(locks()), zoo_work(locks()));
 }

@@ -75,7 +75,8 @@ std::string shrinking_page(const ZooResult& result, const std::vector<Minimum>& 
   std::ostringstream page;
   page << "# Shrinking\n\nMade by `" << command << "`.\n\n"
        << "The first find of each mutant, made as small as `hubproof shrink` can. Size is faults, devices and messages,\n"
-       << "where commands and registry operations count as messages. It is the same failure when what it shrank to,\n"
+       << "where commands and registry operations count as messages, clients of a plain broker as devices, and what they\n"
+       << "publish as far as it fits into the time that is left to it. It is the same failure when what it shrank to,\n"
        << "run once more, fails with the signature that was found, and the right hub does not. Seconds are of CPU, over\n"
        << "all processes, as other work may share the machine.\n\n"
        << "- " << count << " finds were shrunk; " << summary.ended << " ended by themselves.\n"
