@@ -133,8 +133,8 @@ void Facts::take(const Event& event, Who who, std::uint64_t index, Telemetry* te
     case What::create_device:
     case What::delete_device:
     case What::enable_device:
-    case What::disable_device: take_registry(event); break;
-    case What::update_device: take_keys(event); break;
+    case What::disable_device: take_registry(event, index); break;
+    case What::update_device: take_keys(event, index); break;
     case What::purge: take_purge(event); break;
     case What::clock: take_clock(event); break;
     case What::started:
@@ -630,7 +630,10 @@ void Facts::take_connection(const Event& event) {
 }
 
 void Facts::take_hub_end(const Event& event) {
-  if (!valid(event.device)) return;
+  if (!valid(event.device)) {
+    if (event.what == What::ended) hub_ended_a_nameless_at = event.at;
+    return;
+  }
   HubEnd& end = hub_ends[number(event.device)];
   if (event.what == What::accepted && (event.flags & model::flag_link) == 0) {
     if (end.now.number != 0 && end.now.number != event.connection) end.older = end.now;

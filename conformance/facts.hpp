@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <deque>
 #include <map>
 #include <memory>
@@ -229,9 +230,12 @@ struct Shown {
 struct KnownKey {
   std::uint64_t digest = 0;
   bool primary = true;
-  std::int64_t asked_at = long_ago;    // when somebody began to give it
   std::int64_t known_at = never;       // when it surely had it
   std::int64_t dead_at = never;        // when it surely had it no more
+  // In the history: what is answered and asked at one instant is told apart by its order alone.
+  std::uint64_t asked = 0;             // where somebody began to give it
+  std::uint64_t known = not_yet;       // where it surely had it
+  static constexpr std::uint64_t not_yet = std::numeric_limits<std::uint64_t>::max();
 };
 
 struct Handed {                        // a PUBLISH of a command that the device has not acknowledged
@@ -380,6 +384,7 @@ struct Queue {                         // a device's, and its registration
   std::int64_t registry_at = long_ago; // last change or attempt
   std::int64_t enabled_at = long_ago;
   std::int64_t delete_asked_at = never;  // of the open one that was asked for first
+  std::uint64_t delete_asked = 0;        // and where in the history
   std::int64_t purge_asked_at = never;
   std::uint32_t purges_open = 0;
   bool purge_murky = false;            // one of them ended and nobody knows how
@@ -441,6 +446,7 @@ class Facts {
   std::int64_t hub_disturbed_at = long_ago;  // last crash, start or change of its clock
   std::int64_t hub_started_at = long_ago;
   std::int64_t hub_clock_changed_at = long_ago;
+  std::int64_t hub_ended_a_nameless_at = long_ago;  // connection, that is: one which never said whose it is
   std::uint32_t hub_epoch = 0;
   bool hub_up = true;
   // Whether the hub did something strictly between two times, so it was neither down nor asleep.
@@ -578,8 +584,8 @@ class Facts {
   void take_throttle(const model::Event& event);
   void take_settling(const model::Event& event, Command* command);
   void take_record(const model::Event& event, Command* command);
-  void take_registry(const model::Event& event);
-  void take_keys(const model::Event& event);
+  void take_registry(const model::Event& event, std::uint64_t index);
+  void take_keys(const model::Event& event, std::uint64_t index);
   void take_purge(const model::Event& event);
   void take_clock(const model::Event& event);
   void take_life(const model::Event& event);

@@ -203,9 +203,13 @@ bool Facts::may_have_more_hand_overs(const Command& command) const {
   if (!terms.hub_observed || hub_started_at >= command.invoked_at) return true;
   const HubEnd& hub = hub_ends[command.device];
   if (hub.ended_at >= command.invoked_at) return true;
+  if (hub.now.number != 0) return false;
   // Whose connection of the link ended only the device's end tells, and with two devices of one name not
-  // even that.
-  return hub.now.number == 0 && (rivals || device_ends[command.device].ended_at >= command.invoked_at);
+  // even that. Nor does it tell when: what a device asked for before it went down may come to the hub, and lock a
+  // message, long after; all that is seen of it is then a connection of nobody that ends.
+  const std::int64_t ended_at = device_ends[command.device].ended_at;
+  return rivals || ended_at >= command.invoked_at ||
+         (ended_at > long_ago && hub_ended_a_nameless_at >= command.invoked_at);
 }
 
 // A hub may lock a
@@ -344,7 +348,7 @@ void Facts::take_record(const Event& event, Command* command) {
 // A key counts from when somebody began to give it. It is dead once another has surely taken its place,
 // given by somebody who began after it was surely there: of two who change it at once, nobody knows who
 // was the last.
-void Facts::take_keys(const Event& event) {
+void Facts::take_keys(const Event& event, std::uint64_t index) {
   if (!valid(event.device) || event.phase == Phase::fail) return;
   for (const bool primary : {true, false}) {
     const std::uint64_t digest = primary ? event.token : event.sequence;
@@ -353,22 +357,23 @@ void Facts::take_keys(const Event& event) {
     if (event.phase == Phase::invoke) {
       constexpr std::size_t most = 256;
       if (all.size() == most) all.erase(all.begin());
-      all.push_back({digest, primary, event.at, never, never});
+      all.push_back({digest, primary, never, never, index, KnownKey::not_yet});
       continue;
     }
     if (event.phase != Phase::ok) continue;
     auto given = std::ranges::find_if(all, [&](const KnownKey& key) {
       return key.digest == digest && key.primary == primary && key.known_at == never;
     });
-    if (given == all.end()) given = all.insert(all.end(), {digest, primary, event.at, never, never});
+    if (given == all.end()) given = all.insert(all.end(), {digest, primary, never, never, index, KnownKey::not_yet});
     given->known_at = event.at;
-    const std::int64_t asked_at = given->asked_at;
+    given->known = index;
+    const std::uint64_t asked = given->asked;
     for (KnownKey& key : all)
-      if (key.primary == primary && key.known_at < asked_at) key.dead_at = std::min(key.dead_at, event.at);
+      if (key.primary == primary && key.known < asked) key.dead_at = std::min(key.dead_at, event.at);
   }
 }
 
-void Facts::take_registry(const Event& event) {
+void Facts::take_registry(const Event& event, std::uint64_t index) {
   if (!valid(event.device)) return;
   const std::uint32_t device = number(event.device);
   Queue& queue = queues[device];
@@ -381,13 +386,16 @@ void Facts::take_registry(const Event& event) {
     }
     return;
   }
-  if (event.what == What::create_device) take_keys(event);
+  if (event.what == What::create_device) take_keys(event, index);
   queue.registry_at = event.at;
   if (event.phase == Phase::invoke) {
     ++queue.registry_open;
     if (!deletes) return;
     ++queue.deletes_open;
-    queue.delete_asked_at = std::min(queue.delete_asked_at, event.at);
+    if (queue.delete_asked_at == never) {
+      queue.delete_asked_at = event.at;
+      queue.delete_asked = index;
+    }
     for (std::uint32_t at = queue.first; at != Command::none; at = commands[at].after)
       may_be_removed(commands[at]);
     return;
@@ -400,7 +408,7 @@ void Facts::take_registry(const Event& event) {
   if (deletes) {
     if (const auto found = keys.find(device); found != keys.end() && asked_at != never)
       for (KnownKey& key : found->second)
-        if (key.known_at <= asked_at) key.dead_at = std::min(key.dead_at, event.at);
+        if (key.known < queue.delete_asked) key.dead_at = std::min(key.dead_at, event.at);
     for (std::uint32_t at = queue.first; at != Command::none;) {
       Command& command = commands[at];
       at = command.after;

@@ -12,7 +12,7 @@ using model::Why;
 namespace {
 
 constexpr std::int64_t late_by = 5 * second;        // a loaded machine's timers
-constexpr std::int64_t slowest_answer = 35 * second;  // of a hub that waits for its disk
+constexpr std::int64_t slowest_answer = 65 * second;  // of a hub that waits for its disk, twice
 
 std::uint64_t own_scope(const Facts& facts, std::uint32_t device) {
   return model::hash(model::view("devices/" + facts.name(device)));
@@ -73,14 +73,14 @@ void TokenIsInTime::refused(const Seen& seen, const Shown& shown) {
   const std::uint32_t device_id = whose(event);
   if (device_id >= facts.queues.size() || shown.scope != own_scope(facts, device_id)) return;
   const Queue& queue = facts.queues[device_id];
-  if (queue.registry_open > 0 || queue.registry_murky || queue.disabled || queue.enabled_at > shown.at ||
-      queue.registry_at > shown.at)
+  if (queue.registry_open > 0 || queue.registry_murky || queue.disabled || queue.enabled_at >= shown.at ||
+      queue.registry_at >= shown.at)
     return;
   const auto* keys = keys_of(facts, device_id);
   if (keys == nullptr) return;
   bool good = false;
   for (const KnownKey& key : *keys) {
-    if (key.known_at == never || key.known_at > shown.at) return;  // keys are being changed
+    if (key.known_at == never || key.known_at >= shown.at) return;  // keys are being changed
     if (key.digest == shown.key && key.dead_at == never) good = true;
   }
   if (good)
@@ -116,7 +116,7 @@ void ReplacedKeyIsDead::saw(const Seen& seen) {
   std::int64_t dead_at = long_ago;
   for (const KnownKey& key : *keys) {
     if (key.digest != shown->key) continue;
-    if (key.dead_at > shown->at) {
+    if (key.dead_at >= shown->at) {
       if (keys->size() > 2) pass();  // of a device whose keys were changed
       return;
     }

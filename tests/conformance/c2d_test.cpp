@@ -533,6 +533,26 @@ TEST(DeliveryCount, In2017WhatALostConnectionOfTheLinkSwallowedMayCount) {
   }
 }
 
+// Seed 3468 of guided, locks-run-out-2017: what the device had asked for before it went down came to the hub when
+// the command was there, and the hub locked it for a connection that never said whose it was.
+TEST(DeliveryCount, In2017ARequestFromBeforeTheDevicesEndMayHaveSwallowedOne) {
+  for (const bool went_down : {false, true}) {
+    for (const bool late_request : {false, true}) {
+      Story story;
+      story.history.terms.count_every_return = true;
+      story.device_accepted(1);
+      if (went_down) story.device_ends(1);
+      story.at(1s);
+      story.command_waits(1);
+      story.at(10s);
+      if (late_request) story.hub_ends(7).device = NodeIndex{~0U};
+      story.at(100s).delivers(1, 10, 1);
+      EXPECT_EQ(story.verdict("INV-13"), went_down && late_request ? Verdict::not_exercised : Verdict::fail)
+          << went_down << late_request;
+    }
+  }
+}
+
 TEST(DeliveryCount, FirstDeliveriesAreNotExercised) {
   Story story;
   story.command_waits(1);

@@ -130,6 +130,29 @@ TEST(TokenIsInTime, RefusedForAnotherReasonIsNothingToIt) {
             }), none);
 }
 
+// Seed 3279 of guided, signed-tokens: a device is created again, and in the instant of that answer its key is
+// changed.
+TEST(TokenIsInTime, AKeyThatIsChangedInTheInstantOfItsAnswerIsDead) {
+  Guarded story;
+  story.at(1s).gives(What::update_device, Phase::invoke, key3, 0);
+  story.at(2s).gives(What::update_device, Phase::ok, key3, 0);
+  story.at(2s).gives(What::update_device, Phase::invoke, 104, 0);
+  story.at(3s).gives(What::update_device, Phase::ok, 104, 0);
+  story.at(4s).shows(1, 100s, key3), story.turned_away(1);
+  EXPECT_EQ(story.alarm(), "");
+  story.at(5s).shows(2, 100s, 104), story.turned_away(2);
+  EXPECT_EQ(story.verdict("INV-20"), Verdict::fail);
+}
+
+TEST(TokenIsInTime, OfOneThatIsAnsweredWhenItIsShownNobodyKnows) {
+  Guarded story;
+  story.at(1s).gives(What::update_device, Phase::invoke, key3, 0);
+  story.at(2s).gives(What::update_device, Phase::ok, key3, 0);
+  story.at(2s).shows(1, 100s, key3), story.turned_away(1);
+  story.at(2s).shows(2, 100s, key1), story.let_in(2);
+  EXPECT_EQ(story.alarm(), "");
+}
+
 TEST(TokenIsInTime, IsJudgedOfTheHubsOwnWordToo) {
   Guarded story;
   story.at(500s).hub_lets_in(1, 100s);
@@ -203,6 +226,26 @@ TEST(ReplacedKeyIsDead, AlsoWithItsRegistration) {
   story.at(12s).gives(What::create_device, Phase::ok, key3, 104);
   story.at(13s).shows(1, 100s, key2), story.let_in(1);
   EXPECT_EQ(story.verdict("SEC-09"), Verdict::fail);
+}
+
+TEST(ReplacedKeyIsDead, AlsoWhenItIsReplacedInTheInstantOfItsAnswer) {
+  Guarded story;
+  story.at(10s).gives(What::update_device, Phase::invoke, key3, 0);
+  story.at(11s).gives(What::update_device, Phase::ok, key3, 0);
+  story.at(11s).gives(What::update_device, Phase::invoke, 104, 0);
+  story.at(12s).gives(What::update_device, Phase::ok, 104, 0);
+  story.at(13s).shows(1, 100s, key3), story.let_in(1);
+  EXPECT_EQ(story.verdict("SEC-09"), Verdict::fail);
+}
+
+// Whichever of the two the hub took first: that the new key was given after the deletion is not said.
+TEST(ReplacedKeyIsDead, ButNotOneThatIsAnsweredAfterADeletionOfThatInstantBegan) {
+  Guarded story;
+  story.at(10s).add(Story::s1, What::delete_device, Phase::invoke).device = Story::d1;
+  story.at(10s).gives(What::create_device, Phase::ok, key3, 104);
+  story.at(11s).add(Story::s1, What::delete_device, Phase::ok).device = Story::d1;
+  story.at(12s).shows(1, 100s, key3), story.let_in(1);
+  EXPECT_EQ(story.alarm(), "");
 }
 
 TEST(ReplacedKeyIsDead, WithoutAChangeIsNotExercised) {
