@@ -379,8 +379,19 @@ void Facts::take_registry(const Event& event, std::uint64_t index) {
   Queue& queue = queues[device];
   const bool deletes = event.what == What::delete_device;
   if (event.what == What::enable_device || event.what == What::disable_device) {
-    if (event.what == What::disable_device && event.phase == Phase::invoke) queue.disabled = true;
-    if (event.what == What::enable_device && event.phase == Phase::ok) {
+    const bool disables = event.what == What::disable_device;
+    std::uint32_t& open = disables ? queue.disables_open : queue.enables_open;
+    if (disables) queue.disable_seen = index;
+    if (event.phase == Phase::invoke) {
+      if (disables) queue.disabled = true;
+      else if (open == 0) queue.enable_asked = index;
+      ++open;
+      return;
+    }
+    // Of the two at once nobody knows which came last to the hub.
+    const bool last = queue.disables_open == 0 && (open == 0 || queue.disable_seen < queue.enable_asked);
+    if (open > 0) --open;
+    if (!disables && event.phase == Phase::ok && last) {
       queue.disabled = false;
       queue.enabled_at = event.at;
     }
@@ -389,6 +400,9 @@ void Facts::take_registry(const Event& event, std::uint64_t index) {
   if (event.what == What::create_device) take_keys(event, index);
   queue.registry_at = event.at;
   if (event.phase == Phase::invoke) {
+    // Of two at once nobody knows which came first to the hub.
+    if (queue.registry_open == 0) queue.registry_mixed = false;
+    else if (deletes || queue.deletes_open > 0) queue.registry_mixed = true;
     ++queue.registry_open;
     if (!deletes) return;
     ++queue.deletes_open;
@@ -415,19 +429,21 @@ void Facts::take_registry(const Event& event, std::uint64_t index) {
       if (asked_at != never && command.accepted && command.accepted_at <= asked_at)
         ended(command, End::deleted, event.at);
     }
-    if (queue.generation != 0) {
+    // The hub's own word has nobody who asked.
+    if (queue.generation != 0 && queue.generation_known < (asked_at == never ? index : queue.delete_asked)) {
       constexpr std::size_t most = 4096;
       if (dead_generations.size() == most) dead_generations.erase(dead_generations.begin());
       dead_generations.push_back({device, queue.generation, event.at});
     }
     queue.generation = 0;
-    queue.deleted = true;
+    (queue.registry_mixed ? queue.registry_murky : queue.deleted) = true;
     forget_subscription(hub_ends[device]);
   } else {
-    if (queue.registry_open == 0) queue.registry_murky = false;
+    if (queue.registry_open == 0) queue.registry_murky = queue.registry_mixed;
     queue.generation = event.generation;
+    queue.generation_known = index;
     queue.deleted = false;
-    queue.disabled = false;
+    if (queue.disables_open == 0) queue.disabled = false;
     queue.enabled_at = event.at;
   }
 }

@@ -153,6 +153,20 @@ TEST(TokenIsInTime, OfOneThatIsAnsweredWhenItIsShownNobodyKnows) {
   EXPECT_EQ(story.alarm(), "");
 }
 
+TEST(TokenIsInTime, OfADeviceThatIsEnabledAndDisabledAtOnceNothingIsKnown) {
+  for (const bool at_once : {true, false}) {
+    Guarded story;
+    const auto says = [&](What what, Phase phase) { story.add(Story::s1, what, phase).device = Story::d1; };
+    story.at(1s), says(What::disable_device, Phase::invoke);
+    if (!at_once) says(What::disable_device, Phase::ok);
+    story.at(2s), says(What::enable_device, Phase::invoke);
+    if (at_once) says(What::disable_device, Phase::ok);
+    story.at(3s), says(What::enable_device, Phase::ok);
+    story.at(4s).shows(1, 100s), story.turned_away(1);
+    EXPECT_EQ(story.verdict("INV-20"), at_once ? Verdict::not_exercised : Verdict::fail);
+  }
+}
+
 TEST(TokenIsInTime, IsJudgedOfTheHubsOwnWordToo) {
   Guarded story;
   story.at(500s).hub_lets_in(1, 100s);
