@@ -146,7 +146,7 @@ template <Network Net>
 void AsioPort<Net>::read(const Shared& connection) {
   if (connection->reading) return;
   if (connection->silent) return;
-  if ((paused_ || connection->held) && connection->ours) {
+  if ((paused_ || connection->held || connection->behind) && connection->ours) {
     held_back_.push_back(connection);
     return;
   }
@@ -169,9 +169,11 @@ void AsioPort<Net>::send(model::ConnectionId id, model::View bytes) {
   if (found == connections_.end()) return;
   const Shared connection = found->second;
   connection->queued.insert(connection->queued.end(), bytes.begin(), bytes.end());
-  if (connection->queued.size() + connection->leaving.size() > limits_.unsent) {
+  account(*connection);
+  if (too_far_behind(connection)) {
     // Its owner is at work just now: it hears of the end afterwards.
     connection->queued.clear();
+    account(*connection);
     boost::asio::post(context_, [this, connection] {
       if (connection->ours) end(connection, model::EndedBy::local);
     });
@@ -181,7 +183,48 @@ void AsioPort<Net>::send(model::ConnectionId id, model::View bytes) {
 }
 
 template <Network Net>
+bool AsioPort<Net>::too_far_behind(const Shared& connection) {
+  if (connection->unsent() <= limits_.unsent) return false;
+  if (connection->unsent() > limits_.most_unsent || together_ > limits_.together) return true;
+  if (!connection->behind) {
+    connection->behind = true;
+    watch(connection);
+  }
+  return false;
+}
+
+// Until it has caught up, or has taken too little in a stretch.
+template <Network Net>
+void AsioPort<Net>::watch(const Shared& connection) {
+  connection->patience.expires_after(limits_.stretch);
+  connection->patience.async_wait([this, connection, then = connection->taken](Error error) {
+    if (error || !connection->behind || !connection->ours) return;
+    if (connection->taken - then >= limits_.taken) return watch(connection);
+    connection->queued.clear();
+    account(*connection);
+    end(connection, model::EndedBy::local);
+  });
+}
+
+template <Network Net>
+void AsioPort<Net>::caught_up(const Shared& connection) {
+  connection->behind = false;
+  if (!connection->ours || connection->ending) return;
+  connection->patience.cancel();
+  if (std::erase(held_back_, connection) > 0) read(connection);
+}
+
+template <Network Net>
+void AsioPort<Net>::account(Connection& connection) {
+  together_ += connection.unsent() - connection.counted;
+  connection.counted = connection.unsent();
+}
+
+template <Network Net>
 void AsioPort<Net>::write(const Shared& connection) {
+  if (connection->left < connection->leaving.size()) return write_on(connection);
+  connection->left = 0;
+  connection->leaving.clear();
   if (connection->tls) {  // what has gathered is sealed in one go
     connection->tls->send(connection->queued);
     connection->queued.clear();
@@ -189,21 +232,35 @@ void AsioPort<Net>::write(const Shared& connection) {
   } else {
     std::swap(connection->queued, connection->leaving);
   }
+  account(*connection);
   if (connection->leaving.empty()) {
     if (connection->ending) leave(connection);
     return;
   }
+  write_on(connection);
+}
+
+template <Network Net>
+void AsioPort<Net>::write_on(const Shared& connection) {
   connection->writing = true;
-  boost::asio::async_write(connection->stream, boost::asio::buffer(connection->leaving),
-                           [this, connection](Error error, std::size_t) {
-                             connection->writing = false;
-                             connection->leaving.clear();
-                             if (connection->silent) return;
-                             if (!error) return write(connection);
-                             connection->queued.clear();
-                             if (connection->ours) return end(connection, ended_by(error));
-                             cut(connection);
-                           });
+  const auto rest = boost::asio::buffer(connection->leaving) + connection->left;
+  connection->stream.async_write_some(rest, [this, connection](Error error, std::size_t size) {
+    connection->writing = false;
+    connection->left += size;
+    connection->taken += size;
+    if (!error && !connection->silent) {
+      account(*connection);
+      if (connection->behind && connection->unsent() <= limits_.unsent / 2) caught_up(connection);
+      return write(connection);
+    }
+    connection->left = 0;
+    connection->leaving.clear();
+    if (!connection->silent) connection->queued.clear();
+    account(*connection);
+    if (connection->silent) return;
+    if (connection->ours) return end(connection, ended_by(error));
+    cut(connection);
+  });
 }
 
 // Not by the owner's wish. A peer that only said that it will send no more still gets what was
@@ -251,7 +308,7 @@ void AsioPort<Net>::abort_after_sent(model::ConnectionId id) {
 template <Network Net>
 std::size_t AsioPort<Net>::unsent(model::ConnectionId id) const {
   const auto found = connections_.find(id);
-  return found == connections_.end() ? 0 : found->second->queued.size() + found->second->leaving.size();
+  return found == connections_.end() ? 0 : found->second->unsent();
 }
 
 template <Network Net>
@@ -318,7 +375,7 @@ void AsioPort<Net>::pause(bool paused) {
   paused_ = paused;
   if (paused) return;
   for (const Shared& connection : std::exchange(held_back_, {}))
-    if (connection->ours) read(connection);
+    if (connection->ours) read(connection);  // or held back again
 }
 
 template <Network Net>
@@ -336,6 +393,7 @@ void AsioPort<Net>::fall_silent(model::ConnectionId id) {
   if (!connection) return;
   connection->silent = true;
   connection->queued.clear();
+  account(*connection);
   std::erase(held_back_, connection);
   silent_.push_back(connection);
 }

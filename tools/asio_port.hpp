@@ -37,10 +37,17 @@ class PortUser {
 };
 
 struct PortLimits {
-  std::size_t unsent = 8u << 20;                          // bytes; a peer that reads no faster is cut
+  std::size_t unsent = 8u << 20;                          // bytes that a peer may leave for as long as it likes
   model::Duration farewell = std::chrono::seconds{5};     // for a peer to take what close() left
   model::Duration accept_pause = std::chrono::milliseconds{100};  // after an accept that failed
   model::Duration handshake = std::chrono::seconds{20};   // for TLS, from the connection on
+  // A peer that is behind by more is not listened to, and has to take something in each stretch, or it is cut: whoever
+  // asks for a long backlog at once is behind as soon as he has asked. It is cut, too, when it is behind by
+  // `most_unsent`, or when all connections `together` are by so much.
+  model::Duration stretch = std::chrono::seconds{5};
+  std::size_t taken = 64u << 10;
+  std::size_t most_unsent = 256u << 20;
+  std::size_t together = 1u << 30;
 };
 
 template <Network Net>
@@ -100,6 +107,11 @@ class AsioPort {
     bool read_all = false;  // the peer has said all
     model::Bytes queued;    // plain
     model::Bytes leaving;
+    std::size_t left = 0;       // of it, already
+    std::size_t counted = 0;    // of `together_`
+    std::uint64_t taken = 0;    // by the peer's end of TCP, ever
+    bool behind = false;        // by more than it may be at leisure
+    std::size_t unsent() const { return queued.size() + leaving.size() - left; }
     std::array<std::uint8_t, 4096> incoming;
   };
   using Shared = std::shared_ptr<Connection>;
@@ -113,12 +125,17 @@ class AsioPort {
   void failed(const Shared& connection, const std::string& why);
   void read(const Shared& connection);
   void write(const Shared& connection);
+  void write_on(const Shared& connection);
   void end(const Shared& connection, model::EndedBy by);
   void cut(const Shared& connection);
   void finish_soon(const Shared& connection);
   void leave(const Shared& connection);
   void finish(const Shared& connection);
   Shared take(model::ConnectionId id);
+  bool too_far_behind(const Shared& connection);
+  void watch(const Shared& connection);
+  void caught_up(const Shared& connection);
+  void account(Connection& connection);
 
   typename Net::Context& context_;
   PortUser& user_;
@@ -130,6 +147,7 @@ class AsioPort {
   std::vector<Shared> held_back_;  // wait for the end of a pause, or to be let go
   std::vector<Shared> silent_;
   model::Bytes plain_;             // scratch
+  std::size_t together_ = 0;       // bytes that wait, of all connections
   std::uint32_t accepted_ = 0;
   bool paused_ = false;
   bool stopped_ = false;

@@ -362,12 +362,13 @@ Command read_command_line(int argc, const char* const* argv) {
                                 "  hubproof conform mqtt://127.0.0.1:1883 --only 'mqtt/connect/*' --out findings\n"
                                 "  hubproof conform broker.json --known known.json --format junit > conform.xml\n"
                                 "  hubproof conform simulated --profile iot-hub-2026 --mutant older-connection-kept\n"
+                                "  hubproof conform hub.json same-hub-2.json same-hub-3.json    three instances share the cases out\n"
                                 "  hubproof conform broker.json --soak 10m --out findings\n"
                                 "  hubproof conform --device -- python3 my_adapter.py\n"
                                 "  hubproof conform --device simulated --mutant never-pings\n");
   std::vector<std::string> conform_words;
-  conform_verb->add_option("TARGET", conform_words, "a descriptor file, SCHEME://HOST:PORT, or `simulated`; "
-                           "with --device the COMMAND of an adapter, behind --, or `simulated`")->required();
+  conform_verb->add_option("TARGET", conform_words, "a descriptor file, SCHEME://HOST:PORT, or `simulated`; several are equal "
+                           "instances of one target; with --device the COMMAND of an adapter, behind --, or `simulated`")->required();
   conform_verb->add_flag("--device", conform.device, "judge a device: hubproof plays its server");
   conform_verb->add_option("--listen", conform.listen, "with --device: the address of that server (default: 127.0.0.1)")
       ->type_name("HOST");
@@ -393,11 +394,13 @@ Command read_command_line(int argc, const char* const* argv) {
       throw CLI::ValidationError("--soak", "goes with TARGET, --profile, --seed, --out and --format only");
     if (conform.device) {
       conform.command = conform_words;
-    } else if (conform_words.size() > 1) {
-      throw CLI::ValidationError("TARGET", "expected one, found " + conform_words[0] + " and " + conform_words[1] +
-                                               "; a COMMAND needs --device");
     } else {
       conform.target = conform_words[0];
+      conform.more_instances.assign(conform_words.begin() + 1, conform_words.end());
+      const bool simulated = std::ranges::find(conform_words, "simulated") != conform_words.end();
+      if (conform_words.size() > 1 && (simulated || conform.soak))
+        throw CLI::ValidationError("TARGET", std::string{simulated ? "what is simulated" : "--soak"} + " has one, found " +
+                                                 std::to_string(conform_words.size()));
     }
   });
 

@@ -74,6 +74,7 @@ struct JudgeArguments {
 
 struct ConformArguments {
   std::string target;                        // a descriptor file, SCHEME://HOST:PORT, or `simulated`
+  std::vector<std::string> more_instances;   // of the same target
   bool device = false;                       // it is a device that is judged: by its adapter
   std::vector<std::string> command;          // of the adapter; `simulated`: our own device
   std::string listen = "127.0.0.1";          // where a device finds its server

@@ -15,7 +15,7 @@ namespace amqp = model::amqp;
 
 namespace {
 
-constexpr std::uint32_t window = 200;  // events that a reader takes ahead
+constexpr std::uint32_t window = 50;  // events that a reader takes ahead, of each partition
 
 amqp::Engine::Settings settings(Stage& stage, Duration idle) {
   return {true, "conform-" + std::string{stage.fresh_level()}, stage.target().host, idle, 0};

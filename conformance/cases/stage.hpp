@@ -108,6 +108,7 @@ class Stage {
   bool restart_wanted() const { return restart_wanted_; }
   void restarted(Instant now, bool ok, Effects& effects);
   bool over() const { return over_; }  // connections that are open may be cut
+  Duration took() const { return now_ - began_; }  // of a case that is over
 
   const Case& which() const { return case_; }
   const std::vector<Outcome>& outcomes() const { return outcomes_; }

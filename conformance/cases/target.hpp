@@ -88,6 +88,7 @@ struct Limits {
   std::uint32_t partitions = 4;         // of a hub's telemetry
   std::uint32_t burst = 100;            // requests beyond a limit of 100 a minute that are served at once
   std::uint32_t queue = 100;            // and that wait then: more are refused
+  bool operator==(const Limits&) const = default;
 };
 
 struct Target {

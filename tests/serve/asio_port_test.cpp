@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/support/process.hpp"
@@ -55,7 +56,7 @@ class AsioPort : public testing::Test {
   Owner owner_;
   // With a farewell of 100 ms a peer on a busy machine took longer, and what close() had left
   // was cut off. No test here waits for it to run out.
-  tools::PortLimits limits_{1u << 20, 10s, 10ms};
+  tools::PortLimits limits_{1u << 20, 10s, 10ms, 20s, 300ms, 64u << 10, 48u << 20, 64u << 20};
   tools::AsioPort<tools::RealNet> port_{context_, owner_, limits_};
   std::uint16_t number_ = 0;
 };
@@ -64,13 +65,75 @@ TEST_F(AsioPort, APeerThatDoesNotReadIsCut) {
   Socket peer{number_};
   const ConnectionId connection = first();
   const model::Bytes block(256u << 10, 'x');
-  for (int i = 0; i < 400 && owner_.ends.empty(); ++i) {
+  int sent = 0;
+  for (; sent < 1'000 && owner_.ends.empty(); ++sent) {
     port_.send(connection, block);
     context_.poll();
   }
   EXPECT_TRUE(until([&] { return !owner_.ends.empty(); }));
   EXPECT_EQ(owner_.ends, std::vector{model::EndedBy::local});
+  EXPECT_LT(sent, 400) << "so much was kept for it, in blocks of 256 KB";
   port_.send(connection, block);  // a name that is no more
+}
+
+TEST_F(AsioPort, NorIsOneThatStopsReadingKeptForLong) {
+  Socket peer{number_};
+  const ConnectionId connection = first();
+  port_.send(connection, model::Bytes(16u << 20, 'x'));  // more than the systems take over
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_TRUE(until([&] { return !owner_.ends.empty(); }));
+  EXPECT_EQ(owner_.ends, std::vector{model::EndedBy::local});
+  EXPECT_GT(std::chrono::steady_clock::now() - begun, 300ms);
+}
+
+// 32 MB at once, as to a reader that asks for all that there is, and each stretch it takes some.
+TEST_F(AsioPort, APeerThatIsFarBehindAndReadsGetsAll) {
+  Socket peer{number_};
+  const ConnectionId connection = first();
+  const model::Bytes block(1u << 20, 'x');
+  for (int i = 0; i < 32; ++i) port_.send(connection, block);
+  std::atomic<std::size_t> got = 0;
+  std::thread reader{[&] {
+    while (got < (32u << 20) + 200) {
+      const std::size_t more = peer.receive().size();
+      if (more == 0) return;
+      got += more;
+    }
+  }};
+  for (int i = 0; i < 200; ++i) {
+    context_.run_one_for(5ms);
+    port_.send(connection, model::view("."));
+  }
+  EXPECT_TRUE(until([&] { return got == (32u << 20) + 200; })) << got;
+  EXPECT_TRUE(owner_.ends.empty());
+  port_.abort(connection);
+  reader.join();
+}
+
+TEST_F(AsioPort, WhoIsFarBehindIsListenedToWhenItHasCaughtUp) {
+  Socket peer{number_};
+  const ConnectionId connection = first();
+  const std::size_t much = 24u << 20;
+  port_.send(connection, model::Bytes(much, 'x'));
+  peer.send(std::string(100'000, 'y'));
+  for (int i = 0; i < 10; ++i) context_.run_one_for(10ms);
+  EXPECT_LE(owner_.heard.size(), 4096U) << "the read that was under way";
+  std::atomic<bool> done = false;
+  std::thread reader{[&] {
+    for (std::size_t got = 0, more = 1; got < much && more > 0; got += more) more = peer.receive().size();
+    done = true;
+  }};
+  EXPECT_TRUE(until([&] { return owner_.heard.size() == 100'000 && done; }));
+  EXPECT_TRUE(owner_.ends.empty());
+  port_.abort(connection);
+  reader.join();
+}
+
+TEST_F(AsioPort, WhenAllAreFarBehindTogetherNobodyHasMoreThanAtLeisure) {
+  Socket one{number_}, two{number_};
+  ASSERT_TRUE(until([&] { return owner_.ids.size() == 2; }));
+  for (const ConnectionId connection : owner_.ids) port_.send(connection, model::Bytes(40u << 20, 'x'));
+  EXPECT_TRUE(until([&] { return owner_.ends.size() == 1; }));
 }
 
 TEST_F(AsioPort, CloseLetsTheLastBytesOut) {

@@ -31,6 +31,38 @@ TEST(ConformLive, AHubPassesAtAllItsDoors) {
   }
 }
 
+// Two instances of one hub share the cases out; what differs is no instance of it.
+TEST(ConformLive, InstancesShareTheCasesOut) {
+  const Folder folder;
+  std::vector<std::unique_ptr<Served>> hubs;
+  std::vector<std::string> files;
+  for (const char* name : {"one", "two", "other"}) {
+    files.push_back(folder / (std::string{name} + ".json"));
+    std::vector<std::string> options{"--control", "127.0.0.1:0", "--target", files.back()};
+    if (name == std::string_view{"other"}) options.insert(options.end(), {"--profile", "mqtt-3.1.1", "--listen", "mqtt=127.0.0.1:0"});
+    else options.insert(options.end(), {"--listen", "mqtt=127.0.0.1:0,amqp=127.0.0.1:0,http=127.0.0.1:0", Served::verifying, "--devices", "d0,d1,d2,d3",
+                                         "--history", folder / (std::string{name} + ".jsonl")});
+    hubs.push_back(std::make_unique<Served>(folder / name, options));
+  }
+  Process suite{{program_file(), "conform", files[0], files[1], "--only", "http/registry/*st*", "--format", "json"}, folder / "conform"};
+  EXPECT_EQ(suite.wait(60s), 0) << suite.out() << suite.err();
+  std::size_t passed = 0;
+  const Json said = Json::parse(suite.out(), nullptr, false);
+  for (const Json& one : said["cases"]) passed += one["verdict"] == "pass" ? 1 : 0;
+  EXPECT_GT(passed, 1U);
+  for (const Json& one : said["cases"]) EXPECT_TRUE(one["verdict"] == "pass" || one["verdict"] == "not_applicable") << one.dump();
+  // One began with the case that needs a hub for itself, the other one with the rest.
+  for (const char* name : {"one", "two"}) {
+    Served& hub = *hubs[name == std::string_view{"two"} ? 1 : 0];
+    hub.process().signal(SIGTERM);
+    EXPECT_TRUE(hub.process().wait(20s));
+    EXPECT_NE(read_file(folder / (std::string{name} + ".jsonl")).find("\"what\":\"opened\""), std::string::npos) << name;
+  }
+  Process differing{{program_file(), "conform", files[0], files[2]}, folder / "differing"};
+  EXPECT_EQ(differing.wait(20s), 65);
+  EXPECT_NE(differing.err().find("expected another instance of " + files[0] + ", found a difference in /profile"), std::string::npos) << differing.err();
+}
+
 TEST(ConformLive, ABrokerPassesOverTls) {
   const Judged all = judged({"--profile", "mqtt-3.1.1", "--listen", "mqtts=127.0.0.1:0"}, "mqtt-3.1.1",
                             "mqtt/connect/accepted-*");

@@ -2,6 +2,8 @@
 // never comes to its end holds up nobody, and memory stays within bounds.
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "model/websocket/handshake.hpp"
 #include "tests/serve/served.hpp"
 
@@ -77,12 +79,16 @@ TEST(ServeHostile, WhatIsTooLargeIsRefusedBeforeItIsKept) {
   const std::size_t before = memory(doors.hub.process());
   for (const Oversize& one : all) {
     std::vector<std::unique_ptr<Socket>> peers;
-    for (int i = 0; i < 4; ++i) {
-      Socket& peer = *peers.emplace_back(std::make_unique<Socket>(doors.port(one.scheme)));
-      string part;
-      while (part.size() < 65'536) part += one.goes_on;
-      bool takes = peer.send(one.begins);
-      for (int parts = 0; takes && parts < 256; ++parts) takes = peer.send(part);  // 16 MiB
+    for (int i = 0; i < 4; ++i) peers.push_back(std::make_unique<Socket>(doors.port(one.scheme)));
+    {
+      std::vector<std::jthread> senders;
+      for (const auto& peer : peers)
+        senders.emplace_back([&one, &peer] {
+          string part;
+          while (part.size() < 65'536) part += one.goes_on;
+          bool takes = peer->send(one.begins);
+          for (int parts = 0; takes && parts < 256; ++parts) takes = peer->send(part);  // 16 MiB
+        });
     }
     EXPECT_LE(memory(doors.hub.process()), before + 48) << one.name;
     for (const auto& peer : peers) {  // it was told so, or cut

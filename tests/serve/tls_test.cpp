@@ -300,7 +300,7 @@ class TlsPort : public testing::Test {
   boost::asio::io_context context_;
   Owner owner_;
   const ConnectionId client_{7000};
-  tools::PortLimits limits_{1u << 20, 10s, 10ms, 300ms};
+  tools::PortLimits limits_{1u << 20, 10s, 10ms, 300ms, 300ms, 64u << 10, 16u << 20, 64u << 20};
   tools::AsioPort<tools::RealNet> port_{context_, owner_, limits_};
   std::uint16_t number_ = 0;
 };

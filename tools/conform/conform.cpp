@@ -1,6 +1,7 @@
 #include "tools/conform/conform.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "tools/conform/traffic.hpp"
 #include "tools/render/render.hpp"
@@ -64,6 +65,7 @@ CaseResult result_of(const Stage& stage) {
   result.of = &stage.which();
   result.outcomes = stage.outcomes();
   result.missing = stage.missing();
+  result.took = stage.took();
   for (const conformance::Judged& judged : judge_traffic(traffic_of(stage))) {
     if (judged.finding.verdict == conformance::Verdict::not_exercised) continue;
     // How late a broker's timers may be is not laid down; the cases of keep-alive grant them a grain, the check does not.
@@ -83,7 +85,32 @@ CaseResult result_of(const Stage& stage) {
   return result;
 }
 
-ConformResult conform(const Descriptor& descriptor, const ConformOptions& options) {
+namespace {
+
+CaseResult simulate(const Case& one, const Descriptor& descriptor, const ConformOptions& options) {
+  if (descriptor.target.amqp10()) return run_simulated(one, descriptor, model::amqp::QueueRules{}, options.seed);
+  return run_simulated(one, descriptor, *options.rules, options.seed);
+}
+
+// Those first that take long at our own hub in simulation, as they wait for a lock or a batch: whatever begins last is the end.
+void longest_first(std::vector<CaseResult*>& chosen, const Descriptor& live, const ConformOptions& options) {
+  const Descriptor simulated = simulated_descriptor(live.target.profile);
+  ConformOptions right = options;
+  const model::Rules* rules = model::profile(live.target.profile);
+  if (rules == nullptr && !live.target.amqp10()) return;
+  right.rules = rules;
+  std::vector<std::pair<model::Duration, std::size_t>> order;  // and those of equal length as they stand
+  for (std::size_t at = 0; at < chosen.size(); ++at) order.emplace_back(-simulate(*chosen[at]->of, simulated, right).took, at);
+  std::ranges::sort(order);
+  std::vector<CaseResult*> sorted;
+  for (const auto& [took, at] : order) sorted.push_back(chosen[at]);
+  chosen = std::move(sorted);
+}
+
+}  // namespace
+
+ConformResult conform(const std::vector<Descriptor>& instances, const ConformOptions& options) {
+  const Descriptor& descriptor = instances.front();
   ConformResult result;
   for (const Case& one : cases()) {
     if (!options.only.empty() && !fits(options.only, one.name)) continue;
@@ -95,7 +122,8 @@ ConformResult conform(const Descriptor& descriptor, const ConformOptions& option
   for (CaseResult& each : result.cases)
     if (each.not_applicable.empty()) chosen.push_back(&each);
   if (!descriptor.simulated) {
-    run_live(descriptor, options, chosen, result.unreachable);
+    if (chosen.size() > 1) longest_first(chosen, descriptor, options);
+    run_live(instances, options, chosen, result.unreachable);
     result.interrupted = options.stop && options.stop();
     return result;
   }
@@ -104,9 +132,7 @@ ConformResult conform(const Descriptor& descriptor, const ConformOptions& option
       result.interrupted = true;
       break;
     }
-    const Case& one = *chosen[at]->of;
-    *chosen[at] = descriptor.target.amqp10() ? run_simulated(one, descriptor, model::amqp::QueueRules{}, options.seed)
-                                             : run_simulated(one, descriptor, *options.rules, options.seed);
+    *chosen[at] = simulate(*chosen[at]->of, descriptor, options);
     if (options.on_progress) options.on_progress(at + 1, chosen.size());
   }
   return result;

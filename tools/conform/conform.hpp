@@ -18,6 +18,7 @@ struct CaseResult {
   std::vector<conformance::cases::Outcome> outcomes;  // also what checks of histories found in its traffic
   std::vector<std::string_view> checked;  // clauses whose checks had something to judge in its traffic
   std::vector<std::string> transcript;   // of a case that did not pass
+  model::Duration took{};                // by the clock of the target's side: in simulation it is simulated time
   std::string missing;                   // why it could not decide
 
   conformance::Verdict verdict() const;  // of all clauses together
@@ -37,7 +38,11 @@ struct ConformResult {
   bool interrupted = false;
 };
 
-ConformResult conform(const Descriptor& descriptor, const ConformOptions& options);
+// Several are equal instances of one target, at real sockets: they share the cases out among them.
+ConformResult conform(const std::vector<Descriptor>& instances, const ConformOptions& options);
+inline ConformResult conform(const Descriptor& descriptor, const ConformOptions& options) {
+  return conform(std::vector{descriptor}, options);
+}
 
 // One case in a world of its own, in virtual time. `spoil` alters what the suite hears of the target, for
 // tests of what a case finds wrong.
@@ -46,8 +51,9 @@ CaseResult run_simulated(const conformance::cases::Case& one, const Descriptor& 
 // The same against our own broker of AMQP 1.0.
 CaseResult run_simulated(const conformance::cases::Case& one, const Descriptor& descriptor, const model::amqp::QueueRules& rules,
                          std::uint64_t seed, const std::function<void(model::Bytes&)>& spoil = {});
-// All of these against real sockets, side by side as far as they may.
-void run_live(const Descriptor& descriptor, const ConformOptions& options, std::vector<CaseResult*> cases,
+// All of these against real sockets, side by side as far as they may. At several instances one begins with those that may,
+// and the others with those that need their target for themselves.
+void run_live(const std::vector<Descriptor>& instances, const ConformOptions& options, std::vector<CaseResult*> cases,
               std::string& unreachable);
 
 // What a stage has come to.

@@ -1,9 +1,12 @@
 // The suite against a real system: many stages side by side over one loop, each with connections and
-// names of its own. Cases that need the target for themselves come last, one by one.
+// names of its own, and those that need the target for themselves one by one. Each instance has a thread.
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <thread>
 
 #include "tools/asio_port.hpp"
 #include "tools/conform/conform.hpp"
@@ -24,12 +27,37 @@ constexpr model::Duration longest_patience = std::chrono::seconds{30};  // each 
 constexpr model::Duration slow = std::chrono::milliseconds{600};
 constexpr model::Duration look_around = std::chrono::milliseconds{200};  // for ^C
 
+// The cases, from which every instance takes one after the other.
+class Shares {
+ public:
+  Shares(const std::vector<CaseResult*>& chosen, const ConformOptions& options) : options_{options}, total_{chosen.size()} {
+    for (CaseResult* each : chosen) (each->of->alone ? alone_ : together_).push_back(each);
+  }
+  CaseResult* next(bool alone) {  // null: there is none any more
+    const std::lock_guard lock{mutex_};
+    std::deque<CaseResult*>& from = alone ? alone_ : together_;
+    if (from.empty()) return nullptr;
+    CaseResult* first = from.front();
+    from.pop_front();
+    return first;
+  }
+  void done() {
+    const std::lock_guard lock{mutex_};
+    if (options_.on_progress) options_.on_progress(++done_, total_);
+  }
+
+ private:
+  const ConformOptions& options_;
+  std::mutex mutex_;
+  std::deque<CaseResult*> together_, alone_;
+  std::size_t done_ = 0;
+  std::size_t total_;
+};
+
 class Live final : public PortUser {
  public:
-  Live(const Descriptor& descriptor, const ConformOptions& options, std::vector<CaseResult*> chosen)
-      : descriptor_{descriptor}, options_{options}, port_{context_, *this}, tag_{fresh_tag()} {
-    total_ = chosen.size();
-    for (CaseResult* each : chosen) (each->of->alone ? alone_ : together_).push_back(each);
+  Live(const Descriptor& descriptor, const ConformOptions& options, Shares& shares, bool alone_first)
+      : descriptor_{descriptor}, options_{options}, shares_{shares}, alone_first_{alone_first}, port_{context_, *this}, tag_{fresh_tag()} {
     spare_.assign(descriptor.devices.rbegin(), descriptor.devices.rend());
     const model::Now now = RealNet::now();
     pace_.most = longest_patience;
@@ -157,7 +185,7 @@ class Live final : public PortUser {
     spare_.insert(spare_.end(), one.devices.begin(), one.devices.end());
     std::erase_if(running_, [&](const auto& each) { return each.get() == &one; });
     adapt();
-    if (options_.on_progress) options_.on_progress(++done_, total_);
+    shares_.done();
     fill();
   }
 
@@ -168,17 +196,19 @@ class Live final : public PortUser {
   }
 
   void fill() {
-    while (!together_.empty() && running_.size() < at_once_ && enough_devices()) start(together_);
-    if (running_.empty() && together_.empty() && !alone_.empty()) start(alone_);
+    if (running_.empty() && alone_first_) start(shares_.next(true));
+    if (running_.empty() || !running_.front()->into->of->alone)
+      while (running_.size() < at_once_ && enough_devices() && start(shares_.next(false))) {
+      }
+    if (running_.empty()) start(shares_.next(true));
     set_alarm();
   }
   bool enough_devices() const {
     return !descriptor_.target.hub() || spare_.size() >= devices_of_a_case || running_.empty();
   }
 
-  void start(std::vector<CaseResult*>& from) {
-    CaseResult* next = from.front();
-    from.erase(from.begin());
+  bool start(CaseResult* next) {  // false: there is none
+    if (next == nullptr) return false;
     auto one = std::make_unique<Running>();
     one->into = next;
     if (descriptor_.target.hub())
@@ -190,6 +220,7 @@ class Live final : public PortUser {
     Running& started = *running_.emplace_back(std::move(one));
     started.stage->begin(now(), effects_);
     done(started);
+    return true;
   }
 
   void set_alarm() {
@@ -201,6 +232,8 @@ class Live final : public PortUser {
 
   const Descriptor& descriptor_;
   const ConformOptions& options_;
+  Shares& shares_;
+  const bool alone_first_;
   boost::asio::io_context context_{1};
   std::unique_ptr<TlsContext> tls_;
   AsioPort<RealNet> port_;
@@ -209,22 +242,26 @@ class Live final : public PortUser {
   model::Effects effects_;
   std::string tag_;
   std::size_t at_once_ = std::min<std::size_t>(at_first, descriptor_.side_by_side);
-  std::vector<CaseResult*> together_, alone_;
   std::vector<cases::Identity> spare_;
   std::vector<std::unique_ptr<Running>> running_;
   std::map<model::ConnectionId, Owner> owners_;
   std::uint32_t connections_ = 0;
-  std::size_t done_ = 0;
-  std::size_t total_ = 0;
 };
 
 }  // namespace
 
-void run_live(const Descriptor& descriptor, const ConformOptions& options, std::vector<CaseResult*> chosen,
+void run_live(const std::vector<Descriptor>& instances, const ConformOptions& options, std::vector<CaseResult*> chosen,
               std::string& unreachable) {
-  Live live{descriptor, options, std::move(chosen)};
-  unreachable = live.reach();
-  if (unreachable.empty()) live.run();
+  Shares shares{chosen, options};
+  std::vector<std::unique_ptr<Live>> live;
+  for (const Descriptor& each : instances) {
+    live.push_back(std::make_unique<Live>(each, options, shares, !live.empty()));
+    unreachable = live.back()->reach();
+    if (!unreachable.empty()) return;
+  }
+  std::vector<std::jthread> others;
+  for (std::size_t at = 1; at < live.size(); ++at) others.emplace_back([one = live[at].get()] { one->run(); });
+  live.front()->run();
 }
 
 }  // namespace hubproof::tools

@@ -233,6 +233,7 @@ std::string conform_json(const ConformReport& report) {
       entry.members.emplace_back("reason", text(one.not_applicable));
     } else {
       entry.members.emplace_back("verdict", text(conformance::verdict_text(one.verdict())));
+      entry.members.emplace_back("seconds", Document::number(rounded_seconds(one.took.count())));
       Document clauses = Document::object();
       for (const Outcome& outcome : one.outcomes) {
         Document found = object({{"verdict", text(conformance::verdict_text(outcome.finding.verdict))}});
@@ -279,7 +280,7 @@ std::string conform_junit(const ConformReport& report) {
   std::string body;
   for (const CaseResult& one : report.result.cases) {
     body += "    <testcase classname=\"" + escaped(one.of->name.substr(0, one.of->name.rfind('/'))) + "\" name=\"" +
-            escaped(one.of->name) + "\"";
+            escaped(one.of->name) + "\" time=\"" + rounded_seconds(one.took.count()) + "\"";
     std::string failed, warned, missing = one.not_applicable;
     for (const Outcome& outcome : one.outcomes) {
       const std::string line = outcome.clause + ": " + outcome.finding.text + "\n";

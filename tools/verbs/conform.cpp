@@ -35,25 +35,51 @@ int exit_of(conformance::Verdict verdict) {
   }
 }
 
+constexpr std::size_t most = 16u << 20;
+
+int described(const std::string& target, const ConformArguments& arguments, Descriptor& descriptor) {
+  const std::string& profile = arguments.profile;
+  std::string problem;
+  if (target == "simulated") {
+    descriptor = simulated_descriptor(profile);
+  } else if (target.find("://") != std::string::npos) {
+    auto bare = bare_descriptor(target, profile, problem);
+    if (!bare) return refuse(exit_usage, target + ": " + problem);
+    descriptor = std::move(*bare);
+  } else {
+    std::string json;
+    if (!read_file(target, most, json, problem)) return refuse(exit_bad_input, problem + (arguments.more_instances.empty() ? "" : " (a COMMAND needs --device)"));
+    Problems problems;
+    descriptor = read_descriptor(json, profile, problems);
+    if (!problems.empty()) return wrong(target, problems);
+  }
+  return exit_pass;
+}
+
+// Where two instances of one target differ; empty: no case would see it.
+std::string differs(const Descriptor& one, const Descriptor& other) {
+  if (one.target.profile != other.target.profile) return "/profile";
+  if (!(one.target.can == other.target.can))
+    return "what they can: their addresses, /restart, /has, /lacks, /policies or the keys of /devices";
+  if (!(one.target.limits == other.target.limits)) return "/limits";
+  if (one.target.node != other.target.node) return "/node";
+  if (!std::ranges::equal(one.leave_out, other.leave_out, {}, &LeftOut::cases, &LeftOut::cases)) return "/leave_out";
+  return {};
+}
+
 }  // namespace
 
 int conform_verb(const ConformArguments& arguments) {
   if (arguments.device) return conform_device_verb(arguments);
-  constexpr std::size_t most = 16u << 20;
-  Descriptor descriptor;
+  std::vector<Descriptor> instances(1 + arguments.more_instances.size());
+  Descriptor& descriptor = instances.front();
   std::string problem;
-  if (arguments.target == "simulated") {
-    descriptor = simulated_descriptor(arguments.profile);
-  } else if (arguments.target.find("://") != std::string::npos) {
-    auto bare = bare_descriptor(arguments.target, arguments.profile, problem);
-    if (!bare) return refuse(exit_usage, arguments.target + ": " + problem);
-    descriptor = std::move(*bare);
-  } else {
-    std::string json;
-    if (!read_file(arguments.target, most, json, problem)) return refuse(exit_bad_input, problem);
-    Problems problems;
-    descriptor = read_descriptor(json, arguments.profile, problems);
-    if (!problems.empty()) return wrong(arguments.target, problems);
+  if (const int bad = described(arguments.target, arguments, descriptor); bad != exit_pass) return bad;
+  for (std::size_t at = 1; at < instances.size(); ++at) {
+    const std::string& file = arguments.more_instances[at - 1];
+    if (const int bad = described(file, arguments, instances[at]); bad != exit_pass) return bad;
+    if (const std::string where = differs(descriptor, instances[at]); !where.empty())
+      return refuse(exit_bad_input, file + ": expected another instance of " + arguments.target + ", found a difference in " + where);
   }
   if (arguments.soak) return conform_soak_verb(arguments, descriptor);
   if (arguments.certified && !arguments.only.empty()) return refuse(exit_usage, "--certified: --only leaves cases out");
@@ -92,7 +118,7 @@ int conform_verb(const ConformArguments& arguments) {
     progress.elapsed = std::chrono::seconds{std::time(nullptr) - start};
     line.show(progress);
   };
-  report.result = conform(descriptor, options);
+  report.result = conform(instances, options);
   line.clear();
   if (!report.result.unreachable.empty())
     return refuse(exit_unreachable, report.result.unreachable + " (the target must be up, and speak what its address says)");
