@@ -1,5 +1,5 @@
-// `hubproof conform --soak` against brokers on sockets: one that is killed and started again in the middle passes,
-// and wrong ones are found by what is owed to clients.
+// `hubproof conform --soak` against brokers and hubs on sockets: one that is killed and started again in the middle passes,
+// and wrong ones are found by what is owed to clients, devices and services.
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -63,6 +63,74 @@ TEST(Soak, ARightBrokerPassesThoughItIsKilledAndWrongOnesAreFound) {
   if (broker > 0) kill(broker, SIGKILL);
 }
 
+struct Hub {
+  Hub(const Folder& folder, const std::string& name, const std::string& devices, std::vector<std::string> more = {}) : target{folder / (name + ".json")} {
+    more.insert(more.end(), {Served::verifying, "--devices", devices, "--target", target, "--control", "127.0.0.1:0",
+                             "--listen", "mqtt=127.0.0.1:0,amqp=127.0.0.1:0,http=127.0.0.1:0"});
+    served = std::make_unique<Served>(folder / name, more);
+  }
+  std::string target;
+  std::unique_ptr<Served> served;
+};
+
+// Devices of all protocols and a service; what it leaves behind does not disturb the next one at the same hub.
+TEST(Soak, ARightHubPassesTwiceAndWrongOnesAreFound) {
+  const Folder folder;
+  const Hub right{folder, "right", "d0,d1,d2,d3"};
+  const auto soak = [&](const Hub& hub, const std::string& log) {
+    return std::make_unique<Process>(std::vector<std::string>{program_file(), "conform", hub.target, "--soak", "5s", "--seed", "3", "--out", folder / (log + "-kept")},
+                                     folder / log);
+  };
+  const std::pair<const char*, const char*> wrongs[] = {{"altered-command", "INV-25"}, {"partition-changed", "INV-05"}, {"feedback-wrong-status", "INV-14"}};
+  std::vector<std::unique_ptr<Hub>> hubs;
+  std::vector<std::unique_ptr<Process>> soaks;
+  for (const auto& [mutant, clause] : wrongs) {
+    hubs.push_back(std::make_unique<Hub>(folder, mutant, "d0,d1,d2,d3", std::vector<std::string>{"--mutant", mutant}));
+    soaks.push_back(soak(*hubs.back(), std::string{"soak-"} + mutant));
+  }
+  for (const char* log : {"first", "second"}) {
+    const auto process = soak(right, log);
+    EXPECT_EQ(process->wait(150s), 0) << process->out() << process->err();
+    EXPECT_NE(process->err().find("at the end 0 clients were away"), std::string::npos) << process->err();
+    const std::string out = process->out();
+    for (const char* clause : {"INV-01", "INV-03", "INV-05", "INV-06", "INV-09", "INV-10", "INV-14", "INV-25", "FBK-04"}) {
+      const std::size_t row = out.find(std::string{clause} + " ");
+      ASSERT_NE(row, std::string::npos) << clause;
+      EXPECT_NE(out.substr(row, 40).find("pass"), std::string::npos) << out.substr(row, 80);
+    }
+  }
+  for (std::size_t at = 0; at < soaks.size(); ++at) {
+    EXPECT_EQ(soaks[at]->wait(200s), 1) << wrongs[at].first << soaks[at]->out() << soaks[at]->err();
+    const std::string out = soaks[at]->out();
+    const std::size_t failing = out.find("failing: ");
+    ASSERT_NE(failing, std::string::npos) << out;
+    EXPECT_NE(out.find(wrongs[at].second, failing), std::string::npos) << wrongs[at].first << out;
+  }
+}
+
+// kill -9 in the middle, twice.
+TEST(Soak, ARightHubIsKilledAndForgetsNothing) {
+  const Folder folder;
+  const std::uint16_t mqtt = free_port(), amqp = free_port(), http = free_port();
+  const auto door = [](const char* name, std::uint16_t port) { return std::string{name} + "=127.0.0.1:" + std::to_string(port); };
+  write_file(folder / "start", "test -f " + (folder / "pid") + " && kill -9 $(cat " + (folder / "pid") + ")\n" + program_file() +
+                                   " serve --devices d0,d1 --store " + (folder / "store") + " --target " + (folder / "served.json") + " --listen " +
+                                   door("mqtt", mqtt) + "," + door("amqp", amqp) + "," + door("http", http) + " > " + (folder / "out") + " 2> " +
+                                   (folder / "err") + " &\necho $! > " + (folder / "pid") + "\n" +
+                                   "for i in $(seq 100); do grep -q '^listening http' " + (folder / "out") + " && exit 0; sleep 0.1; done\nexit 1\n");
+  Process first{{"/bin/sh", folder / "start"}, folder / "first"};
+  ASSERT_EQ(first.wait(20s), 0) << first.err();
+  Json target = Json::parse(read_file(folder / "served.json"));
+  target["restart"] = "sh " + (folder / "start");
+  write_file(folder / "target.json", target.dump());
+  Process soak{{program_file(), "conform", folder / "target.json", "--soak", "6s"}, folder / "soak"};
+  EXPECT_EQ(soak.wait(200s), 0) << soak.out() << soak.err();
+  EXPECT_NE(soak.err().find("2 restarts; at the end 0 clients were away"), std::string::npos) << soak.err();
+  pid_t hub = 0;
+  std::ifstream{folder / "pid"} >> hub;
+  if (hub > 0) kill(hub, SIGKILL);
+}
+
 TEST(Soak, WhatCannotBeSoakedIsSaid) {
   const auto refused = [](std::vector<std::string> arguments) {
     const Folder folder;
@@ -74,7 +142,10 @@ TEST(Soak, WhatCannotBeSoakedIsSaid) {
   EXPECT_EQ(refused({"simulated", "--soak", "5s"}),
             "64: hubproof conform --soak: simulated: what is simulated is soaked by `hubproof run`, with the scenarios plain-broker and topics\n");
   EXPECT_EQ(refused({"mqtt://127.0.0.1:1", "--profile", "iot-hub-2026", "--soak", "5s"}),
-            "64: hubproof conform --soak: mqtt://127.0.0.1:1: only plain brokers (profile mqtt-3.1.1) can be soaked by this version\n");
+            "64: hubproof conform --soak: mqtt://127.0.0.1:1: it has no address with amqp:// or amqps://, where the soak's service sends commands, reads "
+            "telemetry and empties queues\n");
+  EXPECT_EQ(refused({"amqp://127.0.0.1:1", "--profile", "amqp-1.0", "--soak", "5s"}),
+            "64: hubproof conform --soak: amqp://127.0.0.1:1: brokers of AMQP cannot be soaked by this version; hubs, and brokers of MQTT, can\n");
   EXPECT_NE(refused({"mqtt://127.0.0.1:1", "--soak", "5s"}).find("127.0.0.1:1"), std::string::npos);
   EXPECT_NE(refused({"mqtt://127.0.0.1:1", "--soak", "5s", "--only", "x"}).find("--soak"), std::string::npos);
 }

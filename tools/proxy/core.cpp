@@ -77,7 +77,7 @@ void ProxyCore::note(PairId id, std::string did, bool fault) {
 
 // ---- Connections.
 
-void ProxyCore::opened(model::Instant now, PairId id, WireProtocol protocol) {
+void ProxyCore::opened(model::Instant now, PairId id, WireProtocol protocol, std::string client) {
   act(now);
   if (faults_.refuses()) {
     done(Kind::abort, id, From::client);
@@ -85,6 +85,7 @@ void ProxyCore::opened(model::Instant now, PairId id, WireProtocol protocol) {
   }
   Pair& pair = pairs_.emplace(id, Pair{protocol}).first->second;
   pair.number = ++opened_;
+  pair.client = std::move(client);
   done(Kind::dial, id, From::server);
   note(id, "opened", false);
 }

@@ -60,7 +60,8 @@ class ProxyCore {
 
   ProxyCore(const ProxyScript& script, const Cast& cast, std::uint64_t seed, model::Instant start);
 
-  void opened(model::Instant now, PairId pair, WireProtocol protocol);
+  // `client`: who it is, where that is known before it says so.
+  void opened(model::Instant now, PairId pair, WireProtocol protocol, std::string client = {});
   void connected(model::Instant now, PairId pair);
   void refused(model::Instant now, PairId pair);
   void received(model::Instant now, PairId pair, From from, model::View bytes);
