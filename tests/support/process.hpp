@@ -22,6 +22,7 @@
 #include <functional>
 #include <iterator>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -173,7 +174,8 @@ class Socket {
   bool connected_ = false;
 };
 
-// A port that nobody else gets while this lives: bound, but not listening.
+// A port that nobody else gets while this lives: bound, but not listening. It lies below those that systems give to outgoing
+// connections (32768 and on, where nobody changed it): while a server restarts, one of these could take its port.
 class TakenPort {
  public:
   explicit TakenPort(bool listening = false)
@@ -182,7 +184,11 @@ class TakenPort {
     where.sin_family = AF_INET;
     where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof where;
-    ::bind(number_, reinterpret_cast<const sockaddr*>(&where), size);
+    std::random_device generator;
+    for (int tries = 0; tries < 100; ++tries) {
+      where.sin_port = htons(static_cast<std::uint16_t>(20'000 + generator() % 12'000));
+      if (::bind(number_, reinterpret_cast<const sockaddr*>(&where), size) == 0) break;
+    }
     if (listening) ::listen(number_, 1);
     ::getsockname(number_, reinterpret_cast<sockaddr*>(&where), &size);
     port_ = ntohs(where.sin_port);
