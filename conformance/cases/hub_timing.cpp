@@ -53,7 +53,7 @@ Script expires_on_time(Stage& stage) {
 
 // Locks are settled on both sides of the expiry; what the hub says of each is one story.
 Script settled_around_expiry(Stage& stage) {
-  constexpr std::uint32_t count = 48;
+  constexpr std::uint32_t count = 48, early = 4;
   const Who who = stage.someone();
   Service service{stage};
   Http http{stage};
@@ -73,9 +73,11 @@ Script settled_around_expiry(Stage& stage) {
     co_await stage.need(!token.empty(), "a command was not handed over before its expiry");
     tokens.push_back(token);
   }
-  co_await stage.pause(model::Date{1ms * expiry} - stage.date() - 16ms);
-  for (const std::string_view token : tokens) {
-    settle(stage, http, who, token, How::complete);
+  // Some surely before it: on a busy machine all others may come too late.
+  co_await stage.pause(model::Date{1ms * expiry} - stage.date() - 500ms);
+  for (std::uint32_t n = 0; n < count; ++n) {
+    if (n == early) co_await stage.pause(model::Date{1ms * expiry} - stage.date() - 16ms);
+    settle(stage, http, who, tokens[n], How::complete);
     co_await stage.pause(500us);
   }
   std::vector<bool> completed;

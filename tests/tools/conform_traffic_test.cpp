@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "conformance/cases/commands.hpp"
+#include "conformance/cases/mqtt.hpp"
 #include "model/mutants/mutant.hpp"
 #include "tools/conform/conform.hpp"
 
@@ -65,6 +67,29 @@ TEST(Traffic, MessagesThatAreAlikeAreNotJudged) {
   EXPECT_EQ(exercised.size(), 0u);
   broken("mqtt-3.1.1", "mqtt/qos/twice-publish", nullptr, &exercised);  // the same one, sent again
   EXPECT_GT(exercised.size(), 0u);
+}
+
+// A device says CONNECT and SUBSCRIBE in one go, and a command waits for it: it has subscribed when that comes.
+conformance::cases::Script all_in_one_go(conformance::cases::Stage& stage) {
+  using namespace conformance::cases;
+  const Who who = stage.someone();
+  Service service{stage};
+  co_await service.opened();
+  const Drawn drawn = drawn_message(stage, {.least = 1});
+  co_await taken(stage, &service, stage.identity(who).id, drawn.flat);
+  const Client client = co_await called(stage);
+  model::Bytes both;
+  for (const View part : {connect_packet(stage, who), subscribe_packet(stage, 7, stage.filter(who), 1)}) both.insert(both.end(), part.begin(), part.end());
+  stage.send_whole(client, stage.keep(std::move(both)));
+  const Packet* packet = co_await stage.heard(client, Type::publish);
+  stage.expect(packet != nullptr, "the command", "none");
+}
+
+TEST(Traffic, WhatIsSubscribedToWithConnectIsSubscribedTo) {
+  const conformance::cases::Case one{"mqtt/commands/all-in-one-go", "CONNECT and SUBSCRIBE come in one go.", {"MQTT-30"}, all_in_one_go};
+  const CaseResult result = run_simulated(one, simulated_descriptor("iot-hub-2026"), *model::profile("iot-hub-2026"), 0);
+  EXPECT_EQ(result.verdict(), Verdict::pass) << result.outcomes.back().clause << ": " << result.outcomes.back().finding.text;
+  EXPECT_GT(std::ranges::count(result.checked, std::string_view{"INV-18"}), 0);
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "conformance/cases/stage.hpp"
 #include "conformance/clause.hpp"
@@ -90,9 +92,27 @@ class Teller {
       event.at = (now_ - stage_.transcript().front().at).count();
       event.local = (stage_.date() - (stage_.now() - now_)).time_since_epoch().count();
       look_for_twins(event);
+      if (too_early(event)) continue;
       traffic_.events.push_back(event);
+      if (event.what != model::What::accepted && event.what != model::What::refused && event.what != model::What::ended) continue;
+      asking_.erase(event.connection);
+      for (model::Event& early : early_[event.connection]) {
+        early.at = event.at;
+        early.local = event.local;
+        traffic_.events.push_back(early);
+      }
+      early_.erase(event.connection);
     }
     events_.clear();
+  }
+  // To a hub's judge a session begins with CONNACK, and what it subscribes to comes behind that. A case may say all in one go;
+  // the hub takes it in this order, too.
+  bool too_early(const model::Event& event) {
+    if (!stage_.hub() || event.what != model::What::packet || (event.flags & model::flag_sent) == 0) return false;
+    if (event.packet == model::Packet::connect) asking_.insert(event.connection);
+    if (event.packet != model::Packet::subscribe || !asking_.contains(event.connection)) return false;
+    early_[event.connection].push_back(event);
+    return true;
   }
   // At a broker messages are known by their payload. Two that are alike cannot be told apart, unless the second
   // is the first, sent again.
@@ -114,6 +134,8 @@ class Teller {
   std::vector<model::ConnectionId> open_;
   std::map<model::MessageKey, std::pair<model::NodeIndex, std::uint16_t>> sent_;  // by whom, with which packet id
   bool two_alike_ = false;
+  std::set<std::uint32_t> asking_;                              // connections whose CONNECT has no answer yet
+  std::map<std::uint32_t, std::vector<model::Event>> early_;    // SUBSCRIBEs on them
   model::Instant now_{};
   model::MqttObserver observer_;  // last: it asks for the rest
 };
