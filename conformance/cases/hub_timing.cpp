@@ -53,7 +53,7 @@ Script expires_on_time(Stage& stage) {
 
 // Locks are settled on both sides of the expiry; what the hub says of each is one story.
 Script settled_around_expiry(Stage& stage) {
-  constexpr std::uint32_t count = 48, early = 4;
+  constexpr std::uint32_t count = 50, early = 2;  // as many as a queue holds
   const Who who = stage.someone();
   Service service{stage};
   Http http{stage};
