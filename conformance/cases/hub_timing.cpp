@@ -58,8 +58,8 @@ Script settled_around_expiry(Stage& stage) {
   Service service{stage};
   Http http{stage};
   co_await ready(&service, &http, who);
-  // Time enough to hand them all out, at this target's pace.
-  const std::int64_t expiry = milliseconds(stage.date() + 4s + 2 * count * stage.patience() / 20);
+  // Time enough to hand them all out, at this target's pace, but not as much as a lock has [C2D-12].
+  const std::int64_t expiry = milliseconds(stage.date() + std::min<Duration>(4s + 2 * count * stage.patience() / 20, 45s));
   std::vector<std::string_view> ids, tokens;
   for (std::uint32_t n = 0; n < count; ++n) {
     const Drawn drawn = drawn_message(stage, {.ack = Ack::full, .expiry = expiry, .most = 20, .properties = 0});
