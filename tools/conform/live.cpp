@@ -259,9 +259,10 @@ void run_live(const std::vector<Descriptor>& instances, const ConformOptions& op
     unreachable = live.back()->reach();
     if (!unreachable.empty()) return;
   }
-  std::vector<std::jthread> others;
+  std::vector<std::thread> others;
   for (std::size_t at = 1; at < live.size(); ++at) others.emplace_back([one = live[at].get()] { one->run(); });
   live.front()->run();
+  for (std::thread& other : others) other.join();
 }
 
 }  // namespace hubproof::tools
