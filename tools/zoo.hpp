@@ -68,7 +68,7 @@ struct ZooOptions {
   bool shrinks = true;
   bool one_find = false;             // a mutant that one strategy has found is not hunted by those after it
   std::string state;                 // file that keeps what was done; a zoo that was stopped goes on
-  sim::Duration shrink_budget = std::chrono::seconds{30};  // of real time
+  sim::Duration shrink_budget = std::chrono::seconds{29};  // of real time: what is under way then is done by 30
   std::function<bool()> interrupted;
 };
 

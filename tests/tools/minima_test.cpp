@@ -71,7 +71,7 @@ TEST(ShrinkingPage, CountsWhatSlippedWhatWasStoppedAndWhatIsTooLarge) {
   };
   EXPECT_FALSE(spoiled([](ShrunkFind& one) { one.same = false; }));
   EXPECT_FALSE(spoiled([](ShrunkFind& one) { one.finished = false; }));
-  EXPECT_FALSE(spoiled([](ShrunkFind& one) { one.cpu_s = 31; }));
+  EXPECT_FALSE(spoiled([](ShrunkFind& one) { one.seconds = 31; }));
   EXPECT_FALSE(spoiled([](ShrunkFind& one) { one.faults = 6; }));
   EXPECT_FALSE(spoiled([](ShrunkFind& one) { one.messages = 5; }));
   // A minimum that fails in another way is no measure.

@@ -293,6 +293,35 @@ INSTANTIATE_TEST_SUITE_P(Mutants, Shrinking,
                                          Case{"topics", "broker-will-twice", "mqtt311:3.1.2-10"},
                                          Case{"topics", "broker-queues-nothing", "mqtt311:4.5.0-1"}));
 
+// Candidates share processes. One that ends its process, or hangs, takes no other one with it.
+TEST(Trials, WhatWaitsBehindAFallIsRun) {
+  const Scenario falls = smoke("full-queue");
+  Scenario rests = falls;
+  rests.services.clear();
+  for (const char* name : {"test-null-dereference", "test-endless-loop"}) {
+    const model::Mutant* const mutant = model::find_mutant(name);
+    ASSERT_NE(mutant, nullptr);
+    Trials alone{{mutant, {}, 1, 300ms, {}}};
+    alone.outcomes(1, [&](std::size_t) { return Variation{falls, 1, {}}; });
+    ASSERT_EQ(alone.others().size(), 1U) << name;
+    const std::string signature = alone.others().begin()->first;
+    EXPECT_EQ(clause_of(signature), mutant->meant_for);
+    for (const unsigned jobs : {1U, 3U}) {
+      Trials trials{{mutant, signature, jobs, 300ms, {}}};
+      std::vector<bool> expected;
+      for (std::size_t at = 0; at < 20; ++at) expected.push_back(at % 7 == 3);
+      const auto make = [&](std::size_t at) -> std::optional<Variation> {
+        if (at % 5 == 4 && !expected[at]) return std::nullopt;
+        return Variation{expected[at] ? falls : rests, 1, {}};
+      };
+      EXPECT_EQ(trials.outcomes(expected.size(), make), expected) << name;
+      const auto first = trials.first(expected.size(), make);
+      ASSERT_TRUE(first) << name;
+      EXPECT_EQ(first->at, 3U);
+    }
+  }
+}
+
 TEST(Shrink, ComesToTheSameWithOneProcessAndWithThree) {
   const Bundle bundle = failing({"wrong-clocks", "ttl-by-wrong-clock", "INV-10"});
   const Shrunk one = shrink({bundle.scenario, bundle.seed, {}}, options_for(bundle, 1));

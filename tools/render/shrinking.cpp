@@ -8,7 +8,7 @@
 namespace hubproof::tools {
 namespace {
 
-constexpr double most_cpu_s = 30;
+constexpr double most_seconds = 30;
 constexpr std::size_t most_faults = 5;
 constexpr double most_of_minimum = 1.5;
 
@@ -51,7 +51,7 @@ std::vector<double> each(const std::vector<Beside>& all) {
 
 struct Summary {
   std::size_t ended = 0, same = 0, few_faults = 0, quick = 0;
-  std::vector<double> cpu_s;
+  std::vector<double> seconds;
 };
 
 Summary summary_of(const ZooResult& result) {
@@ -60,8 +60,8 @@ Summary summary_of(const ZooResult& result) {
     all.ended += one.finished ? 1 : 0;
     all.same += one.same ? 1 : 0;
     all.few_faults += one.faults <= most_faults ? 1 : 0;
-    all.quick += one.cpu_s <= most_cpu_s ? 1 : 0;
-    all.cpu_s.push_back(one.cpu_s);
+    all.quick += one.seconds <= most_seconds ? 1 : 0;
+    all.seconds.push_back(one.seconds);
   }
   return all;
 }
@@ -77,14 +77,14 @@ std::string shrinking_page(const ZooResult& result, const std::vector<Minimum>& 
        << "The first find of each mutant, made as small as `hubproof shrink` can. Size is faults, devices and messages,\n"
        << "where commands and registry operations count as messages, clients of a plain broker as devices, and what they\n"
        << "publish as far as it fits into the time that is left to it. It is the same failure when what it shrank to,\n"
-       << "run once more, fails with the signature that was found, and the right hub does not. Seconds are of CPU, over\n"
-       << "all processes, as other work may share the machine.\n\n"
+       << "run once more, fails with the signature that was found, and the right hub does not. Seconds are of real\n"
+       << "time; beside them is the CPU time of all processes.\n\n"
        << "- " << count << " finds were shrunk; " << summary.ended << " ended by themselves.\n"
        << "- The same failure: " << summary.same << " of " << count << ".\n"
        << "- At most " << most_faults << " faults: " << summary.few_faults << " of " << count << ".\n"
-       << "- At most " << most_cpu_s << " seconds: " << summary.quick << " of " << count << "; the median is "
-       << figure(middle(summary.cpu_s)) << " s, the longest "
-       << figure(summary.cpu_s.empty() ? 0 : std::ranges::max(summary.cpu_s)) << " s.\n"
+       << "- At most " << most_seconds << " seconds: " << summary.quick << " of " << count << "; the median is "
+       << figure(middle(summary.seconds)) << " s, the longest "
+       << figure(summary.seconds.empty() ? 0 : std::ranges::max(summary.seconds)) << " s.\n"
        << "- Beside the minima that were made by hand: the median ratio of " << near.size() << " is "
        << figure(middle(each(near))) << ".\n";
   if (!result.whole) page << "\nIt was stopped before its end; the same command goes on.\n";
@@ -99,11 +99,11 @@ std::string shrinking_page(const ZooResult& result, const std::vector<Minimum>& 
     else
       page << "not found in this way | |\n";
   }
-  page << "\n## All\n\n| mutant | faults | devices | messages | s | runs | | failure |\n"
-       << "| --- | ---: | ---: | ---: | ---: | ---: | --- | --- |\n";
+  page << "\n## All\n\n| mutant | faults | devices | messages | s | CPU s | runs | | failure |\n"
+       << "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |\n";
   for (const ShrunkFind& one : result.shrunk)
     page << "| " << one.mutant << " | " << one.faults << " | " << one.devices << " | " << one.messages << " | "
-         << figure(one.cpu_s) << " | " << one.runs << " | " << (one.same ? "" : "another ")
+         << figure(one.seconds) << " | " << figure(one.cpu_s) << " | " << one.runs << " | " << (one.same ? "" : "another ")
          << (one.finished ? "" : "stopped") << " | " << one.signature << " |\n";
   return page.str();
 }

@@ -3,8 +3,10 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <iterator>
 #include <list>
 #include <memory>
+#include <utility>
 
 #include "tools/save_bundles.hpp"
 #include "tools/signature.hpp"
@@ -12,11 +14,40 @@
 namespace hubproof::tools::shrinking {
 namespace {
 
-struct Running {
+// A process costs as much as some runs of a small scenario: one plays as many candidates as fit into this time.
+constexpr std::int64_t batch_time = 50'000'000;  // ns of CPU
+constexpr std::int64_t most_of_a_batch = 64;
+
+struct Candidate {
   std::size_t at = 0;
   Variation variation;
-  std::unique_ptr<Worker> worker;
 };
+
+struct Running {
+  std::vector<Candidate> batch;  // in order
+  std::size_t done = 0;          // of them
+  std::unique_ptr<Worker> worker;
+
+  Candidate& first() { return batch[done]; }  // of those that it waits for
+  bool over() const { return done == batch.size(); }
+};
+
+std::unique_ptr<Worker> hire(const std::vector<Candidate>& batch, const model::Mutant* mutant, const std::list<Running>& others) {
+  std::vector<Scenario> scenarios;
+  for (const Candidate& one : batch) scenarios.push_back(one.variation.scenario);
+  WorkerPlan plan;
+  plan.scenarios = &scenarios;  // the worker has its own copy of everything
+  plan.mutant = mutant;
+  plan.vary = [&](std::uint64_t, std::uint32_t which, std::uint64_t) { return batch[which].variation; };
+  std::vector<int> files;
+  for (const Running& one : others)
+    for (const int file : {one.worker->commands(), one.worker->results(), one.worker->errors()}) files.push_back(file);
+  auto worker = std::make_unique<Worker>(plan, files);
+  bool ready = worker->started();
+  for (std::uint32_t which = 0; ready && which < batch.size(); ++which)
+    ready = worker->send({batch[which].at, which, batch[which].variation.seed});
+  return ready ? std::move(worker) : nullptr;
+}
 
 // What failed in a run, downfalls included.
 std::vector<std::string> signatures_of(const RunRecord& record, const Scenario& scenario) {
@@ -35,29 +66,29 @@ std::string clause_of(const std::string& signature) {
 
 void Trials::run_all(std::size_t count, const Make& make, const Take& take) {
   std::list<Running> running;
+  std::vector<Candidate> again;  // of a process that did not come to them
   std::size_t next = 0;
   std::size_t wanted = count;  // candidates before it
   const auto begin_more = [&] {
-    while (running.size() < std::max(1U, settings_.jobs) && next < wanted && !over()) {
+    const std::size_t free = std::max(1U, settings_.jobs) - running.size();
+    if (free == 0 || over()) return;
+    std::vector<Candidate> some = std::exchange(again, {});
+    std::erase_if(some, [&](const Candidate& one) { return one.at >= wanted; });
+    std::ranges::sort(some, {}, &Candidate::at);
+    while (some.size() < free * batch_ && next < wanted) {
       const std::size_t at = next++;
-      auto variation = make(at);
-      if (!variation) continue;
-      const std::vector<Scenario> scenarios{variation->scenario};
-      WorkerPlan plan;
-      plan.scenarios = &scenarios;  // the worker has its own copy of everything
-      plan.mutant = settings_.mutant;
-      plan.steering = variation->steering;
-      std::vector<int> others;
-      for (const Running& one : running)
-        for (const int file : {one.worker->commands(), one.worker->results(), one.worker->errors()})
-          others.push_back(file);
-      auto worker = std::make_unique<Worker>(plan, others);
-      if (!worker->started() || !worker->send({at, 0, variation->seed})) continue;
-      ++runs_;
-      running.push_back({at, std::move(*variation), std::move(worker)});
+      if (auto variation = make(at)) some.push_back({at, std::move(*variation)});
     }
+    // Dealt out in turn, so that they are run in about their order.
+    std::vector<std::vector<Candidate>> batches(std::min(free, some.size()));
+    for (std::size_t n = 0; n < some.size(); ++n) batches[n % batches.size()].push_back(std::move(some[n]));
+    for (std::vector<Candidate>& batch : batches)
+      if (auto worker = hire(batch, settings_.mutant, running)) running.push_back({std::move(batch), 0, std::move(worker)});
   };
-  const auto ended = [&](const Running& one, const RunRecord& record) {
+  const auto ended = [&](Running& in, const RunRecord& record) {
+    const Candidate& one = in.batch[in.done++];
+    ++runs_;
+    if (record.cpu > 0) batch_ = static_cast<std::size_t>(std::clamp<std::int64_t>(batch_time / record.cpu, 1, most_of_a_batch));
     bool same = false;
     for (const std::string& signature : signatures_of(record, one.variation.scenario)) {
       if (signature == settings_.signature)
@@ -76,20 +107,19 @@ void Trials::run_all(std::size_t count, const Make& make, const Take& take) {
     }
     poll(files.data(), files.size(), 100);
     for (auto one = running.begin(); one != running.end();) {
-      std::optional<RunRecord> done;
       one->worker->receive_errors();
-      const bool alive = one->worker->receive(
-          [&](const Worker::Unit&, RunRecord&& record) { done = std::move(record); });
-      if (!done && !alive) done = one->worker->downfall();
-      if (done) {
-        ended(*one, *done);
-      } else if (one->at > wanted || over()) {
+      const bool alive = one->worker->receive([&](const Worker::Unit&, RunRecord&& record) { ended(*one, record); });
+      if (!alive && !one->over() && !one->worker->left()) ended(*one, one->worker->downfall());
+      if (alive && !one->over()) {
+        if (one->first().at <= wanted && !over()) {
+          if (one->worker->cpu_of_run() > settings_.cpu_limit.count()) one->worker->kill_as(Downfall::hung);
+          ++one;
+          continue;
+        }
         one->worker->kill_as(Downfall::none);
-      } else {
-        if (one->worker->cpu_of_run() > settings_.cpu_limit.count())
-          one->worker->kill_as(Downfall::hung);
-        ++one;
-        continue;
+      } else if (!one->over()) {
+        again.insert(again.end(), std::make_move_iterator(one->batch.begin() + static_cast<std::ptrdiff_t>(one->done)),
+                     std::make_move_iterator(one->batch.end()));
       }
       one = running.erase(one);
     }

@@ -1,4 +1,4 @@
-// Candidates for a smaller failure, each run in a process of its own, some at a time. What comes out
+// Candidates for a smaller failure, run in processes of their own, some at a time. What comes out
 // does not depend on how many: it is always the first candidate that would do.
 #pragma once
 
@@ -55,6 +55,7 @@ class Trials {
   void run_all(std::size_t count, const Make& make, const Take& take);
 
   Settings settings_;
+  std::size_t batch_ = 1;              // candidates of one process
   std::uint64_t runs_ = 0;
   std::map<std::string, Variation> others_;
 };
