@@ -92,5 +92,33 @@ TEST(Traffic, WhatIsSubscribedToWithConnectIsSubscribedTo) {
   EXPECT_GT(std::ranges::count(result.checked, std::string_view{"INV-18"}), 0);
 }
 
+// A command leaves on a connection as another one takes that over, and may come behind the CONNACK there.
+conformance::cases::Script under_way(conformance::cases::Stage& stage) {
+  using namespace conformance::cases;
+  const Who who = stage.someone();
+  Service service{stage};
+  co_await service.opened();
+  const Drawn drawn = drawn_message(stage, {.least = 1});
+  co_await taken(stage, &service, stage.identity(who).id, drawn.flat);
+  const Client older = co_await joined(stage, who);
+  const Client newer = co_await called(stage);
+  stage.send_whole(older, subscribe_packet(stage, 7, stage.filter(who), 1));
+  stage.send_whole(newer, connect_packet(stage, who));
+  co_await stage.heard(newer, Type::connack);
+  co_await stage.pause(1s);
+  stage.pass();
+}
+
+TEST(Traffic, WhatWasUnderWayAtATakeoverIsNotOfTheNewSession) {
+  const conformance::cases::Case one{"mqtt/commands/under-way", "A command leaves as its connection is taken over.", {"MQTT-30"}, under_way};
+  int exercised = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const CaseResult result = run_simulated(one, simulated_descriptor("iot-hub-2026"), *model::profile("iot-hub-2026"), seed);
+    EXPECT_EQ(result.verdict(), Verdict::pass) << seed << " " << result.outcomes.back().clause << ": " << result.outcomes.back().finding.text;
+    exercised += std::ranges::count(result.checked, std::string_view{"INV-18"}) > 0 ? 1 : 0;
+  }
+  EXPECT_GT(exercised, 0);
+}
+
 }  // namespace
 }  // namespace hubproof::tests

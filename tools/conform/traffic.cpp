@@ -92,7 +92,7 @@ class Teller {
       event.at = (now_ - stage_.transcript().front().at).count();
       event.local = (stage_.date() - (stage_.now() - now_)).time_since_epoch().count();
       look_for_twins(event);
-      if (too_early(event)) continue;
+      if (too_early(event) || too_late(event)) continue;
       traffic_.events.push_back(event);
       if (event.what != model::What::accepted && event.what != model::What::refused && event.what != model::What::ended) continue;
       asking_.erase(event.connection);
@@ -113,6 +113,16 @@ class Teller {
     if (event.packet != model::Packet::subscribe || !asking_.contains(event.connection)) return false;
     early_[event.connection].push_back(event);
     return true;
+  }
+  // To a hub's judge a packet comes in the session that its client has then. On a connection that another one has taken over
+  // there may be one under way still, which left before.
+  bool too_late(const model::Event& event) {
+    if (!stage_.hub()) return false;
+    if (event.what == model::What::accepted) {
+      const auto [newest, is_first] = newest_.try_emplace(event.observer, event.connection);
+      if (!is_first && newest->second != event.connection) taken_over_.insert(std::exchange(newest->second, event.connection));
+    }
+    return event.what == model::What::packet && (event.flags & model::flag_sent) == 0 && taken_over_.contains(event.connection);
   }
   // At a broker messages are known by their payload. Two that are alike cannot be told apart, unless the second
   // is the first, sent again.
@@ -136,6 +146,8 @@ class Teller {
   bool two_alike_ = false;
   std::set<std::uint32_t> asking_;                              // connections whose CONNECT has no answer yet
   std::map<std::uint32_t, std::vector<model::Event>> early_;    // SUBSCRIBEs on them
+  std::map<model::NodeIndex, std::uint32_t> newest_;            // connection of each client
+  std::set<std::uint32_t> taken_over_;
   model::Instant now_{};
   model::MqttObserver observer_;  // last: it asks for the rest
 };
