@@ -15,6 +15,9 @@ class Stage;
 
 enum class For : std::uint8_t { all, brokers, hubs, amqp_brokers };  // profiles; all: those with MQTT
 
+// What a case needs for itself. A hub has one stream of feedback: who reads it receives everybody's [FBK-10].
+enum class Alone : std::uint8_t { nothing, feedback, target };
+
 struct Case {
   std::string name;                    // mqtt/connect/second-connect: door, chapter, stimulus
   std::string sentence;                // what is done, and what is looked at
@@ -22,7 +25,7 @@ struct Case {
   std::function<Script(Stage&)> script;
   Capabilities needs = {};             // besides its door
   For profiles = For::all;
-  bool alone = false;                  // it needs the target for itself
+  Alone alone = Alone::nothing;
 };
 
 using Cases = std::vector<Case>;

@@ -48,6 +48,10 @@ bool names(const Answer& answer, std::string_view id);
 
 // Batches are received, and those without this message completed, until one has it or the time is over; null.
 Task<const Answer*> batch_with(Stage& stage, Http* http, std::string_view id, model::Duration time);
+// What waits for its batch leaves now, as a batch that is full does, and not at the end of its 15 s [FBK-15]: 64 more
+// commands for this device, whose queue must be empty, come to their end. Where time costs nothing, nothing is done, and
+// where the target takes no more, only as much as it takes: false. Who reads waits still as long as a batch may last.
+Task<bool> fill_batch(Stage& stage, Who who);
 
 // What came of these messages in the batches that were received and completed.
 struct Gathered {

@@ -582,7 +582,7 @@ Script durable(Stage& stage) {
   const Answer* back = co_await http.answer();
   co_await stage.need(back != nullptr && back->status == 204, "an abandon was refused");
   co_await stage.restart();
-  co_await stage.pause(2s);
+  co_await stage.pause(stage.settling(2s));
   Http again{stage};
   again.as(who);
   receive(stage, again, who);
@@ -661,7 +661,7 @@ void add_http_commands(Cases& cases) {
       {"C2D-16", "C2D-17", "C2D-18", "C2D-19", "C2D-22", "HTTP-15", "INV-13"}, abandoned);
   add("outlasts-a-restart", "The hub restarts: what was accepted is there, what was completed is not.",
       {"DLV-01", "DLV-02", "DLV-12", "C2D-11", "C2D-15", "C2D-16", "C2D-20", "C2D-21", "INV-12"}, durable, {Capability::restart})
-      .alone = true;
+      .alone = Alone::target;
 }
 
 }  // namespace hubproof::conformance::cases

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "conformance/cases/http.hpp"
+#include "conformance/cases/commands.hpp"
 #include "conformance/cases/hub.hpp"
 #include "conformance/cases/peer.hpp"
 
@@ -568,6 +568,8 @@ Script feedback(Stage& stage) {
     const Answer* done = co_await device.answer();
     co_await stage.need(done != nullptr && done->status == 204, "a command could not be settled");
   }
+  co_await stage.need(stage.holds_feedback(), "the feedback is another case's");
+  co_await fill_batch(stage, who);
   Peer peer{stage};
   co_await open_as_service(peer);
   const Linked linked = co_await receiver(peer, "/messages/serviceBound/feedback", 1);
@@ -688,7 +690,7 @@ Script outlives_restart(Stage& stage) {
   co_await stage.need(said.accepted(), "telemetry was not accepted");
   co_await commanded(stage, who, &command);
   co_await stage.restart();
-  co_await stage.pause(3s);
+  co_await stage.pause(stage.settling(3s));
   Peer reader{stage};
   co_await open_as_service(reader);
   const amqp::Arrived* event = co_await read_back(reader, shape.id);
@@ -706,8 +708,10 @@ Script outlives_restart(Stage& stage) {
 
 void add_hub_amqp(Cases& cases) {
   const auto add = [&](std::string name, std::string sentence, std::vector<std::string> clauses, auto script, Capabilities needs = {},
-                       bool alone = false) {
-    cases.push_back({"amqp/" + std::move(name), std::move(sentence), std::move(clauses), script, needs, For::hubs, alone});
+                       Alone alone = Alone::nothing) {
+    std::function<Script(Stage&)> all = script;
+    if (needs.has(Capability::service)) all = [script](Stage& stage) { return tidied(stage, script); };
+    cases.push_back({"amqp/" + std::move(name), std::move(sentence), std::move(clauses), std::move(all), needs, For::hubs, alone});
   };
   const Capabilities service{Capability::service};
   const Capabilities reads{Capability::events};
@@ -766,7 +770,7 @@ void add_hub_amqp(Cases& cases) {
   add("token/answers", "Tokens good and bad are put on one connection, and one again.", {"AMQP-04", "AMQP-05", "AMQP-10", "AMQP-12", "ERR-08", "SEC-04"},
       token_answers, tokens);
   add("durable/restart", "Telemetry and a command are accepted, and the hub restarts.", {"DLV-01", "DLV-02", "DLV-06", "DLV-11", "DLV-12"},
-      outlives_restart, {Capability::events, Capability::service, Capability::restart}, true);
+      outlives_restart, {Capability::events, Capability::service, Capability::restart}, Alone::target);
 
   add("command/comes", "A command with properties of every kind comes for credit.",
       {"AMQP-06", "AMQP-17", "AMQP-18", "AMQP-22", "AMQP-23", "AMQP-24", "C2D-01", "C2D-06", "C2D-11", "C2D-16", "C2D-40", "FBK-01", "MSG-01", "MSG-02",
@@ -801,7 +805,7 @@ void add_hub_amqp(Cases& cases) {
   add("feedback/records", "Eight commands with every iothub-ack are completed and rejected; feedback is given back once, then completed.",
       {"AMQP-07", "AMQP-29", "FBK-01", "FBK-02", "FBK-03", "FBK-04", "FBK-05", "FBK-06", "FBK-09", "FBK-10", "FBK-11", "FBK-12", "FBK-13", "FBK-14",
        "FBK-18", "FBK-22", "MSG-06"},
-      feedback, with_http, true);
+      feedback, with_http, Alone::feedback);
 }
 
 }  // namespace hubproof::conformance::cases

@@ -14,8 +14,6 @@ namespace {
 
 using model::Ack;
 
-constexpr Duration settling = 1s;  // until a target that is up again serves
-
 Duration drawn_time(Stage& stage, Duration most) { return Duration{1us} * stage.draws().below(static_cast<std::uint32_t>(most / 1us)); }
 
 // Where time costs something a few rounds must do.
@@ -164,9 +162,9 @@ Script telemetry(Stage& stage, Sends sends, std::uint32_t rounds, std::string_vi
       const View body = one->message().body();
       seen[{one->partition, one->sequence}].assign(body.begin(), body.end());
     }
-    co_await stage.pause(stage.draws().heads() ? Duration{2ms} : settling);
+    co_await stage.pause(stage.draws().heads() ? Duration{2ms} : stage.settling());
   }
-  co_await stage.pause(settling);
+  co_await stage.pause(stage.settling());
   const Client client = co_await joined(stage, who);
   outbox.round = rounds;
   const View marker = numbered_body(stage, outbox, false, 20);
@@ -254,7 +252,7 @@ Script accepted(Stage& stage) {
       if (one != nullptr && one->link == linked.link && one->outcome == amqp::Outcome::accepted && deliveries.contains(one->delivery))
         waiting.insert(deliveries[one->delivery]);
     }
-    co_await stage.pause(settling);
+    co_await stage.pause(stage.settling());
     for (const Who who : people) {
       Http http{stage};
       http.as(who);
@@ -307,7 +305,7 @@ Script settled_over_amqp(Stage& stage) {
       const auto* one = std::get_if<amqp::Settled>(&event);
       if (one != nullptr && one->link == linked.link && deliveries.contains(one->delivery)) confirmed.insert(deliveries[one->delivery]);
     }
-    co_await stage.pause(settling);
+    co_await stage.pause(stage.settling());
     Http http{stage};
     http.as(who);
     for (;;) {
@@ -348,7 +346,7 @@ Script outcome_with_feedback(Stage& stage) {
       if (answer == nullptr) break;
       if (answer->status == 204) done.insert(ids[n]);
     }
-    co_await stage.pause(settling);
+    co_await stage.pause(stage.settling());
     Http again{stage};
     again.as(who);
     for (;;) {
@@ -357,6 +355,7 @@ Script outcome_with_feedback(Stage& stage) {
       if (!stage.expect(!done.contains(id), "nothing of what was completed with a 204", "it comes again", "C2D-20 INV-10 DLV-12")) co_return;
     }
     // Each of them has come to its end now, before the restart or behind it.
+    co_await fill_batch(stage, who);
     Gathered gathered;
     co_await gather(stage, &reader, &ids, &gathered, batching + 6s);
     for (const std::string_view id : ids)
@@ -382,6 +381,7 @@ Script feedback(Stage& stage) {
         co_await stage.need(!some->back().empty(), "a command was not handed over");
       }
       if (some == &waiting) break;
+      co_await fill_batch(stage, who);
       if (some == &completed) {
         Gathered before;
         co_await gather(stage, &reader, &completed, &before, 2 * batching + 6s);
@@ -392,16 +392,20 @@ Script feedback(Stage& stage) {
     }
     service.close();
     co_await restarted(stage);
-    co_await stage.pause(settling);
+    co_await stage.pause(stage.settling());
     co_await stage.restart();
-    co_await stage.pause(settling);
+    co_await stage.pause(stage.settling());
     Http later{stage};
     later.as_policy("service");
+    const bool filled = co_await fill_batch(stage, who);
     std::vector<std::string_view> all{completed};
     all.insert(all.end(), formed.begin(), formed.end());
     all.insert(all.end(), waiting.begin(), waiting.end());
     Gathered gathered;
-    co_await gather(stage, &later, &all, &gathered, batching + 6s);
+    if (filled) co_await gather(stage, &later, &all, &gathered, 3s);
+    const auto came = [&](std::string_view id) { return gathered.of(id) > 0; };
+    if (!filled || !std::ranges::all_of(formed, came) || !std::ranges::all_of(waiting, came))
+      co_await gather(stage, &later, &all, &gathered, batching + 6s);
     for (const std::string_view id : completed)
       if (!stage.expect(gathered.of(id) == 0, "nothing of a batch that was completed before the restart", "it comes again", "FBK-18 FBK-22 INV-14")) co_return;
     for (const std::vector<std::string_view>* some : {&formed, &waiting})
@@ -423,6 +427,7 @@ Script feedback_settled(Stage& stage) {
     service.close();
     const std::string_view id = co_await served(stage, &http, who, How::complete);
     co_await stage.need(!id.empty(), "a command was not handed over");
+    co_await fill_batch(stage, who);
     const Answer* batch = co_await batch_with(stage, &reader, drawn.id, batching + 6s);
     co_await stage.need(batch != nullptr, "a batch of feedback did not come");
     reader.ask("DELETE", stage.keep(std::string{feedback_path} + "/" + std::string{etag_of(stage, batch)}));
@@ -430,7 +435,7 @@ Script feedback_settled(Stage& stage) {
     co_await restarted(stage);
     const Answer* answer = co_await reader.answer();
     const bool done = answer != nullptr && answer->status == 204;
-    co_await stage.pause(settling);
+    co_await stage.pause(stage.settling());
     Http later{stage};
     later.as_policy("service");
     const std::vector<std::string_view> ids{drawn.id};
@@ -465,7 +470,7 @@ Script purges(Stage& stage) {
       const Answer* answer = co_await registry.answer();
       if (answer == nullptr || answer->status != 200) break;
     }
-    co_await stage.pause(settling);
+    co_await stage.pause(stage.settling());
     for (std::size_t n = 0; n < std::size(people); ++n) {
       Http http{stage};
       http.as(people[n]);
@@ -503,7 +508,7 @@ Script tokens(Stage& stage) {
     }
     const std::set<std::string_view> before = given;
     co_await stage.restart();
-    co_await stage.pause(settling);
+    co_await stage.pause(stage.settling());
     Http again{stage};
     again.as(who);
     receive(stage, again, who);
@@ -548,7 +553,7 @@ Script registry(Stage& stage) {
       const Answer* answer = co_await http.answer();
       if (answer == nullptr || answer->status != 204) break;
     }
-    co_await stage.pause(settling);
+    co_await stage.pause(stage.settling());
     Http later{stage};
     later.as_policy("registryReadWrite");
     for (std::size_t n = 0; n < doomed.size(); ++n) {
@@ -589,7 +594,7 @@ Script subscriptions(Stage& stage) {
     const Packet* suback = stage.take(client, Type::suback, id);
     if (suback == nullptr) continue;
     for (int life = 0; life < 2; ++life) {
-      co_await stage.pause(settling);
+      co_await stage.pause(stage.settling());
       Service service{stage};
       co_await service.opened(false);
       const Client again = co_await called(stage);
@@ -615,7 +620,7 @@ void add_hub_durability(Cases& cases) {
   const auto add = [&](std::string name, std::string sentence, std::vector<std::string> clauses, std::function<Script(Stage&)> script,
                        Capabilities more) {
     cases.push_back({std::move(name), std::move(sentence), std::move(clauses), [its = std::move(script)](Stage& stage) { return tidied(stage, its); },
-                     Capabilities{Capability::restart} | more, For::hubs, true});
+                     Capabilities{Capability::restart} | more, For::hubs, Alone::target});
   };
   const Capabilities reads{Capability::events, Capability::service};
   const std::tuple<const char*, Sends, std::uint32_t, const char*> doors[] = {

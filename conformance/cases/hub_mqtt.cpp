@@ -262,7 +262,7 @@ Script durable(Stage& stage) {
     co_await stage.need(puback != nullptr, "a message was not acknowledged");
   }
   co_await stage.restart();
-  co_await stage.pause(2s);
+  co_await stage.pause(stage.settling(2s));
   client = co_await joined(stage, who);
   bodies.push_back(stage.payload(12, 60));
   const Packet* puback = co_await puback_for(stage, client, stage.topic(who), bodies.back());
@@ -380,7 +380,7 @@ Script outlasts(Stage& stage) {
   const Client client = co_await joined(stage, who, login);
   co_await subscribed(stage, client, stage.filter(who), 1);
   co_await stage.restart();
-  co_await stage.pause(2s);
+  co_await stage.pause(stage.settling(2s));
   const Client again = co_await called(stage);
   const Packet* connack = co_await answered(stage, again, who, login);
   co_await stage.need(connack != nullptr && connack->code == 0, "a good CONNECT was not accepted");
@@ -804,7 +804,7 @@ void add_hub_mqtt(Cases& cases) {
       [](Stage& stage) { return telemetry(stage, true); }, reads | Capabilities{Capability::sessions});
   Case lasting{"mqtt/telemetry/outlasts-a-restart", "The hub restarts right behind a PUBACK: what was acknowledged is there, and what is new comes behind it.",
                {"DLV-01", "DLV-02", "DLV-04", "D2C-07", "D2C-32", "D2C-35", "D2C-36", "INV-01", "INV-06"}, durable,
-               reads | Capabilities{Capability::restart}, For::hubs, true};
+               reads | Capabilities{Capability::restart}, For::hubs, Alone::target};
   cases.push_back(std::move(lasting));
   for (const std::uint16_t seconds : {std::uint16_t{20}, std::uint16_t{40}})
     add("session/silent-for-" + std::to_string(seconds), "A device with a keep-alive of " + std::to_string(seconds) + " s is silent.", {"MQTT-14", "INV-19"},
@@ -864,7 +864,7 @@ void add_hub_mqtt(Cases& cases) {
   add("session/publish-first", "A PUBLISH comes before any CONNECT.", {"MQTT-03", "MQTT-44"}, [](Stage& stage) { return connect_once(stage, false); });
   add("session/second-connect", "A CONNECT comes twice.", {"MQTT-03", "MQTT-44"}, [](Stage& stage) { return connect_once(stage, true); });
   cases.push_back({"mqtt/session/outlasts-a-restart", "The hub restarts right behind a SUBACK of a kept session.", {"MQTT-12", "MQTT-13", "MQTT-32", "DLV-02"}, outlasts,
-                   commands | Capabilities{Capability::sessions, Capability::restart}, For::hubs, true});
+                   commands | Capabilities{Capability::sessions, Capability::restart}, For::hubs, Alone::target});
   const char* ends[] = {"reset", "closed", "silent", "disconnected"};
   for (int kind = 0; kind < 4; ++kind) {
     std::vector<std::string> clauses{"MQTT-42", "MQTT-43", "INV-17"};

@@ -90,7 +90,7 @@ Script quota_over_a_restart(Stage& stage) {
   const bool filled = co_await used(stage, &http, who, of_a_day);
   if (!filled) co_return;
   co_await stage.restart();
-  co_await stage.pause(2s);
+  co_await stage.pause(stage.settling(2s));
   Http again{stage};
   again.as(who);
   co_await is_spent(stage, &again, who, "QUO-03");
@@ -199,7 +199,7 @@ void add_hub_quotas(Cases& cases) {
   const Capabilities needs{Capability::free_tier, Capability::service, Capability::events, Capability::amqp};
   const auto add = [&](std::string name, std::string sentence, std::vector<std::string> clauses, std::function<Script(Stage&)> script,
                        Capabilities more = {}) {
-    cases.push_back({std::move(name), std::move(sentence), std::move(clauses), std::move(script), needs | more, For::hubs, true});
+    cases.push_back({std::move(name), std::move(sentence), std::move(clauses), std::move(script), needs | more, For::hubs, Alone::target});
   };
   add("http/quotas/used-up", "The day's messages are used up, to the last piece.",
       {"QUO-01", "QUO-02", "QUO-03", "QUO-13", "ERR-37", "INV-22", "MQTT-44", "DLV-04"}, quota, {Capability::mqtt});

@@ -145,7 +145,7 @@ void add_hub_routes(Cases& cases) {
                    {"D2C-19", "D2C-20", "D2C-22", "D2C-23", "D2C-24", "D2C-26", "INV-01"}, [](Stage& stage) { return conditions(stage, false); },
                    needs | Capabilities{Capability::no_fallback}, For::hubs});
   cases.push_back({"mqtt/routes/over-restarts", "The hub restarts in the middle of telemetry that it routes.", {"INV-01", "INV-04", "D2C-10", "DLV-01", "DLV-02"},
-                   routed_over_restarts, needs | Capabilities{Capability::restart}, For::hubs, true});
+                   routed_over_restarts, needs | Capabilities{Capability::restart}, For::hubs, Alone::target});
 }
 
 }  // namespace hubproof::conformance::cases

@@ -361,7 +361,7 @@ void add_publish(Cases& cases) {
   for (int kind = 0; kind < 3; ++kind)
     routed(add(std::string{"dollar-"} + dollars[kind], "A topic begins with $, a filter with a wildcard.", {"mqtt311:4.7.2-1"}, [kind](Stage& stage) { return dollar(stage, kind); }),
            {Capability::dollar, Capability::wildcards})
-        .alone = kind == 2;
+        .alone = kind == 2 ? Alone::target : Alone::nothing;
 }
 
 }  // namespace hubproof::conformance::cases

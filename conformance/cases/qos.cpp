@@ -438,7 +438,7 @@ void add_qos(Cases& cases) {
         [s = sent, g = granted](Stage& stage) { return collects(stage, static_cast<std::uint8_t>(s), static_cast<std::uint8_t>(g), false); }, both);
   add("session/collects-over-restart", "Messages wait for a client that is away, and the server starts anew.", {"mqtt311:3.1.2-5", "mqtt311:4.1.0-1"},
       [](Stage& stage) { return collects(stage, 1, 1, true); }, sessions | Capabilities{Capability::restart})
-      .alone = true;
+      .alone = Alone::target;
   const char* anews[] = {"open", "collected", "collected-then-kept"};
   for (int kind = 0; kind < 3; ++kind)
     add(std::string{"session/begins-anew-"} + anews[kind], "A client comes back with Clean Session 1.", {"mqtt311:3.1.2-6"}, [kind](Stage& stage) { return begins_anew(stage, kind); }, sessions);

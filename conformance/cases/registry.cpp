@@ -225,7 +225,7 @@ Script outlasts(Stage& stage) {
   const Made deleted = co_await made(stage, &http, third);
   co_await removed(stage, &http, third);
   co_await stage.restart();
-  co_await stage.pause(2s);
+  co_await stage.pause(stage.settling(2s));
   Http later{stage};
   later.as_policy("registryReadWrite");
   for (const Made& one : {kept, again}) {
@@ -411,10 +411,10 @@ void add_registry(Cases& cases) {
         [its_body = body](Stage& stage) { return wrong_body(stage, its_body); });
   add("outlasts-a-restart", "The hub restarts: who was created is there, who was deleted is not.", {"C2D-02", "C2D-36", "C2D-37", "DLV-02", "INV-21"}, outlasts,
       {Capability::service, Capability::restart})
-      .alone = true;
+      .alone = Alone::target;
   add("list", "Devices are listed, all and one.", {"C2D-02", "ERR-03"}, list);
   add("bulk", "Devices are created by one request, twice.", {"C2D-02", "ERR-24", "MSG-23"}, bulk);
-  add("statistics", "A device more, and a disabled one, show in the statistics.", {"C2D-02"}, statistics).alone = true;
+  add("statistics", "A device more, and a disabled one, show in the statistics.", {"C2D-02"}, statistics).alone = Alone::target;
   const std::tuple<const char*, bool, bool, bool, bool> policies[] = {
       {"iothubowner", true, true, true, true}, {"service", false, false, true, false}, {"device", false, false, false, true},
       {"registryRead", true, false, false, false}, {"registryReadWrite", true, true, false, false}};
@@ -427,7 +427,8 @@ void add_registry(Cases& cases) {
     if (!service) clauses.emplace_back("SEC-12");
     add(std::string{"other-permissions-of-"} + name, std::string{"What the policy "} + name + " may do elsewhere.", std::move(clauses),
         [its_name = name, its_service = service, its_device = device](Stage& stage) { return other_permissions(stage, its_name, its_service, its_device); },
-        {Capability::service, Capability::tokens});
+        {Capability::service, Capability::tokens})
+        .alone = service ? Alone::feedback : Alone::nothing;
   }
 }
 

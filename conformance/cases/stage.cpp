@@ -33,7 +33,8 @@ Stage::Stage(const Target& target, Pace& pace, const Case& of, std::uint64_t see
       case_{of},
       draws_{seed, of.name},
       tag_{std::move(tag)},
-      spare_{identities.rbegin(), identities.rend()} {}
+      spare_{identities.rbegin(), identities.rend()},
+      feedback_{of.alone == Alone::nothing ? Feedback::others : Feedback::held} {}
 
 // ---- The driver's calls.
 
@@ -131,7 +132,7 @@ std::optional<Instant> Stage::deadline() const {
   using enum Wait::For;
   if (probe_ != Client::none)
     first = std::min(first, probe_until_);
-  else if (wait_.what != restart && wait_.what != never && wait_.what != nothing)
+  else if (wait_.what != restart && wait_.what != feedback && wait_.what != never && wait_.what != nothing)
     first = std::min(first, wait_.until);
   return first;
 }
@@ -142,6 +143,14 @@ void Stage::restarted(Instant now, bool ok, Effects& effects) {
   effects_ = &effects;
   restart_wanted_ = false;
   if (!ok) stop("the target did not restart");
+  go_on();
+}
+
+void Stage::feedback_given(Instant now, Effects& effects) {
+  if (over_) return;
+  now_ = now;
+  effects_ = &effects;
+  feedback_ = Feedback::held;
   go_on();
 }
 
@@ -170,6 +179,7 @@ bool Stage::ready() const {
     case bytes: return one.state == State::over || one.in.size() - one.read >= wait_.size;
     case time: return now_ >= wait_.until;
     case restart: return !restart_wanted_;
+    case feedback: return feedback_ == Feedback::held;
     case never: return false;
   }
   return false;
@@ -543,6 +553,11 @@ Stage::Done Stage::restart() {
   if (!target_.can.has(Capability::restart)) return give_up("the target cannot be restarted");
   restart_wanted_ = true;
   return {{this, {Wait::For::restart, Client::none, Types::any(), 0, 0, now_}}};
+}
+void Stage::leave_feedback() { feedback_ = Feedback::others; }
+Stage::Done Stage::feedback_again() {
+  if (feedback_ == Feedback::others) feedback_ = Feedback::wanted;
+  return {{this, {Wait::For::feedback}}};
 }
 Stage::Done Stage::need(bool holds, std::string_view what) {
   if (!holds) return give_up(what);

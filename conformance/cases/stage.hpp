@@ -107,6 +107,11 @@ class Stage {
   Door door(model::ConnectionId connection) const { return conn(static_cast<Client>(connection)).door; }
   bool restart_wanted() const { return restart_wanted_; }
   void restarted(Instant now, bool ok, Effects& effects);
+  // Whether the target's feedback is this case's and nobody else may read it, and whether it waits for that.
+  bool holds_feedback() const { return !over_ && feedback_ == Feedback::held; }
+  bool wants_feedback() const { return !over_ && feedback_ == Feedback::wanted; }
+  void feedback_given(Instant now, Effects& effects);
+  bool resting() const { return !over_ && wait_.what == Wait::For::time && wait_.until >= now_ + 1s; }  // it asks nothing of the target
   bool over() const { return over_; }  // connections that are open may be cut
   Duration took() const { return now_ - began_; }  // of a case that is over
 
@@ -179,7 +184,7 @@ class Stage {
 
  private:
   struct Wait {
-    enum class For : std::uint8_t { nothing, packet, end, open, time, restart, bytes, never };
+    enum class For : std::uint8_t { nothing, packet, end, open, time, restart, feedback, bytes, never };
     For what = For::nothing;
     Client client{};
     Types types = Types::any();
@@ -225,6 +230,11 @@ class Stage {
   // The target, at once and whatever is under way, by the means that its descriptor names; else gives up. In
   // simulation its machine loses power. What it had sent before that comes still; then the connections end.
   Done restart();
+  // Whoever restarts a target comes back when it is up: all that may be lacking is a moment. In simulation: as long.
+  Duration settling(Duration simulated = 1s) const { return target_.can.has(Capability::free_time) ? simulated : 300ms; }
+  // A case that has the feedback for itself, and a while to wait, lets others read it, and then has it again.
+  void leave_feedback();
+  Done feedback_again();
   Done need(bool holds, std::string_view what);  // gives up when it does not hold
   Done give_up(std::string_view missing);
   // Ends the case when it does not hold: what is not decided by then is not exercised.
@@ -235,6 +245,7 @@ class Stage {
 
  private:
   enum class State : std::uint8_t { connecting, open, over };
+  enum class Feedback : std::uint8_t { others, held, wanted };
   struct Piece {
     Bytes bytes;
     bool more = false;  // of the same packet follows, after a moment
@@ -308,6 +319,7 @@ class Stage {
   Instant probe_until_{};
   bool sends_id_zero_ = false;
   bool restart_wanted_ = false;
+  Feedback feedback_;
   bool stopped_ = false;
   bool over_ = false;
   std::coroutine_handle<> waiting_;

@@ -335,7 +335,7 @@ void add_will(Cases& cases) {
   for (int kind = 0; kind < 3; ++kind)
     add(std::string{"retain/outlives-"} + lives[kind], "What is retained stays when who published it is gone.", {"mqtt311:3.1.2-7"}, [kind](Stage& stage) { return outlives(stage, kind); },
         retains | (kind == 2 ? Capabilities{Capability::restart} : Capabilities{Capability::sessions}))
-        .alone = kind == 2;
+        .alone = kind == 2 ? Alone::target : Alone::nothing;
 }
 
 }  // namespace hubproof::conformance::cases

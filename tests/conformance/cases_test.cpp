@@ -52,7 +52,8 @@ TEST(Cases, ThreeDriveEachVisibleStatement) {
 // ---- The stage.
 
 struct Bench {
-  explicit Bench(std::function<Script(Stage&)> script) {
+  explicit Bench(std::function<Script(Stage&)> script, Alone alone = Alone::nothing) {
+    one.alone = alone;
     one.name = "mqtt/test/bench";
     one.clauses = {"mqtt311:3.12.4-1"};
     one.script = std::move(script);
@@ -163,6 +164,36 @@ TEST(Stage, AClauseThatTheScriptForgotIsUndecided) {
   Bench bench{[](Stage&) -> Script { co_return; }};
   EXPECT_TRUE(bench.stage->over());
   EXPECT_EQ(bench.finding().verdict, Verdict::inconclusive);
+}
+
+TEST(Stage, FeedbackIsForOthersWhileACaseHasLeftIt) {
+  Bench bench{[](Stage& stage) -> Script {
+    stage.leave_feedback();
+    co_await stage.pause(10s);
+    co_await stage.feedback_again();
+    stage.pass();
+    co_await stage.pause(1s);
+  }, Alone::feedback};
+  EXPECT_FALSE(bench.stage->holds_feedback());
+  EXPECT_FALSE(bench.stage->wants_feedback());
+  bench.pass(30s);
+  EXPECT_FALSE(bench.stage->holds_feedback());
+  EXPECT_TRUE(bench.stage->wants_feedback());
+  EXPECT_TRUE(bench.stage->outcomes().empty());
+  bench.stage->feedback_given(bench.now, bench.effects);
+  EXPECT_TRUE(bench.stage->holds_feedback());
+  EXPECT_FALSE(bench.stage->wants_feedback());
+  EXPECT_EQ(bench.finding().verdict, Verdict::pass);
+  bench.pass(1s);
+  EXPECT_TRUE(bench.stage->over());
+  EXPECT_FALSE(bench.stage->holds_feedback());
+}
+
+TEST(Stage, WhoNeedsTheTargetForItselfHasItsFeedback) {
+  const auto waits = [](Stage& stage) -> Script { co_await stage.pause(1s); };
+  EXPECT_FALSE(Bench(waits).stage->holds_feedback());
+  EXPECT_TRUE(Bench(waits, Alone::feedback).stage->holds_feedback());
+  EXPECT_TRUE(Bench(waits, Alone::target).stage->holds_feedback());
 }
 
 TEST(Stage, APremiseThatIsNotGivenIsNotExercised) {

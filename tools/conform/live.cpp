@@ -1,5 +1,8 @@
 // The suite against a real system: many stages side by side over one loop, each with connections and
-// names of its own, and those that need the target for themselves one by one. Each instance has a thread.
+// names of its own; among them one at a time of those that read its feedback; and those that need the target for
+// themselves one by one. Each instance has a thread.
+#include <algorithm>
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdlib>
 #include <deque>
@@ -17,10 +20,12 @@ namespace hubproof::tools {
 namespace {
 
 namespace cases = conformance::cases;
+using cases::Alone;
 using boost::asio::ip::tcp;
 
 constexpr std::size_t devices_of_a_case = 4;
-// As many cases run side by side as the target bears: few at first and while it is slow, more as long as it is quick.
+// As many cases run side by side as the target bears: few at first and while it is slow, more as long as it is quick. Those
+// that wait for a lock or a batch do not count.
 constexpr std::size_t at_first = 16;
 constexpr model::Duration quick = std::chrono::milliseconds{200};
 constexpr model::Duration longest_patience = std::chrono::seconds{30};  // each case that a target fails by silence waits so long
@@ -31,11 +36,11 @@ constexpr model::Duration look_around = std::chrono::milliseconds{200};  // for 
 class Shares {
  public:
   Shares(const std::vector<CaseResult*>& chosen, const ConformOptions& options) : options_{options}, total_{chosen.size()} {
-    for (CaseResult* each : chosen) (each->of->alone ? alone_ : together_).push_back(each);
+    for (CaseResult* each : chosen) kind(each->of->alone).push_back(each);
   }
-  CaseResult* next(bool alone) {  // null: there is none any more
+  CaseResult* next(Alone alone) {  // null: there is none any more
     const std::lock_guard lock{mutex_};
-    std::deque<CaseResult*>& from = alone ? alone_ : together_;
+    std::deque<CaseResult*>& from = kind(alone);
     if (from.empty()) return nullptr;
     CaseResult* first = from.front();
     from.pop_front();
@@ -47,9 +52,11 @@ class Shares {
   }
 
  private:
+  std::deque<CaseResult*>& kind(Alone alone) { return left_[static_cast<std::size_t>(alone)]; }
+
   const ConformOptions& options_;
   std::mutex mutex_;
-  std::deque<CaseResult*> together_, alone_;
+  std::array<std::deque<CaseResult*>, 3> left_;  // of each kind
   std::size_t done_ = 0;
   std::size_t total_;
 };
@@ -180,7 +187,10 @@ class Live final : public PortUser {
       one.stage->restarted(now(), ok, effects_);
       return done(one);
     }
-    if (!one.stage->over()) return;
+    if (!one.stage->over()) {
+      if (one.stage->resting() || one.stage->wants_feedback()) fill();
+      return;
+    }
     *one.into = result_of(*one.stage);
     spare_.insert(spare_.end(), one.devices.begin(), one.devices.end());
     std::erase_if(running_, [&](const auto& each) { return each.get() == &one; });
@@ -196,15 +206,31 @@ class Live final : public PortUser {
   }
 
   void fill() {
-    if (running_.empty() && alone_first_) start(shares_.next(true));
-    if (running_.empty() || !running_.front()->into->of->alone)
-      while (running_.size() < at_once_ && enough_devices() && start(shares_.next(false))) {
+    if (running_.empty() && alone_first_) start(shares_.next(Alone::target));
+    if (running_.empty() || running_.front()->into->of->alone != Alone::target) {
+      pass_feedback_on();
+      while (room() && start(shares_.next(Alone::nothing))) {
       }
-    if (running_.empty()) start(shares_.next(true));
+    }
+    if (running_.empty()) start(shares_.next(Alone::target));
     set_alarm();
   }
-  bool enough_devices() const {
-    return !descriptor_.target.hub() || spare_.size() >= devices_of_a_case || running_.empty();
+  // To a case that had it before and wants it again, or to a new one.
+  void pass_feedback_on() {
+    if (std::ranges::any_of(running_, [](const auto& each) { return each->stage->holds_feedback(); })) return;
+    const auto wants = std::ranges::find_if(running_, [](const auto& each) { return each->stage->wants_feedback(); });
+    if (wants != running_.end()) {
+      (*wants)->stage->feedback_given(now(), effects_);
+      done(**wants);
+    } else if (room()) {
+      start(shares_.next(Alone::feedback));
+    }
+  }
+  bool room() const {  // for one more
+    if (running_.empty()) return true;
+    if (descriptor_.target.hub() && spare_.size() < devices_of_a_case) return false;
+    const auto active = std::ranges::count_if(running_, [](const auto& each) { return !each->stage->resting(); });
+    return running_.size() < descriptor_.side_by_side && static_cast<std::size_t>(active) < at_once_;
   }
 
   bool start(CaseResult* next) {  // false: there is none

@@ -107,6 +107,10 @@ class SimStage final : public SimNode {
     perform(effects(), *this);
     follow(machine_.deadline());
     if (machine_.restart_wanted() && !restarting_) restart_hub();
+    if (machine_.wants_feedback()) {  // nobody else is there
+      machine_.feedback_given(now().mono, effects());
+      done();
+    }
   }
   // The machine of the hub loses power, and what its disk had not synced is at the disk's mercy.
   void restart_hub() {

@@ -177,11 +177,12 @@ std::vector<Item> cases() {
     const char* profiles = one.profiles == For::brokers ? "brokers" : one.profiles == For::hubs ? "hubs" : "all";
     items.push_back({one.name, {}, one.sentence,
                      {{"clauses", words(one.clauses)}, {"needs", words(needs)}, {"profiles", text(profiles)},
-                      {"alone", Document::boolean(one.alone)}}});
+                      {"alone", Document::boolean(one.alone == Alone::target)},
+                      {"reads_feedback", Document::boolean(one.alone == Alone::feedback)}}});
   }
   for (const Case& one : device_case_table())
     items.push_back({one.name, {}, one.sentence, {{"clauses", words(one.clauses)}, {"needs", words(std::vector<std::string>{"device"})},
-                                                  {"profiles", text("all")}, {"alone", Document::boolean(false)}}});
+                                                  {"profiles", text("all")}, {"alone", Document::boolean(false)}, {"reads_feedback", Document::boolean(false)}}});
   return items;
 }
 
