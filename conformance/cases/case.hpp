@@ -32,6 +32,9 @@ using Cases = std::vector<Case>;
 
 const Cases& cases();                      // in the order of their names
 const Case* find_case(std::string_view name);
+// The departure from MQTT 3.1.1 that a rule of the hub is, as the standard's reader sees it (H): what decides the one
+// over MQTT decides the other. Empty: the rule is none.
+std::string_view departure(std::string_view clause);
 std::string why_not(const Case& one, const Target& target);  // why it is not applicable; empty: it is
 
 // The chapters; each adds its own.

@@ -481,7 +481,9 @@ void Stage::each_clause(std::string_view clauses, F f) {
   }
   while (!clauses.empty()) {
     const std::size_t blank = std::min(clauses.find(' '), clauses.size());
-    f(outcome(clauses.substr(0, blank)).finding);
+    const std::string_view clause = clauses.substr(0, blank);
+    f(outcome(clause).finding);
+    if (const std::string_view same = departure(clause); std::ranges::count(case_.clauses, same) > 0) f(outcome(same).finding);
     clauses.remove_prefix(std::min(blank + 1, clauses.size()));
   }
 }

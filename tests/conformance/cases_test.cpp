@@ -49,13 +49,30 @@ TEST(Cases, ThreeDriveEachVisibleStatement) {
   for (const std::string& id : too_few) EXPECT_TRUE(few.contains(id)) << id << " has three cases: take it out of the list";
 }
 
+// A rule of the hub that departs from the standard is decided under both names.
+TEST(Cases, DecideDeparturesWithTheirRules) {
+  std::set<std::string_view> named;
+  for (const Case& one : cases())
+    for (const std::string& id : one.clauses) {
+      const std::string_view same = departure(id);
+      if (same.empty()) continue;
+      const Clause* const clause = find_clause(same);
+      ASSERT_NE(clause, nullptr) << same;
+      EXPECT_EQ(clause->chapter, "H");
+      const bool is_seen_so = one.profiles == For::hubs && one.name.starts_with("mqtt/");
+      EXPECT_EQ(std::ranges::count(one.clauses, same), is_seen_so ? 1 : 0) << one.name << " decides " << id;
+      named.insert(same);
+    }
+  EXPECT_EQ(named.size(), 22U);
+}
+
 // ---- The stage.
 
 struct Bench {
-  explicit Bench(std::function<Script(Stage&)> script, Alone alone = Alone::nothing) {
+  explicit Bench(std::function<Script(Stage&)> script, Alone alone = Alone::nothing, std::vector<std::string> clauses = {"mqtt311:3.12.4-1"}) {
     one.alone = alone;
     one.name = "mqtt/test/bench";
-    one.clauses = {"mqtt311:3.12.4-1"};
+    one.clauses = std::move(clauses);
     one.script = std::move(script);
     target.can = {Capability::mqtt, Capability::routing};
     stage.emplace(target, pace, one, 1, "t", std::vector<Identity>{});
@@ -194,6 +211,19 @@ TEST(Stage, WhoNeedsTheTargetForItselfHasItsFeedback) {
   EXPECT_FALSE(Bench(waits).stage->holds_feedback());
   EXPECT_TRUE(Bench(waits, Alone::feedback).stage->holds_feedback());
   EXPECT_TRUE(Bench(waits, Alone::target).stage->holds_feedback());
+}
+
+TEST(Stage, ARuleDecidesItsDeparture) {
+  const auto expects = [](Stage& stage) -> Script {
+    stage.pass("MQTT-09");
+    stage.fail("one thing", "another", "MQTT-20");
+    co_return;
+  };
+  const Bench bench{expects, Alone::nothing, {"MQTT-09", "MQTT-20", "H-06", "H-10"}};
+  EXPECT_EQ(bench.finding("H-06").verdict, Verdict::pass);
+  EXPECT_EQ(bench.finding("H-10").verdict, Verdict::fail);
+  const Bench other{expects, Alone::nothing, {"MQTT-09", "MQTT-20"}};
+  EXPECT_EQ(other.stage->outcomes().size(), 2U);
 }
 
 TEST(Stage, APremiseThatIsNotGivenIsNotExercised) {
