@@ -105,7 +105,7 @@ Task<const Answer*> batch_with(Stage& stage, Http* http, std::string_view id, mo
 }
 
 Task<bool> fill_batch(Stage& stage, Who who) {
-  constexpr int full = 64, queue = 32;  // [FBK-15]; and less than a device's queue holds [C2D-34]
+  constexpr int full = 64, queue = 32;  // [FBK-15]; and less than a device's queue holds [C2D-03]
   if (stage.target().can.has(Capability::free_time)) co_return false;
   Service service{stage};
   Http registry{stage};
