@@ -320,9 +320,12 @@ HubSoak::HubSoak(const Descriptor& descriptor, const SoakOptions& options)
 
 std::string why_no_hub_soak(const Descriptor& descriptor) {
   for (const SoakStage::Door door : {SoakStage::Door::amqp, SoakStage::Door::http})
-    if (!descriptor.doors[static_cast<std::size_t>(door)])
-      return std::string{"it has no address with "} + (door == SoakStage::Door::amqp ? "amqp:// or amqps://" : "http:// or https://") +
-             ", where the soak's service sends commands, reads telemetry and empties queues";
+    if (!descriptor.doors[static_cast<std::size_t>(door)]) {
+      std::string why = "it has no address with ";
+      why += door == SoakStage::Door::amqp ? "amqp:// or amqps://" : "http:// or https://";
+      why += ", where the soak's service sends commands, reads telemetry and empties queues";
+      return why;
+    }
   if (descriptor.devices.empty()) return "it names no device; the soak plays up to " + std::to_string(most_devices);
   return {};
 }
