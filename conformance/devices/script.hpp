@@ -20,6 +20,8 @@ struct Wish {  // of a connection
   std::optional<std::string> password{};
   std::optional<WillWish> will{};
   std::optional<std::uint32_t> token_life{};  // seconds, of a hub's device
+  std::optional<SettleWish> settle{};
+  std::optional<std::uint32_t> poll{};        // seconds
 };
 
 std::string client_id(Stage& stage);
@@ -36,6 +38,15 @@ Task<LinkId> back(Stage& stage, Wish wish, bool session_present);
 
 // What the device's application sends: a publish, or telemetry of a hub's device. Gives the order's id.
 std::uint64_t submit(Stage& stage, std::uint8_t qos);
+// The same of a hub's device with a payload and properties of the case's own.
+std::uint64_t submit(Stage& stage, const std::string& payload, std::vector<std::pair<std::string, std::string>> properties = {});
+// The second since 1970 at which a token ends; 0: it does not say.
+std::uint64_t end_of_token(std::string_view token);
+// Whether this is a token, for this resource ("devices/d") of the server, signed by the device's key, which is not in it
+// [SEC-01..SEC-04, SEC-10].
+void judge_token(Stage& stage, const std::string& token, const std::string& resource);
+// Whether eight pauses or so are those of a device that comes back without a storm [SEC-28].
+void judge_pauses(Stage& stage, std::span<const model::Duration> pauses);
 std::string milliseconds_text(model::Duration time);
 std::string milliseconds_text(std::span<const model::Duration> times);
 std::string text_of(std::uint64_t order);   // its payload, different for each
