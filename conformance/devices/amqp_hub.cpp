@@ -136,7 +136,7 @@ void AmqpHub::take_events(LinkId link, Connection& c) {
     amqp::Event event = *more;
     on(link, c, event);
   }
-  if (c.engine->finished()) stage_.close(link);
+  if (c.engine->finished() && c.closed && manners.speaks) stage_.close(link);
 }
 
 void AmqpHub::flush(LinkId link, Connection& c) {
@@ -199,7 +199,9 @@ void AmqpHub::on(LinkId link, Connection& c, amqp::Event& event) {
       stage_.fail("amqp10:2.6.7-1", "the device sends more than the credit of its link allows");
     c.links.erase(said->link);
   }
+  if (std::holds_alternative<amqp::Closed>(event)) c.closed = true;
   if (const auto* said = std::get_if<amqp::Broken>(&event)) {
+    c.closed = true;
     const std::string what = said->error.condition + " (" + said->error.description + ")";
     stage_.note("the hub's engine ends the connection: " + what);
     if (said->error.description.find("idle") == std::string::npos) stage_.fail("AMQP-01", "what the device says is no AMQP 1.0: " + what);

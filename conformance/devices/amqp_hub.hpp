@@ -84,6 +84,7 @@ class AmqpHub final : public Speaker {
     std::map<std::string, Use> names{};           // of links that were asked for
     std::map<std::uint32_t, Use> our_handles{};
     std::map<std::uint32_t, Word> words{};        // by the delivery-ids of commands
+    bool closed = false;                          // the device has said close, or nothing that can be read
     bool over = false;
   };
 

@@ -1,6 +1,6 @@
 #include "conformance/devices/amqp_script.hpp"
 
-#include <map>
+#include <algorithm>
 
 #include "model/amqp/message.hpp"
 
@@ -12,10 +12,6 @@ using Did = Said::Did;
 constexpr std::int64_t some_date = 1'790'000'000'000;  // milliseconds since 1970
 
 }  // namespace
-
-Stage::Waiting arrives(Stage& stage, model::Duration patience) {
-  return stage.wait([](const Heard& heard) { return heard.kind == Heard::Kind::opened; }, patience);
-}
 
 Task<LinkId> amqp_connected(Stage& stage, Wish wish) {
   order_connect(stage, wish);
@@ -36,7 +32,7 @@ Task<LinkId> amqp_back(Stage& stage, Wish wish) {
     if (!lost) co_await stage.missing("the adapter did not say \"lost\" after the connection was cut");
     order_connect(stage, wish);
   }
-  const auto came = co_await arrives(stage, stage.patience() * 4);
+  const auto came = co_await arrives(stage, std::max(stage.patience() * 4, longest_wait));
   if (!came) {
     const bool answers = co_await alive(stage);
     if (!answers) co_await stage.missing("the device did not come back, and its adapter does not answer");
@@ -70,15 +66,6 @@ PutToken put_token_of(const Heard& arrived) {
   return token;
 }
 
-model::Bytes flat_of(const Command& command) {
-  model::Bytes flat;
-  model::MessageWriter writer{flat};
-  writer.system(model::System::message_id, command.id);
-  for (const auto& [name, value] : command.properties) writer.property(name, value);
-  writer.body(model::view(command.payload));
-  return flat;
-}
-
 Task<> takes_commands(Stage& stage, AmqpHub& hub, LinkId link) {
   const model::Instant until = stage.now() + stage.patience();
   while (hub.credit(link) == 0) {
@@ -94,34 +81,6 @@ amqp::DeliveryId hand_over(AmqpHub& hub, LinkId link, const Command& command, st
   model::Bytes message;
   amqp::write_command(message, model::MessageView{flat}, {1 + model::hash(model::view(command.id), 0) % 1000, count, some_date, lock});
   return hub.send(link, message, lock);
-}
-
-Task<> ends_well(Stage& stage, std::vector<std::uint64_t> orders, std::function<int(const std::string& body)> accepted) {
-  std::map<std::uint64_t, int> told;
-  for (const std::uint64_t order : orders) told[order] = 0;
-  std::size_t left = orders.size();
-  const auto concerns = [&told](const Heard& heard) {
-    return (heard.is(Did::published) || heard.is(Did::failed)) && told.contains(heard.said.id);
-  };
-  for (;;) {
-    const auto heard = co_await stage.wait(concerns, left > 0 ? stage.patience() * 4 : stage.quiet());
-    if (!heard) break;
-    const std::uint64_t order = heard->said.id;
-    const std::string which = "message " + std::to_string(order);
-    if (++told[order] == 1) --left;
-    if (told[order] > 1) stage.fail("DLV-01", "the application is told twice what became of " + which);
-    if (heard->is(Did::published) && accepted(text_of(order)) == 0)
-      stage.fail("DLV-01", "the application is told that " + which + " is published, and the hub has not taken it");
-  }
-  if (left > 0) {
-    const bool answers = co_await alive(stage);
-    if (!answers) co_await stage.missing("not every message was told of, and the adapter does not answer");
-    stage.fail("INV-24", "of " + std::to_string(orders.size()) + " messages that the application gave " + std::to_string(left) +
-                             " were neither published nor failed");
-    co_return;
-  }
-  stage.pass("DLV-01");
-  stage.pass("INV-24");
 }
 
 }  // namespace hubproof::conformance::devices::script

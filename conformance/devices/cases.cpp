@@ -19,6 +19,7 @@ const std::vector<DeviceCase>& device_cases() {
     add_websocket_cases(cases);
     add_amqp_telemetry_cases(cases);
     add_amqp_connection_cases(cases);
+    add_http_cases(cases);
     for (DeviceCase& each : cases) each.name = "device/" + each.name;
     return cases;
   }();

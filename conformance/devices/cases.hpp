@@ -52,5 +52,6 @@ void add_trouble_cases(std::vector<DeviceCase>& cases);
 void add_websocket_cases(std::vector<DeviceCase>& cases);
 void add_amqp_telemetry_cases(std::vector<DeviceCase>& cases);
 void add_amqp_connection_cases(std::vector<DeviceCase>& cases);
+void add_http_cases(std::vector<DeviceCase>& cases);
 
 }  // namespace hubproof::conformance::devices

@@ -1,5 +1,7 @@
 #include "conformance/devices/script.hpp"
 
+#include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "model/amqp/address.hpp"
@@ -222,6 +224,71 @@ Stage::Waiting said(Stage& stage, Did did, std::uint64_t order) {
   return stage.wait(
       [did, order](const Heard& heard) { return heard.is(did) && heard.said.id == order; },
       stage.patience());
+}
+
+Stage::Waiting arrives(Stage& stage, model::Duration patience) {
+  return stage.wait([](const Heard& heard) { return heard.kind == Heard::Kind::opened; }, patience);
+}
+
+model::Bytes flat_of(const Command& command) {
+  model::Bytes flat;
+  model::MessageWriter writer{flat};
+  writer.system(model::System::message_id, command.id);
+  for (const auto& [name, value] : command.properties) writer.property(name, value);
+  writer.body(model::view(command.payload));
+  return flat;
+}
+
+Stage::Waiting shown(Stage& stage, const std::string& payload, model::Duration patience) {
+  return stage.wait([payload](const Heard& heard) { return heard.is(Did::received) && model::text(heard.said.payload) == payload; },
+                    patience);
+}
+
+bool judge_shown(Stage& stage, const Said& received, const Command& command) {
+  const auto expect = [&stage](const char* clause, bool holds, const std::string& otherwise) {
+    if (holds)
+      stage.pass(clause);
+    else
+      stage.fail(clause, otherwise);
+  };
+  expect("INV-25", model::text(received.payload) == command.payload, "the payload is another one: " + hex_text(received.payload));
+  if (received.message_id) expect("INV-25", *received.message_id == command.id, "the message-id is " + *received.message_id);
+  if (!received.properties) return false;
+  for (const auto& [name, value] : command.properties) {
+    const auto found = std::ranges::find(*received.properties, name, &std::pair<std::string, std::string>::first);
+    const bool there = found != received.properties->end();
+    for (const char* clause : {"INV-25", "MSG-01"})
+      expect(clause, there && found->second == value, "the property " + name + "=" + value + " arrives " + (there ? "as " + found->second : "not at all"));
+  }
+  return true;
+}
+
+Task<> ends_well(Stage& stage, std::vector<std::uint64_t> orders, std::function<int(const std::string& body)> accepted) {
+  std::map<std::uint64_t, int> told;
+  for (const std::uint64_t order : orders) told[order] = 0;
+  std::size_t left = orders.size();
+  const auto concerns = [&told](const Heard& heard) {
+    return (heard.is(Did::published) || heard.is(Did::failed)) && told.contains(heard.said.id);
+  };
+  for (;;) {
+    const auto heard = co_await stage.wait(concerns, left > 0 ? std::max(stage.patience() * 4, longest_wait) : stage.quiet());
+    if (!heard) break;
+    const std::uint64_t order = heard->said.id;
+    const std::string which = "message " + std::to_string(order);
+    if (++told[order] == 1) --left;
+    if (told[order] > 1) stage.fail("DLV-01", "the application is told twice what became of " + which);
+    if (heard->is(Did::published) && accepted(text_of(order)) == 0)
+      stage.fail("DLV-01", "the application is told that " + which + " is published, and the hub has not taken it");
+  }
+  if (left > 0) {
+    const bool answers = co_await alive(stage);
+    if (!answers) co_await stage.missing("not every message was told of, and the adapter does not answer");
+    stage.fail("INV-24", "of " + std::to_string(orders.size()) + " messages that the application gave " + std::to_string(left) +
+                             " were neither published nor failed");
+    co_return;
+  }
+  stage.pass("DLV-01");
+  stage.pass("INV-24");
 }
 
 Task<bool> closes(Stage& stage, LinkId link) {

@@ -1,6 +1,7 @@
 // The steps that cases are made of: orders to the device, and what a server waits for.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -89,5 +90,34 @@ Task<bool> closes(Stage& stage, LinkId link);
 // Whether the adapter and its device still do what they are told: tells a slow device from one that
 // leaves something out.
 Task<bool> alive(Stage& stage);
+
+// A connection of the device's, when it comes in time; which protocol it speaks there is not looked at.
+Stage::Waiting arrives(Stage& stage, model::Duration patience);
+struct Command {
+  std::string id;
+  std::string payload;
+  std::vector<std::pair<std::string, std::string>> properties{};
+};
+model::Bytes flat_of(const Command& command);
+// The command with this payload, when the application is shown it.
+Stage::Waiting shown(Stage& stage, const std::string& payload, model::Duration patience);
+// Judges what the application was shown of it; false: the adapter does not tell properties.
+bool judge_shown(Stage& stage, const Said& received, const Command& command);
+
+// How long a device may take to come to an end with what it has begun: an SDK waits 45 s for answers to its farewell, and a
+// minute for a hub that has no room.
+inline constexpr model::Duration longest_wait = std::chrono::seconds{100};
+
+// Waits until the application has heard what became of each of these, and judges it: once or more at the hub before the
+// application counts it as published, and told of once [DLV-01, INV-24]. `accepted` says how often the hub took it.
+Task<> ends_well(Stage& stage, std::vector<std::uint64_t> orders, std::function<int(const std::string& body)> accepted);
+template <class Hub>
+Task<> ends_well(Stage& stage, const Hub& hub, std::vector<std::uint64_t> orders) {
+  return ends_well(stage, std::move(orders), [&hub](const std::string& body) { return hub.accepted(body); });
+}
+template <class Hub>
+Task<> ends_well(Stage& stage, const Hub& hub, std::uint64_t order) {
+  return ends_well(stage, hub, std::vector{order});
+}
 
 }  // namespace hubproof::conformance::devices::script

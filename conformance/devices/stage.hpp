@@ -59,6 +59,10 @@ struct Act {
 
 // A request of HTTP that is its own.
 struct Asked {
+  enum class What : std::uint8_t { other, telemetry, receive, complete, reject, abandon };
+  What what = What::other;
+  std::uint64_t serial = 0;  // of this request in its case
+  std::string lock;          // of a settling: its token, from the path
   std::string method;
   std::string target;
   std::vector<std::pair<std::string, std::string>> fields;  // in the order in which they came

@@ -153,7 +153,7 @@ const std::vector<Wrong> all{
     {.what = "speaks another protocol", .tamper = says([](Bytes frame) { return Frames{replaced(frame, "AMQP", "AMQQ")}; }), .found = {{"token/put", "AMQP-01"}}},
     {.what = "puts a refused token again at once", .spoil = [](auto& settings) { settings.back_off_first = settings.back_off_max = 0s; },
      .found = {{"token/refused-401", "SEC-28"}, {"token/refused-404", "SEC-28"}, {"token/refused-500", "SEC-28"}, {"telemetry/throttled", "ERR-36"},
-               {"comes-back-cut", "SEC-28"}, {"comes-back-forced", "SEC-28"}, {"comes-back-stolen", "SEC-28"}}},
+               {"comes-back-cut", "SEC-28"}, {"comes-back-accepted-and-cut", "SEC-28"}, {"comes-back-forced", "SEC-28"}, {"comes-back-stolen", "SEC-28"}}},
     {.what = "takes a refused token for accepted", .tamper = hears([](Bytes frame) {
        const std::string code{"status-code\x71\0\0", 14};
        return Frames{replaced(replaced(frame, code + std::string{"\x01\x91"}, code + std::string{"\x00\xc8", 2}), code + "\x01\xf4", code + std::string{"\x00\xc8", 2})};

@@ -250,7 +250,7 @@ Task<> not_accepted(Stage& stage, Refusal refusal) {
           return (heard.use == Use::telemetry && arrived != nullptr && body_of(*arrived) == body) ||
                  ((heard.is(Did::failed) || heard.is(Did::published)) && heard.said.id == order);
         },
-        stage.patience() * 4);
+        std::max(stage.patience() * 4, longest_wait));
     if (!came) {
       const bool answers = co_await alive(stage);
       if (!answers) co_await stage.missing("the message does not come, and the adapter does not answer");
@@ -365,7 +365,7 @@ Task<> comes_again(Stage& stage, End how, int messages, int times) {
     return (heard.use == Use::telemetry && heard.amqp<amqp::Arrived>() != nullptr) || heard.is(Did::failed);
   };
   for (int time = 0; time < times; ++time) {
-    const auto some = co_await stage.wait(comes, stage.patience() * 4);
+    const auto some = co_await stage.wait(comes, std::max(stage.patience() * 4, longest_wait));
     if (!some || some->is(Did::failed)) break;  // how it ends is judged below
     co_await stage.pause(stage.quiet());
     link = some->link;
