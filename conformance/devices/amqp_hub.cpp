@@ -99,7 +99,7 @@ void AmqpHub::ended(LinkId link) {
 
 void AmqpHub::woken() {
   for (auto& [link, c] : connections_) {
-    if (c.over || !c.engine) continue;
+    if (c.over || c.closed || !c.engine) continue;
     const auto due = c.engine->deadline();
     if (!due || *due > stage_.now()) continue;
     c.engine->woken(stage_.now());
@@ -110,7 +110,7 @@ void AmqpHub::woken() {
 std::optional<model::Instant> AmqpHub::deadline() const {
   std::optional<model::Instant> first;
   for (const auto& [link, c] : connections_) {
-    if (c.over || !c.engine) continue;
+    if (c.over || c.closed || !c.engine) continue;
     const auto due = c.engine->deadline();
     if (due) first = first ? std::min(*first, *due) : *due;
   }

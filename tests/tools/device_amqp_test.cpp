@@ -8,6 +8,7 @@
 #include <set>
 
 #include "conformance/devices/amqp_frames.hpp"
+#include "model/amqp/sasl.hpp"
 #include "model/amqp/value.hpp"
 #include "tests/support/device_suite.hpp"
 #include "tools/devices/own_device.hpp"
@@ -152,7 +153,7 @@ const std::vector<Wrong> all{
      .found = {{"token/put", "AMQP-06"}}},
     {.what = "speaks another protocol", .tamper = says([](Bytes frame) { return Frames{replaced(frame, "AMQP", "AMQQ")}; }), .found = {{"token/put", "AMQP-01"}}},
     {.what = "puts a refused token again at once", .spoil = [](auto& settings) { settings.back_off_first = settings.back_off_max = 0s; },
-     .found = {{"token/refused-401", "SEC-28"}, {"token/refused-404", "SEC-28"}, {"token/refused-500", "SEC-28"}, {"telemetry/throttled", "ERR-36"},
+     .found = {{"token/refused-401", "SEC-28"}, {"token/refused-404", "SEC-28"}, {"token/refused-500", "SEC-28"}, {"telemetry/throttled", "SEC-28"},
                {"comes-back-cut", "SEC-28"}, {"comes-back-accepted-and-cut", "SEC-28"}, {"comes-back-forced", "SEC-28"}, {"comes-back-stolen", "SEC-28"}}},
     {.what = "takes a refused token for accepted", .tamper = hears([](Bytes frame) {
        const std::string code{"status-code\x71\0\0", 14};
@@ -314,6 +315,37 @@ const std::vector<Wrong> all{
 };
 
 TEST(DeviceAmqp, EveryCaseFindsAWrongDevice) { each_case_finds_one("device/amqp/", all); }
+
+// A login by SASL before the connection proper: everybody is let in.
+TEST(DeviceAmqp, ADeviceThatLogsInFirstIsLetIn) {
+  const Tamper logs_in = [] {
+    Wire wire;
+    const auto answer = std::make_shared<Bytes>();  // of the hub, until it is whole
+    const auto done = std::make_shared<bool>(true);
+    wire.said = [answer, done](View bytes) {
+      Bytes out;
+      if (model::text(bytes).starts_with("AMQP")) {
+        model::amqp::write_sasl_anonymous(out);
+        answer->clear();
+        *done = false;
+      }
+      out.insert(out.end(), bytes.begin(), bytes.end());
+      return out;
+    };
+    wire.heard = [answer, done](View bytes) {
+      if (*done) return Bytes{bytes.begin(), bytes.end()};
+      answer->insert(answer->end(), bytes.begin(), bytes.end());
+      const auto read = model::amqp::read_sasl_answer(*answer);
+      if (!read) return Bytes{};
+      EXPECT_TRUE(read->welcome);
+      *done = true;
+      return Bytes{answer->begin() + static_cast<std::ptrdiff_t>(read->size), answer->end()};
+    };
+    return wire;
+  };
+  const DevicePlay play = play_own_device(model::Rules{}.device, 0, chosen_device_cases("device/amqp/*"), {}, {.tamper = logs_in});
+  EXPECT_EQ(failures(play), "");
+}
 
 // What is no device of this protocol has no such case.
 TEST(DeviceAmqp, CasesAreForWhoSpeaksIt) {

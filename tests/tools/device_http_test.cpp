@@ -101,7 +101,7 @@ const std::vector<Wrong> all{
                {"telemetry/answered-404", "HTTP-21"}, {"telemetry/answered-413", "DLV-07"}, {"telemetry/answered-429", "DLV-07"},
                {"telemetry/answered-500", "DLV-07"}, {"telemetry/answered-503", "DLV-07"}}},
     {.what = "is back at once", .spoil = [](auto& settings) { settings.back_off_first = settings.back_off_max = 0s; },
-     .found = {{"telemetry/answered-429", "ERR-36"}, {"telemetry/answered-500", "ERR-36"}, {"telemetry/answered-503", "ERR-36"}, {"looks/throttled", "ERR-36"}}},
+     .found = {{"telemetry/answered-429", "SEC-28"}, {"telemetry/answered-500", "SEC-28"}, {"telemetry/answered-503", "SEC-28"}, {"looks/throttled", "SEC-28"}}},
     {.what = "waits for an answer for ever", .spoil = [](auto& settings) { settings.ack_patience = 24h; }, .found = {{"again/unanswered", "INV-24"}}},
     {.what = "forgets what was not answered", .break_rule = [](auto& rules) { rules.resend_after_reconnect = false; },
      .found = {{"again/cut", "INV-24"}, {"again/cut-often", "INV-24"}, {"again/closed", "INV-24"}, {"again/half-answer", "INV-24"},
