@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/support/device_suite.hpp"
+#include "tools/devices/live_device.hpp"
 #include "tools/devices/own_device.hpp"
 
 namespace {
@@ -173,5 +174,60 @@ const std::vector<Wrong> all{
 };
 
 TEST(DeviceHttp, EveryCaseFindsAWrongDevice) { each_case_finds_one("device/http/", all); }
+
+// A device of forty lines on a real socket.
+constexpr const char* http_device = R"(
+import base64, hashlib, hmac, http.client, json, sys, threading, time, urllib.parse
+
+def say(did, **more): print(json.dumps({"did": did, **more}), flush=True)
+say("hello", name="http", kind="hub", protocol="http", reconnects=True)
+order = None
+
+def ask(method, path, body=None, fields={}):
+    resource = urllib.parse.quote(f"{order['host']}/devices/{order['client_id']}", safe="")
+    end = str(int(time.time()) + 3600)
+    signature = hmac.new(base64.b64decode(order["key"]), f"{resource}\n{end}".encode(), hashlib.sha256).digest()
+    token = f"SharedAccessSignature sr={resource}&sig={urllib.parse.quote(base64.b64encode(signature), safe='')}&se={end}"
+    link = http.client.HTTPConnection(order["host"], order["port"])
+    link.request(method, f"/devices/{order['client_id']}/messages/{path}?api-version=2021-04-12", body, {"Authorization": token, **fields})
+    answer = link.getresponse()
+    return answer.status, answer.headers, answer.read()
+
+def look():
+    while True:
+        status, fields, body = ask("GET", "devicebound")
+        if status == 200:
+            properties = {name[11:]: value for name, value in fields.items() if name.startswith("iothub-app-")}
+            say("received", topic="", payload=body.hex(), message_id=fields["iothub-messageid"], properties=properties)
+            ask("DELETE", "devicebound/" + fields["ETag"].strip('"'))
+        else:
+            time.sleep(order["poll"])
+
+for line in sys.stdin:
+    got = json.loads(line)
+    if got["do"] == "echo": say("echo", id=got["id"])
+    elif got["do"] == "connect":
+        order = got
+        threading.Thread(target=look, daemon=True).start()
+        say("connected")
+    elif got["do"] == "send":
+        fields = {"iothub-messageid": got["message_id"], **{"iothub-app-" + name: value for name, value in got["properties"].items()}}
+        status = ask("POST", "events", bytes.fromhex(got["payload"]), fields)[0]
+        say("published" if status < 300 else "failed", id=got["id"])
+    elif got["do"] == "quit": break
+)";
+
+TEST(DeviceHttp, ADeviceOnARealSocketIsUnderstood) {
+  LiveDevice device;
+  device.command = {"python3", "-c", http_device};
+  for (const char* about : {"telemetry/request", "telemetry/properties-odd", "telemetry/answered-400", "commands/complete", "commands/properties", "stream/chunked"}) {
+    const DevicePlay play = play_live(device, chosen_device_cases(string{"device/http/"} + about));
+    ASSERT_EQ(play.unreachable, "");
+    ASSERT_EQ(play.cases.size(), 1u) << about;
+    EXPECT_EQ(failures(play) + play.cases[0].not_applicable, "") << about;
+  }
+  const DevicePlay other = play_live(device, chosen_device_cases("device/hub/credentials"));
+  EXPECT_EQ(other.cases[0].not_applicable, "it speaks HTTP");
+}
 
 }  // namespace
