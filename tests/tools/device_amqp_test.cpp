@@ -11,6 +11,8 @@
 #include "model/amqp/sasl.hpp"
 #include "model/amqp/value.hpp"
 #include "tests/support/device_suite.hpp"
+#include "tests/support/paths.hpp"
+#include "tools/devices/live_device.hpp"
 #include "tools/devices/own_device.hpp"
 
 namespace {
@@ -345,6 +347,19 @@ TEST(DeviceAmqp, ADeviceThatLogsInFirstIsLetIn) {
   };
   const DevicePlay play = play_own_device(model::Rules{}.device, 0, chosen_device_cases("device/amqp/*"), {}, {.tamper = logs_in});
   EXPECT_EQ(failures(play), "");
+}
+
+// A device on Proton's client, which begins with SASL and settles first, on a real socket.
+TEST(DeviceAmqp, ADeviceOnARealSocketIsUnderstood) {
+  LiveDevice device;
+  device.command = {"/usr/bin/python3", tests::source_dir() + "/tests/peers/adapters/proton_device.py"};
+  for (const char* about : {"token/put", "telemetry/properties-odd", "telemetry/large", "again/detached", "commands/reject", "commands/properties",
+                            "stream/in-pieces"}) {
+    const DevicePlay play = play_live(device, chosen_device_cases(std::string{"device/amqp/"} + about));
+    ASSERT_EQ(play.unreachable, "");
+    ASSERT_EQ(play.cases.size(), 1u) << about;
+    EXPECT_EQ(failures(play) + play.cases[0].not_applicable, "") << about;
+  }
 }
 
 // What is no device of this protocol has no such case.

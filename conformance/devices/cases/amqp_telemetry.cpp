@@ -265,6 +265,7 @@ Task<> not_accepted(Stage& stage, Refusal refusal) {
     if (came->is(Did::failed)) {
       stage.pass("DLV-01");
       stage.pass("INV-24");
+      if (refusal.paced) co_await stage.missing("the device gives up what the hub has no room for");
       co_return;
     }
     if (refused) pauses.push_back(came->at - *refused);
