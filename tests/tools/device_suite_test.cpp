@@ -94,6 +94,16 @@ TEST(DeviceSuite, ADeviceThatGetsOverNoTroubleIsFound) {
          };
        },
        {}, {{"clock/ahead-cuts", "SEC-01"}}},
+      {"shows the token of another device",
+       [](DeviceSettings& settings) {
+         settings.signer = [signer = settings.signer](std::string_view id) { return DeviceSettings::Signer{"other", signer(id).key}; };
+       },
+       {}, {{"hub/credentials", "SEC-02"}}},
+      {"signs with another key",
+       [](DeviceSettings& settings) {
+         settings.signer = [](std::string_view id) { return DeviceSettings::Signer{std::string{id}, "bm8ga2V5IGF0IGFsbA=="}; };
+       },
+       {}, {{"hub/credentials", "SEC-04"}}},
       {"forgets what was open", {}, [](DeviceRules& rules) { rules.resend_after_reconnect = false; },
        {{"takeover/between-messages", "DLV-01"}, {"throttled/cut", "DLV-01"}, {"throttled/cut-and-refused", "DLV-01"},
         {"half-open/with-a-message", "DLV-01"}}},
