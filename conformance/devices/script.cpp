@@ -106,6 +106,13 @@ std::uint64_t submit(Stage& stage, const std::string& payload, std::vector<std::
   return id;
 }
 
+void expect(Stage& stage, const char* clause, bool holds, const std::string& otherwise) {
+  if (holds)
+    stage.pass(clause);
+  else
+    stage.fail(clause, otherwise);
+}
+
 std::uint64_t end_of_token(std::string_view token) {
   std::size_t at = token.find("&se=");
   if (at == std::string_view::npos) at = token.find(" se=");
@@ -119,12 +126,6 @@ std::uint64_t end_of_token(std::string_view token) {
 }
 
 void judge_token(Stage& stage, const std::string& token, const std::string& resource) {
-  const auto expect = [&stage](const char* clause, bool holds, const std::string& otherwise) {
-    if (holds)
-      stage.pass(clause);
-    else
-      stage.fail(clause, otherwise);
-  };
   const auto value = [&token](const std::string& name) {
     std::size_t at = token.find("&" + name + "=");
     if (at == std::string::npos) at = token.find(" " + name + "=");
@@ -133,13 +134,13 @@ void judge_token(Stage& stage, const std::string& token, const std::string& reso
     return token.substr(from, token.find('&', from) - from);
   };
   const std::string scope = value("sr");
-  expect("SEC-01", token.starts_with("SharedAccessSignature ") && !scope.empty() && !value("sig").empty() && !value("se").empty(),
+  expect(stage, "SEC-01", token.starts_with("SharedAccessSignature ") && !scope.empty() && !value("sig").empty() && !value("se").empty(),
          "what is shown as a token lacks its name, sr, sig or se");
-  expect("SEC-02", model::amqp::audience_path(scope) == resource, "the token's scope is " + scope);
-  expect("SEC-03", end_of_token(token) > 1'000'000'000, "the token ends at " + value("se"));
+  expect(stage, "SEC-02", model::amqp::audience_path(scope) == resource, "the token's scope is " + scope);
+  expect(stage, "SEC-03", end_of_token(token) > 1'000'000'000, "the token ends at " + value("se"));
   const auto read = model::read_token(token);
-  expect("SEC-04", read && model::signed_by(*read, stage.settings().key, model::KeyForm::decoded), "the device's key did not sign the token");
-  expect("SEC-10", token.find(stage.settings().key) == std::string::npos, "the key itself is sent");
+  expect(stage, "SEC-04", read && model::signed_by(*read, stage.settings().key, model::KeyForm::decoded), "the device's key did not sign the token");
+  expect(stage, "SEC-10", token.find(stage.settings().key) == std::string::npos, "the key itself is sent");
 }
 
 void judge_pauses(Stage& stage, std::span<const model::Duration> pauses) {
@@ -245,20 +246,14 @@ Stage::Waiting shown(Stage& stage, const std::string& payload, model::Duration p
 }
 
 bool judge_shown(Stage& stage, const Said& received, const Command& command) {
-  const auto expect = [&stage](const char* clause, bool holds, const std::string& otherwise) {
-    if (holds)
-      stage.pass(clause);
-    else
-      stage.fail(clause, otherwise);
-  };
-  expect("INV-25", model::text(received.payload) == command.payload, "the payload is another one: " + hex_text(received.payload));
-  if (received.message_id) expect("INV-25", *received.message_id == command.id, "the message-id is " + *received.message_id);
+  expect(stage, "INV-25", model::text(received.payload) == command.payload, "the payload is another one: " + hex_text(received.payload));
+  if (received.message_id) expect(stage, "INV-25", *received.message_id == command.id, "the message-id is " + *received.message_id);
   if (!received.properties) return false;
   for (const auto& [name, value] : command.properties) {
     const auto found = std::ranges::find(*received.properties, name, &std::pair<std::string, std::string>::first);
     const bool there = found != received.properties->end();
     for (const char* clause : {"INV-25", "MSG-01"})
-      expect(clause, there && found->second == value, "the property " + name + "=" + value + " arrives " + (there ? "as " + found->second : "not at all"));
+      expect(stage, clause, there && found->second == value, "the property " + name + "=" + value + " arrives " + (there ? "as " + found->second : "not at all"));
   }
   return true;
 }

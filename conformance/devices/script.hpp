@@ -41,6 +41,8 @@ Task<LinkId> back(Stage& stage, Wish wish, bool session_present);
 std::uint64_t submit(Stage& stage, std::uint8_t qos);
 // The same of a hub's device with a payload and properties of the case's own.
 std::uint64_t submit(Stage& stage, const std::string& payload, std::vector<std::pair<std::string, std::string>> properties = {});
+// Passes the clause, or fails it with these words.
+void expect(Stage& stage, const char* clause, bool holds, const std::string& otherwise);
 // The second since 1970 at which a token ends; 0: it does not say.
 std::uint64_t end_of_token(std::string_view token);
 // Whether this is a token, for this resource ("devices/d") of the server, signed by the device's key, which is not in it

@@ -15,13 +15,6 @@ using model::Duration;
 using Did = Said::Did;
 using std::string;
 
-void expect(Stage& stage, const char* clause, bool holds, const string& otherwise) {
-  if (holds)
-    stage.pass(clause);
-  else
-    stage.fail(clause, otherwise);
-}
-
 // ---- Commands.
 
 const char* outcome_text(Outcome outcome) {

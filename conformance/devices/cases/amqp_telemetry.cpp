@@ -17,13 +17,6 @@ using model::Duration;
 using Did = Said::Did;
 using std::string;
 
-void expect(Stage& stage, const char* clause, bool holds, const string& otherwise) {
-  if (holds)
-    stage.pass(clause);
-  else
-    stage.fail(clause, otherwise);
-}
-
 // ---- Tokens.
 
 Task<> puts_token(Stage& stage) {

@@ -15,13 +15,6 @@ using Did = Said::Did;
 using What = Asked::What;
 using std::string;
 
-void expect(Stage& stage, const char* clause, bool holds, const string& otherwise) {
-  if (holds)
-    stage.pass(clause);
-  else
-    stage.fail(clause, otherwise);
-}
-
 Duration long_wait(Stage& stage) { return std::max(stage.patience() * 4, longest_wait); }
 
 // ---- Telemetry.

@@ -13,13 +13,6 @@ using namespace script;
 using Did = Said::Did;
 using std::string;
 
-void expect(Stage& stage, const char* clause, bool holds, const string& otherwise) {
-  if (holds)
-    stage.pass(clause);
-  else
-    stage.fail(clause, otherwise);
-}
-
 Task<> credentials(Stage& stage) {
   Wish wish;
   order_connect(stage, wish);
