@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,9 +48,11 @@ struct Wrong {
   std::vector<std::pair<std::string, std::string>> found{};  // cases, and the clause that each of them finds broken
 };
 
-// Each wrong device is found where it is said to be, and no case of this chapter finds none.
+// Each wrong device is found where it is said to be; no case of this chapter finds none, and no clause that its cases decide is
+// kept by all of them.
 inline void each_case_finds_one(const std::string& chapter, const std::vector<Wrong>& all) {
   std::map<std::string, int> finds;
+  std::set<std::string> broken;
   for (const Wrong& wrong : all) {
     model::DeviceRules rules = model::Rules{}.device;
     if (wrong.break_rule) wrong.break_rule(rules);
@@ -62,9 +65,13 @@ inline void each_case_finds_one(const std::string& chapter, const std::vector<Wr
       EXPECT_TRUE(found != clauses.end() && found->second == conformance::Verdict::fail)
           << name << " and " << clause << " and a device that " << wrong.what << "\n" << failures(play);
       ++finds[chapter + name];
+      broken.insert(clause);
     }
   }
-  for (const auto* each : tools::chosen_device_cases(chapter + "*")) EXPECT_TRUE(finds.contains(each->name)) << each->name << " has found nothing";
+  for (const auto* each : tools::chosen_device_cases(chapter + "*")) {
+    EXPECT_TRUE(finds.contains(each->name)) << each->name << " has found nothing";
+    for (const std::string& clause : each->clauses) EXPECT_TRUE(broken.contains(clause)) << clause << " is kept by every wrong device";
+  }
 }
 
 inline conformance::devices::Said line(conformance::devices::Said::Did did, std::uint64_t id) {
