@@ -150,7 +150,7 @@ const std::vector<Layer> layers = {
                                  "model/hub/token.hpp", "model/json.hpp", "model/base64.hpp", "model/iso_date.hpp", "model/routing.hpp",
                                  "model/websocket/"} + history_values},
     {"conformance/devices/", Names{"conformance/devices/", "conformance/verdict.hpp", "model/json.hpp", "model/mqtt/codec.hpp",
-                                   "model/mqtt/packet.hpp", "model/http/", "model/websocket/"} + history_values},
+                                   "model/mqtt/packet.hpp", "model/amqp/", "model/http/", "model/hub/token.hpp", "model/websocket/"} + history_values},
     {"tools/", {"sim/", "model/", "conformance/", "tools/"}, {""}},
     {"tests/", {"sim/", "model/", "conformance/", "tools/", "tests/"}, {""}},
 };

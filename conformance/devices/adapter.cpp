@@ -1,5 +1,6 @@
 #include "conformance/devices/adapter.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -11,6 +12,8 @@ namespace {
 using model::Json;
 
 constexpr char digits[] = "0123456789abcdef";
+constexpr std::array<std::string_view, 3> settle_names{"complete", "reject", "abandon"};
+constexpr std::array<std::string_view, 3> protocol_names{"mqtt", "amqp", "http"};
 
 // ---- Orders out.
 
@@ -87,6 +90,8 @@ void write(std::string& out, const ConnectOrder& order) {
   if (order.token_life) line.number("token_life", *order.token_life);
   if (order.ca) line.text("ca", *order.ca);
   if (order.websocket) line.text("websocket", *order.websocket);
+  if (order.settle) line.text("settle", settle_names[static_cast<std::size_t>(*order.settle)]);
+  if (order.poll) line.number("poll", *order.poll);
   if (order.will) {
     line.name("will");
     Line will{out, nullptr};
@@ -205,6 +210,23 @@ class Members {
       values.push_back(static_cast<std::uint8_t>(*read));
     }
   }
+  void texts(const char* name, std::optional<std::vector<std::pair<std::string, std::string>>>& values) {
+    const Json* member = find(name, false);
+    if (member == nullptr) return;
+    constexpr const char* expected = "expected an object of texts";
+    if (!member->is(Json::Kind::object)) return complain(name, expected);
+    values.emplace();
+    for (const auto& [key, value] : member->members) {
+      if (!value.is(Json::Kind::text)) return complain(name, expected);
+      values->emplace_back(key, value.text);
+    }
+  }
+  void text(const char* name, std::optional<std::string>& value) {
+    std::string read;
+    if (find(name, false) == nullptr) return;
+    text(name, read, false);
+    value = std::move(read);
+  }
   void bytes(const char* name, model::Bytes& value) {
     const Json* member = find(name, true);
     if (member == nullptr) return;
@@ -217,6 +239,10 @@ class Members {
       value.push_back(byte);
     }
     if (!good) complain(name, "expected pairs of hexadecimal digits");
+  }
+
+  void complain(const char* name, const std::string& what) {
+    if (wrong_.empty()) wrong_ = std::string{"\""} + name + "\": " + what;
   }
 
  private:
@@ -234,9 +260,6 @@ class Members {
     if (member == nullptr && needed) complain(name, "is missing");
     return member;
   }
-  void complain(const char* name, const std::string& what) {
-    if (wrong_.empty()) wrong_ = std::string{"\""} + name + "\": " + what;
-  }
 
   const Json& object_;
   BadLine wrong_;
@@ -248,7 +271,14 @@ void read_hello(Members& members, Hello& hello) {
   members.text("version", hello.version, false);
   members.text("kind", kind, false);
   hello.hub = kind == "hub";
-  members.numbers("qos", hello.qos, 2, true);
+  std::string protocol{protocol_names[0]};
+  members.text("protocol", protocol, false);
+  const auto known = std::ranges::find(protocol_names, protocol);
+  if (known == protocol_names.end()) return members.complain("protocol", "expected mqtt, amqp or http");
+  hello.protocol = static_cast<Protocol>(known - protocol_names.begin());
+  const bool mqtt = hello.protocol == Protocol::mqtt;
+  if (!mqtt && !hello.hub) members.complain("kind", "what speaks " + protocol + " is a hub's device: expected \"hub\"");
+  members.numbers("qos", hello.qos, 2, mqtt);
   members.truth("persistent_session", hello.persistent_session);
   members.truth("clean_session", hello.clean_session);
   members.truth("reconnects", hello.reconnects);
@@ -266,6 +296,11 @@ std::string write_order(const Order& order) {
   std::visit([&](const auto& one) { write(line, one); }, order);
   line += '\n';
   return line;
+}
+
+const char* protocol_text(Protocol protocol) {
+  constexpr std::array texts{"MQTT 3.1.1", "AMQP 1.0", "HTTP"};
+  return texts[static_cast<std::size_t>(protocol)];
 }
 
 const char* did_text(Said::Did did) {
@@ -317,6 +352,8 @@ std::variant<Said, BadLine> read_said(std::string_view line) {
       members.number("qos", said.qos, 2, false);
       members.truth("retain", said.retain);
       members.truth("dup", said.dup);
+      members.text("message_id", said.message_id);
+      members.texts("properties", said.properties);
       break;
   }
   if (!members.wrong().empty()) return members.wrong() + ", in: " + shown();

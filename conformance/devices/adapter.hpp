@@ -17,6 +17,9 @@ namespace hubproof::conformance::devices {
 
 constexpr std::size_t longest_line = 1u << 20;  // bytes; an adapter that says more has lost its way
 
+enum class Protocol : std::uint8_t { mqtt, amqp, http };
+const char* protocol_text(Protocol protocol);  // "AMQP 1.0"
+
 // What the device can do, by its first line. A case that needs more is not applicable.
 struct Hello {
   std::string name;
@@ -32,7 +35,11 @@ struct Hello {
   bool any_text = false;            // hands every JSON text to its client as it is, even what the client must refuse
   bool renews = false;              // a hub's device that can be told how long its tokens are good
   bool websocket = false;           // it speaks MQTT within WebSockets too
+  Protocol protocol = Protocol::mqtt;  // AMQP and HTTP: a hub's device
 };
+
+// What a hub's device does with a command once its application has it; over MQTT it can complete it only.
+enum class SettleWish : std::uint8_t { complete, reject, abandon };
 
 struct WillWish {
   std::string topic;
@@ -54,6 +61,8 @@ struct ConnectOrder {
   std::optional<std::string> ca{};            // TLS: the file with the authority to trust, PEM
   std::optional<WillWish> will;
   std::optional<std::string> websocket{};     // within a WebSocket: its path
+  std::optional<SettleWish> settle{};         // AMQP and HTTP: of every command
+  std::optional<std::uint32_t> poll{};        // HTTP: seconds between two looks for a command when there was none
 };
 struct PublishOrder {
   std::uint64_t id = 0;
@@ -99,7 +108,7 @@ struct Said {
     unsubscribed,
     disconnected,  // as it was told
     lost,          // the connection, and not by its own will
-    received,      // topic, payload, qos, retain, dup
+    received,      // topic, payload, qos, retain, dup, message_id, properties
     echo
   };
   Did did = Did::echo;
@@ -114,6 +123,8 @@ struct Said {
   std::uint8_t qos = 0;
   bool retain = false;
   bool dup = false;
+  std::optional<std::string> message_id{};   // of a command, if the adapter tells it
+  std::optional<std::vector<std::pair<std::string, std::string>>> properties{};  // those that its sender set; likewise
 };
 
 const char* did_text(Said::Did did);

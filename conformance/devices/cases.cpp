@@ -17,6 +17,9 @@ const std::vector<DeviceCase>& device_cases() {
     add_hub_cases(cases);
     add_trouble_cases(cases);
     add_websocket_cases(cases);
+    add_amqp_telemetry_cases(cases);
+    add_amqp_connection_cases(cases);
+    add_http_cases(cases);
     for (DeviceCase& each : cases) each.name = "device/" + each.name;
     return cases;
   }();
@@ -24,6 +27,8 @@ const std::vector<DeviceCase>& device_cases() {
 }
 
 std::string not_for(const Needs& needs, const Hello& device) {
+  if (needs.protocol != device.protocol) return std::string{"it speaks "} + protocol_text(device.protocol);
+  if (needs.protocol != Protocol::mqtt && needs.websocket) return std::string{protocol_text(needs.protocol)} + " is played over TCP and TLS only";
   if (needs.hub && !device.hub) return "it is not a device of an IoT hub";
   if (needs.topics && device.hub) return "a hub's device chooses topics, filters and wills itself";
   if (needs.qos > 0 && std::ranges::find(device.qos, needs.qos) == device.qos.end())

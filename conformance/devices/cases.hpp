@@ -22,6 +22,7 @@ struct Needs {
   bool hub = false;           // a device of an IoT hub
   bool renews = false;        // its tokens last as long as it is told
   bool websocket = false;     // the case is about WebSockets, and is played within one always
+  Protocol protocol = Protocol::mqtt;
 };
 
 struct DeviceCase {
@@ -49,5 +50,8 @@ void add_time_cases(std::vector<DeviceCase>& cases);
 void add_hub_cases(std::vector<DeviceCase>& cases);
 void add_trouble_cases(std::vector<DeviceCase>& cases);
 void add_websocket_cases(std::vector<DeviceCase>& cases);
+void add_amqp_telemetry_cases(std::vector<DeviceCase>& cases);
+void add_amqp_connection_cases(std::vector<DeviceCase>& cases);
+void add_http_cases(std::vector<DeviceCase>& cases);
 
 }  // namespace hubproof::conformance::devices

@@ -1,5 +1,12 @@
 #include "conformance/devices/script.hpp"
 
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "model/amqp/address.hpp"
+#include "model/hub/token.hpp"
+
 namespace hubproof::conformance::devices::script {
 namespace {
 
@@ -30,6 +37,8 @@ void order_connect(Stage& stage, const Wish& wish) {
   if (stage.device().hub) order.key = stage.settings().key, order.token_life = wish.token_life;
   if (!stage.settings().ca.empty()) order.ca = stage.settings().ca;
   if (stage.settings().websocket) order.websocket = websocket_path(stage);
+  order.settle = wish.settle;
+  order.poll = wish.poll;
   stage.tell(order);
 }
 
@@ -89,6 +98,67 @@ std::uint64_t submit(Stage& stage, std::uint8_t qos) {
   else
     stage.tell(PublishOrder{id, "hubproof/up/" + std::to_string(id), bytes, qos, false});
   return id;
+}
+
+std::uint64_t submit(Stage& stage, const std::string& payload, std::vector<std::pair<std::string, std::string>> properties) {
+  const std::uint64_t id = stage.next_id();
+  stage.tell(SendOrder{id, "m" + std::to_string(id), {payload.begin(), payload.end()}, std::move(properties)});
+  return id;
+}
+
+void expect(Stage& stage, const char* clause, bool holds, const std::string& otherwise) {
+  if (holds)
+    stage.pass(clause);
+  else
+    stage.fail(clause, otherwise);
+}
+
+std::uint64_t end_of_token(std::string_view token) {
+  std::size_t at = token.find("&se=");
+  if (at == std::string_view::npos) at = token.find(" se=");
+  std::uint64_t end = 0;
+  if (at != std::string_view::npos)
+    for (const char c : token.substr(at + 4)) {
+      if (c < '0' || c > '9' || end > 1'000'000'000'000) break;
+      end = end * 10 + static_cast<std::uint64_t>(c - '0');
+    }
+  return end;
+}
+
+void judge_token(Stage& stage, const std::string& token, const std::string& resource) {
+  const auto value = [&token](const std::string& name) {
+    std::size_t at = token.find("&" + name + "=");
+    if (at == std::string::npos) at = token.find(" " + name + "=");
+    if (at == std::string::npos) return std::string{};
+    const std::size_t from = at + name.size() + 2;
+    return token.substr(from, token.find('&', from) - from);
+  };
+  const std::string scope = value("sr");
+  expect(stage, "SEC-01", token.starts_with("SharedAccessSignature ") && !scope.empty() && !value("sig").empty() && !value("se").empty(),
+         "what is shown as a token lacks its name, sr, sig or se");
+  expect(stage, "SEC-02", model::amqp::audience_path(scope) == resource, "the token's scope is " + scope);
+  expect(stage, "SEC-03", end_of_token(token) > 1'000'000'000, "the token ends at " + value("se"));
+  const auto read = model::read_token(token);
+  expect(stage, "SEC-04", read && model::signed_by(*read, stage.settings().key, model::KeyForm::decoded), "the device's key did not sign the token");
+  expect(stage, "SEC-10", token.find(stage.settings().key) == std::string::npos, "the key itself is sent");
+}
+
+void judge_pauses(Stage& stage, std::span<const model::Duration> pauses) {
+  // Pauses are drawn, and the first has to wait for whatever else the device does when it is cut off: what shrinks is the
+  // later half of them, not the last one.
+  const auto sum = [](auto from, auto to) { return std::accumulate(from, to, model::Duration{}); };
+  const auto middle = pauses.begin() + static_cast<std::ptrdiff_t>(pauses.size() / 2);
+  const auto early = sum(pauses.begin(), middle), late = sum(middle, pauses.end());
+  // Pauses that begin with 100 ms and double come to more than two seconds. The vendor's SDK stays just below when its jitter
+  // is short, and its pauses grow all the same.
+  using namespace std::chrono_literals;
+  const bool grow = late >= early * 2 && late >= 1s;
+  if (early + late < 2s && !grow)
+    stage.fail("SEC-28", std::to_string(pauses.size()) + " times back within two seconds, after " + milliseconds_text(pauses));
+  else if (late < early / 2)
+    stage.fail("SEC-28", "the pauses between connections shrink: " + milliseconds_text(pauses));
+  else
+    stage.pass("SEC-28");
 }
 
 bool holds(const Publish& packet, std::uint64_t order) {
@@ -155,6 +225,65 @@ Stage::Waiting said(Stage& stage, Did did, std::uint64_t order) {
   return stage.wait(
       [did, order](const Heard& heard) { return heard.is(did) && heard.said.id == order; },
       stage.patience());
+}
+
+Stage::Waiting arrives(Stage& stage, model::Duration patience) {
+  return stage.wait([](const Heard& heard) { return heard.kind == Heard::Kind::opened; }, patience);
+}
+
+model::Bytes flat_of(const Command& command) {
+  model::Bytes flat;
+  model::MessageWriter writer{flat};
+  writer.system(model::System::message_id, command.id);
+  for (const auto& [name, value] : command.properties) writer.property(name, value);
+  writer.body(model::view(command.payload));
+  return flat;
+}
+
+Stage::Waiting shown(Stage& stage, const std::string& payload, model::Duration patience) {
+  return stage.wait([payload](const Heard& heard) { return heard.is(Did::received) && model::text(heard.said.payload) == payload; },
+                    patience);
+}
+
+bool judge_shown(Stage& stage, const Said& received, const Command& command) {
+  expect(stage, "INV-25", model::text(received.payload) == command.payload, "the payload is another one: " + hex_text(received.payload));
+  if (received.message_id) expect(stage, "INV-25", *received.message_id == command.id, "the message-id is " + *received.message_id);
+  if (!received.properties) return false;
+  for (const auto& [name, value] : command.properties) {
+    const auto found = std::ranges::find(*received.properties, name, &std::pair<std::string, std::string>::first);
+    const bool there = found != received.properties->end();
+    for (const char* clause : {"INV-25", "MSG-01"})
+      expect(stage, clause, there && found->second == value, "the property " + name + "=" + value + " arrives " + (there ? "as " + found->second : "not at all"));
+  }
+  return true;
+}
+
+Task<> ends_well(Stage& stage, std::vector<std::uint64_t> orders, std::function<int(const std::string& body)> accepted) {
+  std::map<std::uint64_t, int> told;
+  for (const std::uint64_t order : orders) told[order] = 0;
+  std::size_t left = orders.size();
+  const auto concerns = [&told](const Heard& heard) {
+    return (heard.is(Did::published) || heard.is(Did::failed)) && told.contains(heard.said.id);
+  };
+  for (;;) {
+    const auto heard = co_await stage.wait(concerns, left > 0 ? std::max(stage.patience() * 4, longest_wait) : stage.quiet());
+    if (!heard) break;
+    const std::uint64_t order = heard->said.id;
+    const std::string which = "message " + std::to_string(order);
+    if (++told[order] == 1) --left;
+    if (told[order] > 1) stage.fail("DLV-01", "the application is told twice what became of " + which);
+    if (heard->is(Did::published) && accepted(text_of(order)) == 0)
+      stage.fail("DLV-01", "the application is told that " + which + " is published, and the hub has not taken it");
+  }
+  if (left > 0) {
+    const bool answers = co_await alive(stage);
+    if (!answers) co_await stage.missing("not every message was told of, and the adapter does not answer");
+    stage.fail("INV-24", "of " + std::to_string(orders.size()) + " messages that the application gave " + std::to_string(left) +
+                             " were neither published nor failed");
+    co_return;
+  }
+  stage.pass("DLV-01");
+  stage.pass("INV-24");
 }
 
 Task<bool> closes(Stage& stage, LinkId link) {

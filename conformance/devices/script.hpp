@@ -1,6 +1,7 @@
 // The steps that cases are made of: orders to the device, and what a server waits for.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +21,8 @@ struct Wish {  // of a connection
   std::optional<std::string> password{};
   std::optional<WillWish> will{};
   std::optional<std::uint32_t> token_life{};  // seconds, of a hub's device
+  std::optional<SettleWish> settle{};
+  std::optional<std::uint32_t> poll{};        // seconds
 };
 
 std::string client_id(Stage& stage);
@@ -36,6 +39,17 @@ Task<LinkId> back(Stage& stage, Wish wish, bool session_present);
 
 // What the device's application sends: a publish, or telemetry of a hub's device. Gives the order's id.
 std::uint64_t submit(Stage& stage, std::uint8_t qos);
+// The same of a hub's device with a payload and properties of the case's own.
+std::uint64_t submit(Stage& stage, const std::string& payload, std::vector<std::pair<std::string, std::string>> properties = {});
+// Passes the clause, or fails it with these words.
+void expect(Stage& stage, const char* clause, bool holds, const std::string& otherwise);
+// The second since 1970 at which a token ends; 0: it does not say.
+std::uint64_t end_of_token(std::string_view token);
+// Whether this is a token, for this resource ("devices/d") of the server, signed by the device's key, which is not in it
+// [SEC-01..SEC-04, SEC-10].
+void judge_token(Stage& stage, const std::string& token, const std::string& resource);
+// Whether eight pauses or so are those of a device that comes back without a storm [SEC-28].
+void judge_pauses(Stage& stage, std::span<const model::Duration> pauses);
 std::string milliseconds_text(model::Duration time);
 std::string milliseconds_text(std::span<const model::Duration> times);
 std::string text_of(std::uint64_t order);   // its payload, different for each
@@ -78,5 +92,34 @@ Task<bool> closes(Stage& stage, LinkId link);
 // Whether the adapter and its device still do what they are told: tells a slow device from one that
 // leaves something out.
 Task<bool> alive(Stage& stage);
+
+// A connection of the device's, when it comes in time; which protocol it speaks there is not looked at.
+Stage::Waiting arrives(Stage& stage, model::Duration patience);
+struct Command {
+  std::string id;
+  std::string payload;
+  std::vector<std::pair<std::string, std::string>> properties{};
+};
+model::Bytes flat_of(const Command& command);
+// The command with this payload, when the application is shown it.
+Stage::Waiting shown(Stage& stage, const std::string& payload, model::Duration patience);
+// Judges what the application was shown of it; false: the adapter does not tell properties.
+bool judge_shown(Stage& stage, const Said& received, const Command& command);
+
+// How long a device may take to come to an end with what it has begun: an SDK waits 45 s for answers to its farewell, and a
+// minute for a hub that has no room.
+inline constexpr model::Duration longest_wait = std::chrono::seconds{100};
+
+// Waits until the application has heard what became of each of these, and judges it: once or more at the hub before the
+// application counts it as published, and told of once [DLV-01, INV-24]. `accepted` says how often the hub took it.
+Task<> ends_well(Stage& stage, std::vector<std::uint64_t> orders, std::function<int(const std::string& body)> accepted);
+template <class Hub>
+Task<> ends_well(Stage& stage, const Hub& hub, std::vector<std::uint64_t> orders) {
+  return ends_well(stage, std::move(orders), [&hub](const std::string& body) { return hub.accepted(body); });
+}
+template <class Hub>
+Task<> ends_well(Stage& stage, const Hub& hub, std::uint64_t order) {
+  return ends_well(stage, hub, std::vector{order});
+}
 
 }  // namespace hubproof::conformance::devices::script

@@ -71,6 +71,12 @@ struct PacketText {
 
 }  // namespace
 
+std::optional<std::string_view> Asked::field(std::string_view name) const {
+  for (const auto& [each, value] : fields)
+    if (model::http::same(each, name)) return value;
+  return std::nullopt;
+}
+
 std::string packet_text(const Packet& packet) { return std::visit(PacketText{}, packet); }
 
 std::string hex_text(View bytes) {
@@ -102,15 +108,18 @@ Duration Stage::quiet() const { return std::max(settings_.quiet, latency_ * quie
 
 std::optional<Instant> Stage::deadline() const {
   if (finished_) return std::nullopt;
-  if (waiting_ != nullptr) return waiting_->until_;
-  return patience_end_;
+  if (waiting_ == nullptr) return patience_end_;
+  const auto also = speaker_ != nullptr ? speaker_->deadline() : std::nullopt;
+  return also ? std::min(waiting_->until_, *also) : waiting_->until_;
 }
 
 void Stage::woken(Instant now) {
   now_ = std::max(now_, now);
   if (finished_) return;
   if (waiting_ != nullptr) {
-    if (now_ >= waiting_->until_) resume();
+    if (const auto due = speaker_ != nullptr ? speaker_->deadline() : std::nullopt; due && now_ >= *due)
+      ask_speaker([this] { speaker_->woken(); });
+    if (waiting_ != nullptr && now_ >= waiting_->until_) resume();
     return;
   }
   if (patience_end_ && now_ >= *patience_end_)
@@ -211,7 +220,10 @@ void Stage::opened(Instant now, LinkId link) {
   if (finished_) return;
   links_[link];
   note("connection " + std::to_string(static_cast<std::uint32_t>(link)) + " opens");
-  watch_.opened(static_cast<std::uint32_t>(link), now_);
+  if (speaker_ == nullptr)
+    watch_.opened(static_cast<std::uint32_t>(link), now_);
+  else
+    ask_speaker([this, link] { speaker_->opened(link); });
   Heard heard;
   heard.kind = Heard::Kind::opened;
   heard.link = link;
@@ -221,6 +233,7 @@ void Stage::opened(Instant now, LinkId link) {
 void Stage::received(Instant now, LinkId id, View bytes) {
   now_ = std::max(now_, now);
   if (finished_ || !open(id)) return;
+  if (speaker_ != nullptr) return ask_speaker([this, id, bytes] { speaker_->received(id, bytes); });
   if (!settings_.websocket) return received_packets(id, bytes);
   Link& link = links_[id];
   if (link.deaf) return;
@@ -396,6 +409,7 @@ void Stage::ended(Instant now, LinkId id) {
   links_[id].over = true;
   note("device " + std::to_string(static_cast<std::uint32_t>(id)) + ": closes");
   watch_.ended(static_cast<std::uint32_t>(id), now_);
+  if (speaker_ != nullptr) ask_speaker([this, id] { speaker_->ended(id); });
   Heard heard;
   heard.kind = Heard::Kind::ended;
   heard.link = id;
@@ -426,6 +440,7 @@ void Stage::close(LinkId link) {
   links_[link].over = true;
   note("server: closes connection " + std::to_string(static_cast<std::uint32_t>(link)));
   watch_.ended(static_cast<std::uint32_t>(link), now_);
+  if (speaker_ != nullptr) speaker_->ended(link);
   acts_.push_back({Act::Kind::close, link});
 }
 
@@ -434,6 +449,7 @@ void Stage::cut(LinkId link) {
   links_[link].over = true;
   note("server: cuts connection " + std::to_string(static_cast<std::uint32_t>(link)));
   watch_.ended(static_cast<std::uint32_t>(link), now_);
+  if (speaker_ != nullptr) speaker_->ended(link);
   acts_.push_back({Act::Kind::abort, link});
 }
 
@@ -462,6 +478,21 @@ void Stage::answer(const Heard& heard) {
 void Stage::hear(Heard heard) {
   heard.at = now_;
   heard_.push_back(std::move(heard));
+  deliver();
+}
+
+void Stage::heard(Heard heard) {
+  heard.at = now_;
+  heard_.push_back(std::move(heard));
+  if (!asking_) deliver();
+}
+
+// A case that goes on may be over, and its speaker with it: it hears what came when the speaker is done.
+template <class Call>
+void Stage::ask_speaker(Call call) {
+  asking_ = true;
+  call();
+  asking_ = false;
   deliver();
 }
 

@@ -20,6 +20,7 @@
 #include "conformance/devices/task.hpp"
 #include "conformance/devices/watch.hpp"
 #include "conformance/devices/websocket.hpp"
+#include "model/amqp/engine.hpp"
 #include "model/http/codec.hpp"
 #include "model/mqtt/codec.hpp"
 #include "model/time.hpp"
@@ -56,6 +57,23 @@ struct Act {
   Order order{};  // what the line says
 };
 
+// A request of HTTP that is its own.
+struct Asked {
+  enum class What : std::uint8_t { other, telemetry, receive, complete, reject, abandon };
+  What what = What::other;
+  std::uint64_t serial = 0;  // of this request in its case
+  std::string lock;          // of a settling: its token, from the path
+  std::string method;
+  std::string target;
+  std::vector<std::pair<std::string, std::string>> fields;  // in the order in which they came
+  model::Bytes body;
+
+  std::optional<std::string_view> field(std::string_view name) const;  // the first of that name, in any case
+};
+
+// What a link of an AMQP connection is for.
+enum class Use : std::uint8_t { none, tokens, answers, telemetry, commands, other };
+
 // Something that the device did.
 struct Heard {
   enum class Kind : std::uint8_t {
@@ -65,7 +83,9 @@ struct Heard {
     ended,
     said,
     upgrade,  // a request for a WebSocket
-    control   // a pong or Close of a WebSocket
+    control,  // a pong or Close of a WebSocket
+    event,    // of an AMQP connection
+    request   // of HTTP, whole
   };
   Heard() = default;
   Heard(Heard&&) = default;             // the views stay where the bytes are; those of a copy would not
@@ -78,6 +98,9 @@ struct Heard {
   Said said{};
   Upgrade upgrade{};
   Frame frame{};                // control
+  Use use{};                    // event: of the link that it is about
+  model::amqp::Event event{};
+  Asked asked{};                // request
   model::Instant at{};
 
   template <class P>
@@ -85,6 +108,10 @@ struct Heard {
     return kind == Kind::packet ? std::get_if<P>(&packet) : nullptr;
   }
   bool is(Said::Did did) const { return kind == Kind::said && said.did == did; }
+  template <class E>
+  const E* amqp() const {
+    return kind == Kind::event ? std::get_if<E>(&event) : nullptr;
+  }
 };
 
 struct TranscriptLine {
@@ -94,6 +121,23 @@ struct TranscriptLine {
 
 std::string packet_text(const model::mqtt::Packet& packet);  // "PUBLISH 7, QoS 1, DUP, a/b, 5 bytes"
 std::string hex_text(model::View bytes);                     // "30 05 ..."; long ones are shortened
+
+// Speaks another protocol than MQTT on the connections of a case: bytes and time in. What it makes of them it tells the
+// stage, which hands it to the case when the call is over.
+class Speaker {
+ public:
+  virtual void opened(LinkId link) = 0;
+  virtual void received(LinkId link, model::View bytes) = 0;
+  virtual void ended(LinkId link) = 0;  // by either end
+  virtual void woken() = 0;
+  virtual std::optional<model::Instant> deadline() const = 0;
+
+ protected:
+  Speaker() = default;
+  Speaker(const Speaker&) = delete;
+  Speaker& operator=(const Speaker&) = delete;
+  ~Speaker() = default;
+};
 
 class Stage {
  public:
@@ -162,6 +206,9 @@ class Stage {
   void answer_upgrade(LinkId link, const std::string& head, const std::string& what);
   void close(LinkId link);
   void cut(LinkId link);
+  // From here on this one reads and answers what comes; nullptr: the stage itself, which speaks MQTT.
+  void spoken_by(Speaker* speaker) { speaker_ = speaker; }
+  void heard(Heard heard);  // by the speaker
   // What the stage answers by itself. A silent server answers nothing.
   struct Manners {
     bool pings = true;
@@ -229,6 +276,8 @@ class Stage {
   };
 
   void hear(Heard heard);
+  template <class Call>
+  void ask_speaker(Call call);
   void received_packets(LinkId id, model::View bytes);
   void read_request(LinkId id, model::View bytes);
   void read_frames(LinkId id);
@@ -250,6 +299,7 @@ class Stage {
   Tally tally_;
   Watch watch_{tally_};
   FrameWatch frame_watch_{tally_};
+  Speaker* speaker_ = nullptr;
   std::map<LinkId, Link> links_;
   std::deque<Heard> heard_;
   Waiting* waiting_ = nullptr;
@@ -261,6 +311,7 @@ class Stage {
   bool finished_ = false;
   bool settled_ = false;  // the case ended itself
   bool resuming_ = false;
+  bool asking_ = false;   // the speaker
   std::string broken_;
   std::string not_applicable_;
   model::Instant now_{};

@@ -46,6 +46,15 @@ TEST(DeviceAdapter, OrdersAreOneLineOfAscii) {
   framed.websocket = "/mqtt";
   EXPECT_EQ(write_order(framed),
             "{\"do\":\"connect\",\"host\":\"127.0.0.1\",\"port\":8080,\"client_id\":\"d2\",\"clean\":true,\"keep_alive\":60,\"websocket\":\"/mqtt\"}\n");
+  ConnectOrder over_http;
+  over_http.host = "127.0.0.1";
+  over_http.port = 8443;
+  over_http.client_id = "d3";
+  over_http.settle = SettleWish::reject;
+  over_http.poll = 2;
+  EXPECT_EQ(write_order(over_http),
+            "{\"do\":\"connect\",\"host\":\"127.0.0.1\",\"port\":8443,\"client_id\":\"d3\",\"clean\":true,\"keep_alive\":60,"
+            "\"settle\":\"reject\",\"poll\":2}\n");
   EXPECT_EQ(write_order(PublishOrder{7, "a/b", {'h', 'i'}, 1, false}),
             "{\"do\":\"publish\",\"id\":7,\"topic\":\"a/b\",\"payload\":\"6869\",\"qos\":1,\"retain\":false}\n");
   EXPECT_EQ(write_order(SendOrder{8, "m8", {}, {{"p", "1"}, {"q", "2"}}}),
@@ -81,6 +90,26 @@ TEST(DeviceAdapter, WhatADeviceDidIsRead) {
   EXPECT_EQ(good(R"({"did":"subscribed","id":1,"codes":[1,128]})").codes, (std::vector<std::uint8_t>{1, 128}));
   EXPECT_EQ(good(R"({"did":"refused","code":5})").code, 5);
   EXPECT_EQ(good(R"({"did":"failed","why":"no","more":"is ignored"})").why, "no");
+}
+
+TEST(DeviceAdapter, AHubsDeviceSaysWhatItSpeaks) {
+  EXPECT_EQ(good(R"({"did":"hello","name":"x","qos":[0]})").hello.protocol, Protocol::mqtt);
+  EXPECT_EQ(good(R"({"did":"hello","name":"x","kind":"hub","protocol":"amqp"})").hello.protocol, Protocol::amqp);
+  EXPECT_EQ(good(R"({"did":"hello","name":"x","kind":"hub","protocol":"http"})").hello.protocol, Protocol::http);
+  EXPECT_NE(bad(R"({"did":"hello","name":"x","kind":"hub","protocol":"coap"})").find("expected mqtt, amqp or http"), std::string::npos);
+  EXPECT_NE(bad(R"({"did":"hello","name":"x","protocol":"amqp"})").find("expected \"hub\""), std::string::npos);
+  EXPECT_NE(bad(R"({"did":"hello","name":"x","kind":"hub","protocol":"mqtt"})").find("\"qos\": is missing"), std::string::npos);
+}
+
+TEST(DeviceAdapter, ACommandHasItsPropertiesIfTheyAreTold) {
+  EXPECT_FALSE(good(R"({"did":"received","topic":"","payload":""})").properties);
+  EXPECT_FALSE(good(R"({"did":"received","topic":"","payload":""})").message_id);
+  const Said told = good(R"({"did":"received","topic":"","payload":"","message_id":"c1","properties":{"a":"1","b":""}})");
+  EXPECT_EQ(told.message_id, "c1");
+  ASSERT_TRUE(told.properties);
+  EXPECT_EQ(*told.properties, (std::vector<std::pair<std::string, std::string>>{{"a", "1"}, {"b", ""}}));
+  EXPECT_NE(bad(R"({"did":"received","topic":"","payload":"","properties":{"a":1}})").find("object of texts"), std::string::npos);
+  EXPECT_NE(bad(R"({"did":"received","topic":"","payload":"","properties":["a"]})").find("object of texts"), std::string::npos);
 }
 
 TEST(DeviceAdapter, ALineThatIsNoneSaysWhatWasExpected) {

@@ -62,10 +62,14 @@ def cell(result, clause):
     return "pass" if entry["pass"] else "undecided"
 
 
-within = all(name.endswith("-ws") for name in names)
-command = f"tools/clients --adjudicate {' '.join(names)} > reports/conformance/clients-websocket.md" if within else \
-    "tools/clients --adjudicate > reports/conformance/clients.md"
-print("# Clients and devices within WebSockets\n" if within else "# Clients and devices under test\n")
+# The page, by what its clients speak.
+pages = [(("-ws",), "clients-websocket", "Clients and devices within WebSockets"),
+         (("-amqp", "-http"), "clients-amqp-http", "Devices under test that speak AMQP or HTTP")]
+page, heading = next(((page, heading) for ends, page, heading in pages if all(name.endswith(ends) for name in names)),
+                     ("clients", "Clients and devices under test"))
+mine = "" if page == "clients" else " ".join(names) + " "
+command = f"tools/clients --adjudicate {mine}> reports/conformance/{page}.md"
+print(f"# {heading}\n")
 print(f"Made by `{command}`. A person judged each kind of failure at each client by the bytes")
 print("of a case, which stand here: it is a departure of the client, under the statements that are named. With `conformance/known/NAME.json`,")
 print("which lists all failures, `tools/clients` passes, until one more fails or one of them passes. How a case is played:")

@@ -8,6 +8,7 @@
 
 #include "conformance/clause.hpp"
 #include "model/mutants/mutant.hpp"
+#include "tests/support/device_suite.hpp"
 #include "tools/devices/live_device.hpp"
 #include "tools/devices/own_device.hpp"
 
@@ -16,22 +17,8 @@ namespace {
 using namespace hubproof;
 using namespace hubproof::tools;
 using conformance::Verdict;
-
-std::map<std::string, Verdict> clauses_of(const DevicePlay& play) {
-  std::map<std::string, Verdict> clauses;
-  for (const CaseResult& one : play.cases)
-    for (const auto& outcome : one.outcomes) clauses[outcome.clause] = std::max(clauses[outcome.clause], outcome.finding.verdict);
-  return clauses;
-}
-
-std::string failures(const DevicePlay& play) {
-  std::string text;
-  for (const CaseResult& one : play.cases)
-    for (const auto& outcome : one.outcomes)
-      if (outcome.finding.verdict != Verdict::pass)
-        text += one.of->name + " " + outcome.clause + " " + conformance::verdict_text(outcome.finding.verdict) + ": " + outcome.finding.text + "\n";
-  return text;
-}
+using tests::device_suite::clauses_of;
+using tests::device_suite::failures;
 
 TEST(DeviceSuite, OurOwnDevicePasses) {
   for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4711}}) {
@@ -107,6 +94,16 @@ TEST(DeviceSuite, ADeviceThatGetsOverNoTroubleIsFound) {
          };
        },
        {}, {{"clock/ahead-cuts", "SEC-01"}}},
+      {"shows the token of another device",
+       [](DeviceSettings& settings) {
+         settings.signer = [signer = settings.signer](std::string_view id) { return DeviceSettings::Signer{"other", signer(id).key}; };
+       },
+       {}, {{"hub/credentials", "SEC-02"}}},
+      {"signs with another key",
+       [](DeviceSettings& settings) {
+         settings.signer = [](std::string_view id) { return DeviceSettings::Signer{std::string{id}, "bm8ga2V5IGF0IGFsbA=="}; };
+       },
+       {}, {{"hub/credentials", "SEC-04"}}},
       {"forgets what was open", {}, [](DeviceRules& rules) { rules.resend_after_reconnect = false; },
        {{"takeover/between-messages", "DLV-01"}, {"throttled/cut", "DLV-01"}, {"throttled/cut-and-refused", "DLV-01"},
         {"half-open/with-a-message", "DLV-01"}}},

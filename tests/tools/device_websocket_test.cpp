@@ -9,6 +9,7 @@
 #include <set>
 
 #include "model/websocket/handshake.hpp"
+#include "tests/support/device_suite.hpp"
 #include "tools/devices/live_device.hpp"
 #include "tools/devices/own_device.hpp"
 
@@ -17,25 +18,13 @@ namespace {
 using namespace hubproof;
 using namespace hubproof::tools;
 using conformance::Verdict;
+using tests::device_suite::failures;
 using conformance::devices::Frame;
 using conformance::devices::FrameReader;
 using conformance::devices::Op;
 using model::Bytes;
 using model::View;
 using Frames = std::vector<Frame>;
-
-std::string failures(const DevicePlay& play) {
-  std::string text;
-  for (const CaseResult& one : play.cases) {
-    if (!one.missing.empty()) text += one.of->name + ": " + one.missing + "\n";
-    for (const auto& outcome : one.outcomes)
-      if (outcome.finding.verdict != Verdict::pass)
-        text += one.of->name + " " + outcome.clause + " " +
-                conformance::verdict_text(outcome.finding.verdict) + ": " + outcome.finding.text +
-                "\n";
-  }
-  return text;
-}
 
 TEST(DeviceWebSocket, OurOwnDevicePassesEveryCaseWithinOne) {
   for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4711}}) {

@@ -1,12 +1,16 @@
 #include "tools/devices/own_device.hpp"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
 
-#include "model/base64.hpp"
+#include "conformance/devices/amqp_frames.hpp"
+#include "model/amqp/message.hpp"
 #include "model/device.hpp"
+#include "model/http/codec.hpp"
+#include "model/http/properties.hpp"
 #include "model/mqtt/bag.hpp"
 #include "model/mqtt/codec.hpp"
 #include "tools/endpoint.hpp"
@@ -38,6 +42,7 @@ class Bench {
     hello.name = "hubproof device";
     hello.hub = true;
     hello.qos = {1};
+    hello.protocol = which_.needs.protocol;
     hello.persistent_session = hello.reconnects = hello.queues = hello.renews = hello.websocket = true;
     Said said;
     said.did = Did::hello;
@@ -85,6 +90,8 @@ class Bench {
     later([this, connection] {
       live_ = connection;
       came_by_ = {};
+      came_by_amqp_ = {};
+      responses_ = model::http::ResponseDecoder{};
       stage_.opened(now_, link(connection));
     });
     later([this, connection] {
@@ -112,7 +119,12 @@ class Bench {
   void later(std::function<void()> action) { events_.emplace(now_ + latency, std::move(action)); }
 
   void say(Said said) {
-    later([this, said = std::move(said)] { stage_.said(now_, said); });
+    std::vector<Said> lines;
+    if (wire_.tells && said.did != Did::hello && said.did != Did::echo)
+      lines = wire_.tells(std::move(said));
+    else
+      lines.push_back(std::move(said));
+    for (Said& line : lines) later([this, line = std::move(line)] { stage_.said(now_, line); });
   }
   void say(Did did, std::uint64_t id = 0) {
     Said said;
@@ -135,7 +147,11 @@ class Bench {
     for (Act& act : std::exchange(stage_.acts(), {})) {
       const auto connection = static_cast<ConnectionId>(act.link);
       if (act.kind == Act::Kind::tell) {
-        later([this, order = std::move(act.order)] { std::visit([this](const auto& one) { obey(one); }, order); });
+        later([this, order = std::move(act.order)] {
+          std::visit([this](const auto& one) { obey(one); }, order);
+          if (!wire_.obeys) return;
+          for (Said& line : wire_.obeys(order)) later([this, line = std::move(line)] { stage_.said(now_, line); });
+        });
       } else if (act.kind == Act::Kind::send) {
         later([this, connection, bytes = std::move(act.bytes)] {
           if (!device_ || left(connection)) return;
@@ -161,11 +177,18 @@ class Bench {
   // Orders.
   void obey(const ConnectOrder& order) {
     leaving_ = false;
+    if (protocol() == Protocol::http) say(Did::connected);  // it has no connection that an application knows
     if (device_) {
       device_->resume(now(), effects_);
       return perform_device();
     }
     device_settings_.host = order.host;
+    constexpr std::array protocols{model::DeviceSettings::Protocol::mqtt, model::DeviceSettings::Protocol::amqp,
+                                   model::DeviceSettings::Protocol::http};
+    device_settings_.protocol = protocols[static_cast<std::size_t>(protocol())];
+    if (order.settle == SettleWish::reject) device_settings_.reject_per_mille = 1000;
+    if (order.settle == SettleWish::abandon) device_settings_.abandon_per_mille = 1000;
+    if (order.poll) device_settings_.poll = std::chrono::seconds{*order.poll};
     if (order.websocket) device_settings_.transport = model::DeviceSettings::Transport::websocket;
     device_settings_.keep_alive = std::chrono::seconds{order.keep_alive};
     device_settings_.clean_session = order.clean;
@@ -178,10 +201,7 @@ class Bench {
       device_settings_.token_renewal = device_settings_.token_life * 3 / 4;
     }
     const std::string key = order.key.value_or("");
-    device_settings_.signer = [key](std::string_view id) {
-      const auto decoded = model::from_base64(key);
-      return model::DeviceSettings::Signer{std::string{id}, decoded ? std::string{model::text(*decoded)} : std::string{}};
-    };
+    device_settings_.signer = [key](std::string_view id) { return model::DeviceSettings::Signer{std::string{id}, key}; };
     if (spoil_) spoil_(device_settings_);
     const auto draw = [](void* bench, model::ChanceSite, std::uint32_t bound) {
       auto& self = *static_cast<Bench*>(bench);
@@ -223,8 +243,12 @@ class Bench {
     say(std::move(said));
   }
 
+  Protocol protocol() const { return which_.needs.protocol; }
+
   // The machine tells of messages by key: what it is sent is read here, too.
   void learn(model::View bytes) {
+    if (protocol() == Protocol::amqp) return learn_transfers(bytes);
+    if (protocol() == Protocol::http) return learn_responses(bytes);
     model::mqtt::Decoder plain{model::mqtt::End::client};
     model::mqtt::Decoder& decoder = websocket_ ? came_by_.packets : plain;
     const model::Bytes unframed = websocket_ ? unframe(bytes) : model::Bytes{};
@@ -247,6 +271,44 @@ class Bench {
     }
     decoder.keep();
   }
+  void learn_transfers(model::View bytes) {
+    came_by_amqp_.frames.feed(bytes);
+    while (const auto frame = came_by_amqp_.frames.next()) {
+      const FrameView one{*frame};
+      if (one.performative != Performative::transfer) continue;
+      model::Bytes& whole = came_by_amqp_.begun[one.number(0)];
+      whole.insert(whole.end(), one.payload.begin(), one.payload.end());
+      if (one.flag(5)) continue;
+      const model::Bytes message = std::exchange(whole, {});
+      model::Bytes flat;
+      const auto sections = model::amqp::read_sections(message);
+      if (sections && model::amqp::read_flat(*sections, flat)) learn_message(flat);
+    }
+  }
+  void learn_responses(model::View bytes) {
+    responses_.feed(bytes);
+    while (const model::http::Response* response = responses_.next()) {
+      model::Bytes flat;
+      model::MessageWriter writer{flat};
+      for (const model::http::Field& field : response->fields) model::http::read_property(field.name, field.value, writer);
+      writer.body(response->body);
+      learn_message(flat);
+    }
+  }
+  void learn_message(model::View flat) {
+    const model::MessageView message{flat};
+    Said said;
+    said.did = Did::received;
+    said.qos = 1;
+    said.message_id = message.system(model::System::message_id).value_or("");
+    auto& properties = said.properties.emplace();
+    const model::View body = message.each([](model::System, std::string_view) {},
+                                          [&](std::string_view name, std::optional<std::string_view> value) {
+                                            properties.emplace_back(name, value.value_or(""));
+                                          });
+    said.payload.assign(body.begin(), body.end());
+    came_[static_cast<std::uint64_t>(message.key())] = std::move(said);
+  }
   model::Bytes unframe(model::View bytes) {
     model::Bytes payload;
     if (!came_by_.upgraded) {
@@ -266,17 +328,19 @@ class Bench {
     using model::What;
     const auto key = static_cast<std::uint64_t>(event.message);
     if (event.what == What::accepted) {
+      if (protocol() == Protocol::http || std::exchange(told_connected_, protocol() == Protocol::amqp)) return;
       Said said;
       said.did = Did::connected;
       said.session_present = (event.flags & model::flag_session_present) != 0;
       say(std::move(said));
-    } else if (event.what == What::refused) {
+    } else if (event.what == What::refused && protocol() != Protocol::http) {
       Said said;
       said.did = Did::refused;
       said.code = static_cast<std::uint8_t>(event.code);
       say(std::move(said));
     } else if (event.what == What::ended) {
-      say(leaving_ ? Did::disconnected : Did::lost);
+      told_connected_ = false;
+      if (leaving_ || protocol() != Protocol::http) say(leaving_ ? Did::disconnected : Did::lost);
     } else if (event.what == What::telemetry && orders_.contains(key)) {
       if (event.phase == Phase::ok) say(Did::published, orders_[key]);
       if (event.phase == Phase::fail || event.phase == Phase::info) fail(orders_[key], "the device gave it up");
@@ -306,6 +370,13 @@ class Bench {
     model::mqtt::Decoder packets{model::mqtt::End::client};
   };
   CameBy came_by_{};
+  struct CameByAmqp {
+    FrameCutter frames{};
+    std::map<std::uint32_t, model::Bytes> begun{};  // messages, by the handles of their links
+  };
+  CameByAmqp came_by_amqp_{};
+  model::http::ResponseDecoder responses_{};
+  bool told_connected_ = false;  // AMQP: by its first token, not by those that follow
   bool leaving_ = false;
   std::map<std::uint64_t, std::uint64_t> orders_;  // by the key of their message
   std::map<std::uint64_t, Said> came_;

@@ -16,11 +16,13 @@ namespace hubproof::tools {
 // `spoil` makes a wrong device of the right one by what it is told to be: one without jitter, or that never renews.
 using Spoil = std::function<void(model::DeviceSettings&)>;
 
-// What lies between the device and the wire, for one that is wrong in what the machine does not decide: its WebSockets'
-// frames. Each gets what comes in one read or write, in order, and gives what becomes of it.
+// What lies between the device and the wire, for one that is wrong in what the machine does not decide: its frames, or
+// what its application is told. Each gets what comes in one read or write, in order, and gives what becomes of it.
 struct Wire {
   std::function<model::Bytes(model::View)> said{};   // by the device
   std::function<model::Bytes(model::View)> heard{};  // by it
+  std::function<std::vector<conformance::devices::Said>(const conformance::devices::Order&)> obeys{};  // lines on top
+  std::function<std::vector<conformance::devices::Said>(conformance::devices::Said)> tells{};          // of each line
 };
 
 struct OwnTransport {

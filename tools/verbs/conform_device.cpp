@@ -104,6 +104,8 @@ int conform_device_verb(const ConformArguments& arguments) {
   report.target = own ? "--device simulated" : "--device";
   report.name = play.device.name + (play.device.version.empty() ? "" : " " + play.device.version);
   if (arguments.websocket) report.name += " within WebSockets";
+  if (!own && play.device.protocol != conformance::devices::Protocol::mqtt)
+    report.name += std::string{" over "} + conformance::devices::protocol_text(play.device.protocol);
   report.profile = play.device.hub ? "a device of an IoT hub" : "a client of MQTT 3.1.1";
   report.seed = arguments.seed;
   if (!arguments.mutant.empty()) report.options += " --mutant " + arguments.mutant;

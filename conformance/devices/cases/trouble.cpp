@@ -208,18 +208,8 @@ Task<> slow_acknowledgements(Stage& stage, int messages, Duration each) {
 
 // ---- Clocks.
 
-// The second since 1970 at which a token ends; 0: it does not say.
 std::uint64_t end_of_token(const Connect& packet) {
-  const std::string_view password = packet.password ? model::text(*packet.password) : std::string_view{};
-  std::size_t at = password.find("&se=");
-  if (at == std::string_view::npos) at = password.find(" se=");
-  std::uint64_t end = 0;
-  if (at != std::string_view::npos)
-    for (const char c : password.substr(at + 4)) {
-      if (c < '0' || c > '9' || end > 1'000'000'000'000) break;
-      end = end * 10 + static_cast<std::uint64_t>(c - '0');
-    }
-  return end;
+  return packet.password ? script::end_of_token(model::text(*packet.password)) : 0;
 }
 
 // To a clock that is ahead every token is over: CONNACK 5, until it is put right. A device may keep trying, with pauses,
