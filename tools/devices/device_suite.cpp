@@ -38,12 +38,16 @@ std::vector<const DeviceCase*> chosen_device_cases(const std::string& only) {
   return chosen;
 }
 
+std::string why_not(const DeviceCase& which, bool websocket, const conformance::devices::Hello& device) {
+  Needs needs = which.needs;
+  needs.websocket = websocket;
+  return not_for(needs, device);
+}
+
 namespace {
 
 conformance::devices::Task<> play_if_it_applies(Stage& stage, const DeviceCase& which) {
-  Needs needs = which.needs;
-  needs.websocket = stage.settings().websocket;
-  const std::string why = not_for(needs, stage.device());
+  const std::string why = why_not(which, stage.settings().websocket, stage.device());
   if (!why.empty()) co_await stage.does_not_apply(why.c_str());
   co_await which.play(stage);
 }

@@ -24,6 +24,9 @@ struct DevicePlay {
 // Those whose names fit the pattern; empty: all.
 std::vector<const conformance::devices::DeviceCase*> chosen_device_cases(const std::string& only);
 
+// Why it is nothing for a device that says this of itself, over a WebSocket or not; empty: it is.
+std::string why_not(const conformance::devices::DeviceCase& which, bool websocket, const conformance::devices::Hello& device);
+
 // The case as it is played: not at all against a device that it is nothing for.
 conformance::devices::Stage::Play guarded(const conformance::devices::DeviceCase& which);
 

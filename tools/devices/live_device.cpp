@@ -282,7 +282,18 @@ DevicePlay play_live(const LiveDevice& device, const std::vector<const DeviceCas
   std::size_t next = 0;
   std::size_t done = 0;
   std::string ailment;
+  // Once a device has said what it is, nothing is started for cases that are nothing for it.
+  const auto pass_over = [&] {
+    while (next < cases.size() && !play.device.name.empty()) {
+      const DeviceCase& which = *cases[next];
+      std::string why = why_not(which, device.websocket || which.needs.websocket, play.device);
+      if (why.empty()) return;
+      play.cases[next++].not_applicable = std::move(why);
+      ++done;
+    }
+  };
   const std::function<void()> start_one = [&] {
+    pass_over();
     if (next == cases.size() || !play.unreachable.empty() || (device.stop && device.stop())) return;
     const std::size_t at = next++;
     running[at] = std::make_unique<Running>(context, device, *cases[at], [&, at] {
@@ -290,8 +301,8 @@ DevicePlay play_live(const LiveDevice& device, const std::vector<const DeviceCas
       if (!running[at]->hello().name.empty()) play.device = running[at]->hello();
       else ailment = running[at]->ailment();
       ++done;
-      if (device.on_progress) device.on_progress(done);
       start_one();
+      if (device.on_progress) device.on_progress(done);
     });
     std::string problem;
     if (!running[at]->start(problem) && play.unreachable.empty()) play.unreachable = problem;
