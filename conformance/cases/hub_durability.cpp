@@ -402,6 +402,7 @@ Script feedback(Stage& stage) {
     all.insert(all.end(), formed.begin(), formed.end());
     all.insert(all.end(), waiting.begin(), waiting.end());
     Gathered gathered;
+    // A batch that was completed and is there again waits for nobody: it comes at once, while records wait for the next one.
     if (filled) co_await gather(stage, &later, &all, &gathered, 3s);
     const auto came = [&](std::string_view id) { return gathered.of(id) > 0; };
     if (!filled || !std::ranges::all_of(formed, came) || !std::ranges::all_of(waiting, came))

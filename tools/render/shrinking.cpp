@@ -8,6 +8,8 @@
 namespace hubproof::tools {
 namespace {
 
+// Of real time, as somebody waits for it: CPU of all processes, counted before, is twice that on two idle cores and says nothing of
+// the wait. A zoo stops each before; whether one would have taken longer is told by those that did not end by themselves.
 constexpr double most_seconds = 30;
 constexpr std::size_t most_faults = 5;
 constexpr double most_of_minimum = 1.5;
