@@ -24,7 +24,7 @@ enum class What : std::uint8_t {
               // not stored; info = the device gave it up and nobody knows
   delivery,   // ok: a cloud-to-device message reached the device's application (see token)
   complete,   // settling a delivery by its token. Over MQTT the PUBACK: invoke, then info, as it has
-  reject,     //   no answer; over the link: ok, fail (lock lost) or info
+  reject,     //   no answer; by other doors: ok, fail (lock lost) or info
   abandon,
   // Operations of a service.
   command,           // a cloud-to-device message sent: invoke; ok = stored; fail = refused (error); info
@@ -67,7 +67,7 @@ enum class What : std::uint8_t {
 
 enum class Phase : std::uint8_t { invoke, ok, fail, info };
 
-enum class Packet : std::uint8_t {  // MQTT's own numbers, and the hand-overs of the link
+enum class Packet : std::uint8_t {  // MQTT's own numbers, and the hand-overs of other doors
   none = 0,
   connect = 1,
   connack = 2,
@@ -83,8 +83,8 @@ enum class Packet : std::uint8_t {  // MQTT's own numbers, and the hand-overs of
   pingreq = 12,
   pingresp = 13,
   disconnect = 14,
-  link_delivery = 16,  // the link (or another non-MQTT door) handed a cloud-to-device message over
-  link_other = 17      // any other traffic of the link
+  link_delivery = 16,  // another door than MQTT's handed a cloud-to-device message over
+  link_other = 17      // any other traffic there
 };
 
 enum class Status : std::uint8_t { success, expired, delivery_count_exceeded, rejected, purged };  // [FBK-09]
@@ -136,7 +136,7 @@ enum Flags : std::uint16_t {
   flag_will = 64,            // read: the event is a Will [MQTT-41]; telemetry: not used
   flag_c2d_filter = 128,     // subscribe, suback, unsubscribe: it names the cloud-to-device filter
   flag_c2d = 256,            // publish: on the device's cloud-to-device topic
-  flag_link = 512,           // the operation went over the link, not MQTT
+  flag_link = 512,           // the operation went by another door than MQTT's
   flag_unmatched = 1024      // telemetry, invoke: no route of the hub matches the message
 };
 

@@ -1,5 +1,5 @@
-// The operations of the hub's service door and of its interim device link, as values. The link
-// (model/link/) carries them over a connection, `serve --control` over HTTP and JSON.
+// The operations on a hub as values: what its HTTP door reads from requests, what `serve --control` carries
+// as JSON, and what the reference back end brings over AMQP and HTTP.
 #pragma once
 
 #include <cstdint>
@@ -28,23 +28,16 @@ struct EnableDevice { std::string device; bool enabled = true; };// -> Done
 struct Purge { std::string device; };                            // -> Done{count} [C2D-38]
 struct SendCommand { std::string device; Bytes message; };       // flat message -> Done{sequence, date, expiry}
 struct ReadTelemetry {  // -> Telemetry. Waits up to `wait` while there is nothing [D2C-35, D2C-36]
-  std::string group = "$Default";
   std::uint32_t partition = 0;
-  std::uint64_t from = 0;       // first sequence number wanted; 0: after the group's checkpoint
+  std::uint64_t from = 0;       // first sequence number wanted; 0: from the oldest on
   std::uint32_t limit = 100;    // events
   Duration wait{};
   std::string endpoint{};       // empty: the built-in one
 };
-struct StoreCheckpoint {
-  std::string group = "$Default";
-  std::uint32_t partition = 0;
-  std::uint64_t sequence = 0;
-  std::string endpoint{};       // of the partition; empty: the built-in one
-};
 struct ReceiveFeedback { Duration wait{}; };                     // -> Feedback (token 0: none) [FBK-10]
 struct SettleFeedback { std::uint64_t token = 0; bool complete = true; };  // else abandon [FBK-18, FBK-21]
 
-// Requests of a device over the interim link, shaped like HTTPS: no session, lock tokens [C2D-11].
+// Requests of a device, shaped like HTTPS: no session, lock tokens [C2D-11].
 struct ReceiveCommand { std::string device; };                   // -> Command (token 0: none)
 enum class Settle : std::uint8_t { complete, reject, abandon };
 struct SettleCommand { std::string device; std::uint64_t token = 0; Settle how = Settle::complete; };  // -> Done or Failed{lock_lost}
@@ -63,7 +56,7 @@ struct CountDevices {};                                          // -> DeviceCou
 struct ListPolicies {};                                          // -> Policies; made now if there were none
 
 using Request = std::variant<CreateDevice, DeleteDevice, EnableDevice, Purge, SendCommand, ReadTelemetry,
-                             StoreCheckpoint, ReceiveFeedback, SettleFeedback, ReceiveCommand, SettleCommand,
+                             ReceiveFeedback, SettleFeedback, ReceiveCommand, SettleCommand,
                              UpdateDevice, GetDevice, ListDevices, CountDevices, ListPolicies>;
 
 struct Failed { Error error = Error::none; };

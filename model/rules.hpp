@@ -43,7 +43,7 @@ enum class Access : std::uint8_t { open, verified };
 
 // What an answer promises.
 enum class Promised : std::uint8_t {
-  registration, removal, enabling, checkpoint, command, settling, purge, feedback_settling
+  registration, removal, enabling, command, settling, purge, feedback_settling
 };
 // In which order is sent again what was not acknowledged?
 enum class ResendOrder : std::uint8_t { as_sent, reversed, by_packet_id };
@@ -70,7 +70,6 @@ struct HubRules {
 
   // Figures.
   std::uint32_t partitions = 4;                    // [D2C-05]
-  std::uint32_t consumer_groups = 20;              // [D2C-34]
   std::uint32_t queue_limit = 50;                  // [C2D-03]
   std::uint32_t max_delivery_count = 10;           // [C2D-18]
   std::uint32_t filter_limit = 5;                  // [MQTT-36]
@@ -211,9 +210,6 @@ struct HubRules {
   bool reads_durable_only = true;
   // Does a reader that passes this event see it? [D2C-35, INV-01]
   bool (*shows_event)(std::uint64_t sequence) = [](std::uint64_t) { return true; };
-  // What is kept of a checkpoint; `newest` is the partition's last readable event. [D2C-36]
-  std::uint64_t (*kept_checkpoint)(std::uint64_t asked, std::uint64_t newest) =
-      [](std::uint64_t asked, std::uint64_t newest) { return asked < newest ? asked : newest; };
 
   // Decisions of routing.
 
@@ -338,6 +334,9 @@ struct HubRules {
   bool (*overtaken)(std::uint32_t nth, bool resumed) = [](std::uint32_t, bool) { return false; };
   // Does a reader that comes back to an event see it again? [D2C-10, D2C-35]
   bool (*repeats_event)(std::uint64_t sequence) = [](std::uint64_t) { return true; };
+  // Where is a reader begun whose start leads to event `asked`? `newest` is the last readable one. [D2C-36]
+  std::uint64_t (*starts_reading_at)(std::uint64_t asked, std::uint64_t newest) =
+      [](std::uint64_t asked, std::uint64_t) { return asked; };
   WebSocketRules websocket;
   AmqpRules amqp;
 };

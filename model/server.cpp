@@ -10,7 +10,6 @@
 #include "model/server/desk.hpp"
 #include "model/server/fault_orders.hpp"
 #include "model/server/http_door.hpp"
-#include "model/server/link_door.hpp"
 #include "model/server/mqtt_door.hpp"
 #include "model/server/websocket_door.hpp"
 
@@ -32,7 +31,7 @@ struct Server::Parts {
              [this](Now now, DeviceIndex device, Effects& effects) {
                mqtt.device_taken(now, device, effects);
              }},
-        desk{rules.hub, hub,
+        desk{hub,
              [this](Now now, DeviceIndex device, Effects& effects) {
                mqtt.device_gone(now, device, effects);
                amqp.device_gone(now, device, effects);
@@ -200,14 +199,13 @@ struct Server::Parts {
   Gate gate;
   MqttDoor mqtt;
   AmqpDoor amqp;
-  LinkDoor link;
   Desk desk;
   HttpDoor http;
   WebSocketDoor websockets;
   std::unique_ptr<PlainBroker> plain;  // null: this is a hub
   std::unique_ptr<FaultOrders> orders;
   Ticket released{};
-  bool others;  // limits, or there was a connection of another door than MQTT's and the link's
+  bool others;  // limits, or there was a connection of another door than MQTT's
   bool wakes_readers = false;
   bool halted = false;
   bool aside = false;  // halted, or a plain broker: neither goes the hub's way, which is short
@@ -231,11 +229,10 @@ void Server::opened(Now now, ConnectionId connection, Door door, Effects& effect
                     std::optional<ClientCertificate> certificate) {
   if (parts_->halted) return;
   if (parts_->plain) return opened_at_broker(now, connection, door, effects);
-  parts_->others = parts_->others || door == Door::amqp || door == Door::http;
+  parts_->others = parts_->others || door != Door::mqtt;
   switch (door) {
     case Door::mqtt:
       return parts_->mqtt.opened(now, connection, std::move(certificate), effects);
-    case Door::link: return parts_->link.opened(connection, effects);
     case Door::amqp:
       return parts_->amqp.opened(now, connection, std::move(certificate), effects);
     case Door::http: return parts_->http.opened(now, connection, std::move(certificate), effects);
@@ -252,8 +249,7 @@ void Server::opened_at_broker(Now now, ConnectionId connection, Door door, Effec
 void Server::received(Now now, ConnectionId connection, View bytes, Effects& effects) {
   if (parts_->halted) return;
   if (parts_->others) return received_anywhere(now, connection, bytes, effects);
-  if (!parts_->mqtt.received(now, connection, bytes, effects))
-    parts_->link.received(now, connection, bytes, parts_->desk, effects);
+  parts_->mqtt.received(now, connection, bytes, effects);
   parts_->settle_doors<false>(now, effects);
 }
 
@@ -265,15 +261,13 @@ void Server::received_anywhere(Now now, ConnectionId connection, View bytes, Eff
       parts.mqtt.received(now, connection, bytes, effects) ||
       parts.amqp.received(now, connection, bytes, effects) ||
       parts.http.received(now, connection, bytes, effects);
-  if (!heard) parts.link.received(now, connection, bytes, parts.desk, effects);
-  parts.settle(now, effects);
+  if (heard) parts.settle(now, effects);
 }
 
 void Server::ended(Now now, ConnectionId connection, EndedBy by, Effects& effects) {
   if (parts_->halted) return;
   if (parts_->websockets.any()) parts_->websockets.ended(connection);
-  if (!parts_->end_at_door(now, connection, by, effects))
-    parts_->link.ended(connection, by, parts_->desk, effects);
+  parts_->end_at_door(now, connection, by, effects);
   parts_->settle(now, effects);
 }
 
@@ -347,7 +341,7 @@ void Server::soon(ConnectionId connection, bool again) const {
 void Server::request(Now now, const Request& request, Answer answer, Effects& effects) {
   if (parts_->halted) return;
   if (parts_->plain) return answer(Failed{Error::not_found});  // no devices, no telemetry
-  parts_->desk.perform(now, request, {ConnectionId::none, 0, std::move(answer)}, effects);
+  parts_->desk.perform(now, request, std::move(answer), effects);
   parts_->settle(now, effects);
 }
 

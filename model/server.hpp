@@ -20,7 +20,7 @@
 
 namespace hubproof::model {
 
-enum class Door : std::uint8_t { mqtt, amqp, http, link };
+enum class Door : std::uint8_t { mqtt, amqp, http };
 
 // One device's queue as it is now, for whoever runs the hub.
 struct QueueLook {

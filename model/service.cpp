@@ -9,18 +9,22 @@
 #include "model/service/commands.hpp"
 #include "model/service/feedback_reader.hpp"
 #include "model/service/http_carrier.hpp"
-#include "model/service/link_carrier.hpp"
 #include "model/service/partition_reader.hpp"
 
 namespace hubproof::model {
 
-// Lanes, each a small machine of its own, on one connection of the link, or on two: one of AMQP, and one of
-// HTTP for the registry. Each connection is a channel:
+// Lanes, each a small machine of its own, on two connections: one of AMQP, and one of HTTP for the registry.
+// Each connection is a channel:
 //
-//   waiting ──until──▶ dialling ──connected──▶ open
-//      ▲                   │                     │
-//      └── refused, no answer in time, ended, an answer that nobody asked for
+//   idle ──work──▶ dialling ──connected──▶ open
+//                   ▲  │                     │
+//                 until│                     │
+//                   │  ▼                     │
+//                 waiting ◀── refused, no answer in time, ended, an answer that nobody asked for
+//
+// AMQP's always has work: something may come. HTTP's is idle when it has ended and nothing is to be asked.
 struct Service::Parts {
+  struct Idle {};
   struct Waiting {
     Instant until;
   };
@@ -30,22 +34,21 @@ struct Service::Parts {
   struct Open {
     Instant since;
   };
-  using State = std::variant<Waiting, Dialling, Open>;
+  using State = std::variant<Idle, Waiting, Dialling, Open>;
 
   struct Channel {
     Goal goal;
     std::unique_ptr<Carrier> carrier;
-    State state = Waiting{};
+    State state{};
     std::uint32_t connection = 0;  // the newest that it asked for
     BackOff back_off{};
 
     bool open() const { return std::holds_alternative<Open>(state); }
-    bool administers() const { return goal != Goal::amqp; }
-    bool does_the_rest() const { return goal != Goal::http; }
+    bool idle() const { return std::holds_alternative<Idle>(state); }
   };
 
   Parts(const ServiceSettings& the_settings, const ServiceRules& the_rules, Chance the_chance,
-        std::function<NodeIndex(std::string_view)> the_index_of)
+        std::function<NodeIndex(std::string_view)> the_index_of, const MakeCarrier& make_carrier)
       : settings{the_settings},
         rules{the_rules},
         chance{the_chance},
@@ -53,12 +56,13 @@ struct Service::Parts {
     for (std::uint32_t i = 0; settings.reads_telemetry && i < settings.partitions; ++i)
       readers.emplace_back(i);
     if (settings.reads_feedback) feedback.emplace();
-    if (settings.protocol == ServiceSettings::Protocol::link) {
-      channels.push_back({Goal::link, std::make_unique<LinkCarrier>()});
-    } else {
-      channels.push_back({Goal::amqp, std::make_unique<AmqpCarrier>(settings)});
-      channels.push_back({Goal::http, std::make_unique<HttpCarrier>(settings)});
-    }
+    for (const Goal goal : {Goal::amqp, Goal::http})
+      channels.push_back({goal, make_carrier ? make_carrier(goal) : make(goal)});
+  }
+
+  std::unique_ptr<Carrier> make(Goal goal) const {
+    if (goal == Goal::amqp) return std::make_unique<AmqpCarrier>(settings);
+    return std::make_unique<HttpCarrier>(settings);
   }
 
   Channel* find(ConnectionId connection) {  // null: it is none of the newest
@@ -77,8 +81,7 @@ struct Service::Parts {
 
   template <class F>
   void each_lane(const Channel& channel, F&& visit) {
-    if (channel.administers()) visit(administration);
-    if (!channel.does_the_rest()) return;
+    if (channel.goal == Goal::http) return visit(administration);
     visit(commands);
     for (PartitionReader& reader : readers) visit(reader);
     if (feedback) visit(*feedback);
@@ -94,7 +97,13 @@ struct Service::Parts {
     channel.state = Dialling{now.mono + settings.request_patience};
   }
 
+  bool has_work(const Channel& channel) const { return channel.goal == Goal::amqp || administration.size() > 0; }
+
   void wait_and_retry(Now now, Channel& channel) {
+    if (!has_work(channel)) {
+      channel.state = Idle{};
+      return;
+    }
     const Duration wait =
         channel.back_off.next(chance, ChanceSite::service_retry, settings.back_off_first,
                               settings.back_off_max, settings.back_off_jitter_percent);
@@ -134,7 +143,7 @@ struct Service::Parts {
     each_lane(channel, [&](auto& lane) { lane.go_on(here); });
   }
 
-  bool answered(Now now, Channel& channel, const link::ResponseFrame& frame, Effects& effects) {
+  bool answered(Now now, Channel& channel, const Answer& frame, Effects& effects) {
     Line here = line(now, channel, effects);
     Took took = Took::not_mine;
     each_lane(channel, [&](auto& lane) {
@@ -165,6 +174,7 @@ struct Service::Parts {
   }
 
   std::optional<Instant> deadline(const Channel& channel) const {
+    if (channel.idle()) return std::nullopt;
     if (const auto* waiting = std::get_if<Waiting>(&channel.state)) return waiting->until;
     if (const auto* dialling = std::get_if<Dialling>(&channel.state)) return dialling->patience;
     std::optional<Instant> first = channel.carrier->deadline();
@@ -184,6 +194,7 @@ struct Service::Parts {
   }
 
   void woken(Now now, Channel& channel, Effects& effects) {
+    if (channel.idle()) return;
     if (const auto* waiting = std::get_if<Waiting>(&channel.state)) {
       if (now.mono >= waiting->until) connect(now, channel, effects);
       return;
@@ -222,19 +233,16 @@ struct Service::Parts {
   std::optional<FeedbackReader> feedback;
 };
 
-// A service's events do not name it, and its commands have ids that their maker chose: so neither
-// its name nor its number is needed.
-Service::Service(const ServiceSettings& settings, const ServiceRules& rules, std::string,
-                 std::uint32_t, Chance chance,
-                 std::function<NodeIndex(std::string_view)> index_of)
-    : parts_{std::make_unique<Parts>(settings, rules, chance, std::move(index_of))} {}
+Service::Service(const ServiceSettings& settings, const ServiceRules& rules, Chance chance,
+                 std::function<NodeIndex(std::string_view)> index_of, const MakeCarrier& make_carrier)
+    : parts_{std::make_unique<Parts>(settings, rules, chance, std::move(index_of), make_carrier)} {}
 Service::~Service() = default;
 Service::Service(Service&&) noexcept = default;
 
 void Service::started(Now now, std::span<const StoredFile> files, Effects& effects) {
   for (Parts::Channel& channel : parts_->channels) {
     channel.carrier->started(files);
-    parts_->connect(now, channel, effects);
+    if (parts_->has_work(channel)) parts_->connect(now, channel, effects);
   }
 }
 
@@ -244,6 +252,7 @@ void Service::submit(Now now, Request request, Effects& effects) {
   else
     parts_->administration.submit(std::move(request));
   for (Parts::Channel& channel : parts_->channels) {
+    if (channel.idle() && parts_->has_work(channel)) parts_->connect(now, channel, effects);
     parts_->go_on(now, channel, effects);
     parts_->listen(now, channel, effects);
   }
@@ -288,7 +297,7 @@ std::optional<Instant> Service::deadline() const { return parts_->deadline(); }
 
 Service::Goal Service::goal(ConnectionId connection) const {
   const Parts::Channel* const channel = parts_->find(connection);
-  return channel == nullptr ? Goal::link : channel->goal;
+  return channel == nullptr ? Goal::amqp : channel->goal;
 }
 
 std::size_t Service::pending() const {

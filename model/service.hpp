@@ -1,5 +1,7 @@
-// The reference back end: sends commands, reads telemetry with checkpoints, reads and settles
-// feedback, and works on the registry. It retries what is safe to retry and reports the rest as info.
+// The reference back end, as back ends are in the field: it sends commands, reads telemetry, and reads and
+// settles feedback on one AMQP connection [AMQP-07, D2C-38], and works on the registry on an HTTP one that it
+// opens when there is something to do. Its checkpoints are in files of its own [D2C-36]. It retries what is
+// safe to retry and reports the rest as info.
 #pragma once
 
 #include <functional>
@@ -14,12 +16,8 @@
 namespace hubproof::model {
 
 struct ServiceSettings {
-  // amqp: commands, feedback and telemetry on an AMQP connection, the registry on an HTTP one, and its
-  // checkpoints on a disk of its own. link: all of it on one connection of the interim link.
-  enum class Protocol : std::uint8_t { link, amqp };
-  Protocol protocol = Protocol::link;
   std::string host = "hub";
-  std::string policy;                    // amqp: what its tokens are signed with; an empty key: it shows none
+  std::string policy;                    // what its tokens are signed with; an empty key: it shows none
   std::string policy_key;
   bool reads_telemetry = true;
   std::string group = "$Default";
@@ -33,23 +31,29 @@ struct ServiceSettings {
   bool reads_feedback = true;
   Duration feedback_wait = 20s;
   std::uint32_t abandon_feedback_per_mille = 0;
+  Duration idle = 60s;                   // AMQP: of the hub's silence, announced; twice that ends the connection
   Duration request_patience = 30s;       // no answer: the connection is cut, the outcome is info
   Duration back_off_first = 1s;
   Duration back_off_max = 30s;
   std::uint32_t back_off_jitter_percent = 50;
 };
 
+class Carrier;
+
 class Service {
  public:
+  // Where a connection that it asks for leads to.
+  enum class Goal : std::uint8_t { amqp, http };
+  // What lies between its requests and a connection (service/carrier.hpp); none given: AMQP and HTTP.
+  using MakeCarrier = std::function<std::unique_ptr<Carrier>(Goal)>;
+
   // The rules must outlive it.
-  Service(const ServiceSettings& settings, const ServiceRules& rules, std::string name,
-          std::uint32_t number, Chance chance,
-          std::function<NodeIndex(std::string_view)> index_of);
+  Service(const ServiceSettings& settings, const ServiceRules& rules, Chance chance,
+          std::function<NodeIndex(std::string_view)> index_of, const MakeCarrier& make_carrier = {});
   ~Service();
   Service(Service&&) noexcept;
 
-  // Its memory is empty; it goes on from its checkpoints, which over AMQP are in its files.
-  void started(Now now, Effects& effects) { started(now, {}, effects); }
+  // Its memory is empty; it goes on from the checkpoints in its files.
   void started(Now now, std::span<const StoredFile> files, Effects& effects);
   // Queues an operation: SendCommand, CreateDevice, DeleteDevice, EnableDevice, Purge.
   void submit(Now now, Request request, Effects& effects);
@@ -61,8 +65,7 @@ class Service {
   void woken(Now now, Effects& effects);
   std::optional<Instant> deadline() const;
 
-  // Where a connection that it asks for leads to; known from then until it has ended.
-  enum class Goal : std::uint8_t { link, amqp, http };
+  // Known from when it asks for the connection until that has ended.
   Goal goal(ConnectionId connection) const;
 
   std::size_t pending() const;  // submitted and not yet answered

@@ -8,8 +8,7 @@
 //   DELETE /devices/{id}/commands                 purge              -> 200 {"purged"}
 //   DELETE /devices/{id}/commands/{token}         complete           -> 200 {}
 //   POST   /devices/{id}/commands/{token}/reject | abandon           -> 200 {}
-//   GET    /telemetry?partition=&from=&group=&limit=&wait=           -> 200 {"partition", "events": [..]}
-//   PUT    /checkpoints/{group}/{partition}       {"sequence": 17}   -> 200 {}
+//   GET    /telemetry?partition=&from=&limit=&wait=&endpoint=        -> 200 {"partition", "events": [..]}
 //   GET    /feedback?wait=                        receive a batch    -> 200 {"token", .. "records"} or 204
 //   DELETE /feedback/{token}                      complete           -> 200 {}
 //   POST   /feedback/{token}/abandon                                 -> 200 {}

@@ -392,24 +392,11 @@ model::Request command_request(model::Now now, std::string_view method, const Pa
 model::Request telemetry_request(Query& query) {
   model::ReadTelemetry read;
   read.partition = static_cast<std::uint32_t>(query.number("partition", 0, any_32));
-  read.from = query.number("from", 0, any_64);
+  read.from = query.number("from", 1, any_64);
   read.limit = static_cast<std::uint32_t>(query.number("limit", 100, most_events));
-  if (const auto group = query.take("group")) read.group = *group;
   if (const auto endpoint = query.take("endpoint")) read.endpoint = *endpoint;
   read.wait = query.wait();
   return read;
-}
-
-model::Request checkpoint_request(const Path& path, Query& query, std::string_view body, Refusal& refusal) {
-  constexpr const char* expected = "expected {\"sequence\": 17}";
-  const Json sequence = only_value(body, "sequence", expected, refusal);
-  if (!sequence.is_number_unsigned()) {
-    refusal.bad(expected);
-    return nothing();
-  }
-  return model::StoreCheckpoint{
-      path[1], static_cast<std::uint32_t>(number("partition", path[2], any_32, refusal)),
-      sequence.get<std::uint64_t>(), query.take("endpoint").value_or("")};
 }
 
 model::Request read_request(model::Now now, std::string_view method, const Path& path,
@@ -427,15 +414,13 @@ model::Request read_request(model::Now now, std::string_view method, const Path&
   if (path.size() >= 3 && path.size() <= 5 && path[0] == "devices" && path[2] == "commands")
     return command_request(now, method, path, body, refusal);
   if (path == Path{"telemetry"} && method == "GET") return telemetry_request(query);
-  if (path.size() == 3 && path[0] == "checkpoints" && method == "PUT")
-    return checkpoint_request(path, query, body, refusal);
   if (path == Path{"feedback"} && method == "GET") return model::ReceiveFeedback{query.wait()};
   if (path.size() == 2 && path[0] == "feedback" && method == "DELETE")
     return model::SettleFeedback{number("token", path[1], any_64, refusal), true};
   if (path.size() == 3 && path[0] == "feedback" && path[2] == "abandon" && method == "POST")
     return model::SettleFeedback{number("token", path[1], any_64, refusal), false};
   refusal.say(404, "no_such_place",
-              "no such path and method: there are /devices, /telemetry, /checkpoints, /feedback, "
+              "no such path and method: there are /devices, /telemetry, /feedback, "
               "/faults, /queues, /clock, /drain");
   return nothing();
 }

@@ -1,5 +1,6 @@
 #include "tools/control_history.hpp"
 
+#include <algorithm>
 #include <string>
 #include <variant>
 
@@ -57,12 +58,6 @@ std::vector<Event> operation(const model::Request& request, Phase phase, const I
                [&](const model::SendCommand& r) -> std::vector<Event> {
                  Event made = event(What::command, phase, index_of(r.device));
                  made.message = model::MessageView{r.message}.key();
-                 return {made};
-               },
-               [&](const model::StoreCheckpoint& r) -> std::vector<Event> {
-                 Event made = event(What::checkpoint, phase);
-                 made.partition = r.partition;
-                 made.sequence = r.sequence;
                  return {made};
                },
                [&](const model::SettleCommand& r) -> std::vector<Event> {
@@ -125,15 +120,9 @@ void add(std::vector<Event>& events, const model::Feedback& feedback, const Inde
 }  // namespace
 
 void name_endpoint(const model::Terms& terms, const model::Request& request, std::vector<Event>& events) {
-  std::string endpoint;
-  if (const auto* read = std::get_if<model::ReadTelemetry>(&request)) {
-    endpoint = read->endpoint;
-  } else if (const auto* checkpoint = std::get_if<model::StoreCheckpoint>(&request)) {
-    endpoint = checkpoint->endpoint;
-  } else {
-    return;
-  }
-  if (endpoint.empty()) endpoint = model::builtin_endpoint;
+  const auto* read = std::get_if<model::ReadTelemetry>(&request);
+  if (read == nullptr) return;
+  const std::string_view endpoint = read->endpoint.empty() ? model::builtin_endpoint : std::string_view{read->endpoint};
   for (std::size_t at = 0; at < terms.endpoints.size(); ++at)
     if (terms.endpoints[at] == endpoint)
       for (Event& each : events) each.endpoints = static_cast<std::uint16_t>(1U << at);
@@ -144,7 +133,7 @@ std::vector<Event> events_of(const model::Request& request, const IndexOf& index
   if (const auto* read = std::get_if<model::ReadTelemetry>(&request)) {
     events.push_back(event(What::read_from, Phase::ok));
     events.back().partition = read->partition;
-    events.back().sequence = read->from;
+    events.back().sequence = std::max<std::uint64_t>(read->from, 1);  // 0 would be "after the checkpoint"
   }
   if (const auto* command = std::get_if<model::SendCommand>(&request)) {
     const model::MessageView message{command->message};

@@ -25,7 +25,7 @@ bool is_loopback(const HostPort& where);
 
 class RealHub {
  public:
-  enum class Door : std::uint8_t { mqtt, amqp, http, link, control };
+  enum class Door : std::uint8_t { mqtt, amqp, http, control };
   enum class End : std::uint8_t { stopped, halted };
   struct Settings {
     std::string store;  // a directory; empty: nothing is kept

@@ -135,8 +135,7 @@ class Play {
                                                        hub_node, quiet_from));
       place(*services_.back());
       if (settings.path) path(services_.back()->node(), *settings.path);
-      if (settings.settings.protocol != model::ServiceSettings::Protocol::link)
-        world_.disk(services_.back()->node()).settings(scenario_.device_disk);
+      world_.disk(services_.back()->node()).settings(scenario_.device_disk);
     }
     add_clients();
     for (DeviceGroup& group : groups_) {
@@ -284,12 +283,9 @@ class Play {
     for (const auto& client : clients_) clock_bounds(client->node());
   }
 
-  // Services that speak AMQP sign tokens with a key of the hub's, where it asks for them.
+  // Services sign tokens with a key of the hub's, where it asks for them.
   void give_policies() {
-    const auto asked = [](const ServiceNode& one) {
-      return one.settings.protocol != model::ServiceSettings::Protocol::link;
-    };
-    if (scenario_.rules.hub.access == model::Access::open || std::ranges::none_of(scenario_.services, asked)) return;
+    if (scenario_.rules.hub.access == model::Access::open || scenario_.services.empty()) return;
     bool waiting = true;
     hub_->request(model::ListPolicies{}, [this, &waiting](const model::Response& response) {
       waiting = false;

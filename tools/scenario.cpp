@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 using Unit = Fields::Unit;
 constexpr std::array<std::string_view, 3> profile_names{"iot-hub-2017", "iot-hub-2026", "mqtt-3.1.1"};
 constexpr std::size_t most_nodes = 1'000'000;
+constexpr sim::Duration longest_idle = std::chrono::hours{24 * 20};  // twice that, in ms, is a number of 32 bits
 
 // --- Paths and disks ---
 
@@ -118,6 +119,8 @@ void hub(Fields& f, model::HubRules& hub) {
              positive);
   f.duration("keep_alive_cap", "the longest silence of a connection [MQTT-15]", hub.keep_alive_cap,
              positive);
+  f.duration("amqp_idle", "announced: such a silence of a peer, twice, ends its AMQP connection [AMQP-14]",
+             hub.amqp.idle, {1s, longest_idle});
   f.duration("connect_deadline", "a connection must say CONNECT within it [H-30]", hub.connect_deadline,
              positive);
   f.duration("sas_grace", "how long after its end a token opens a connection [SEC-15]", hub.sas_grace, {});
@@ -440,10 +443,7 @@ void service(Fields& f, ServiceNode& node) {
   constexpr Fields::Span positive{1ns};
   model::ServiceSettings& settings = node.settings;
   f.text("name", "of the node", node.name);
-  f.choice("protocol", "link: all on one connection that no real hub has; amqp: as back ends do, with HTTP for "
-                       "the registry and checkpoints on a disk of its own", settings.protocol,
-           std::array<std::string_view, 2>{"link", "amqp"});
-  f.flag("reads_telemetry", "reads all partitions, with checkpoints", settings.reads_telemetry);
+  f.flag("reads_telemetry", "reads all partitions, with checkpoints on a disk of its own", settings.reads_telemetry);
   f.text("group", "its consumer group", settings.group);
   f.text("endpoint", "whose events it reads; absent: the built-in one, events", settings.endpoint);
   f.number("read_limit", "events of one read", settings.read_limit, {1, 10'000});
@@ -453,6 +453,8 @@ void service(Fields& f, ServiceNode& node) {
   f.flag("reads_feedback", "receives and settles feedback", settings.reads_feedback);
   f.duration("feedback_wait", "how long that waits", settings.feedback_wait, {});
   f.share("abandons_feedback", "of feedback messages", settings.abandon_feedback_per_mille, 1000);
+  f.duration("idle", "it announces as AMQP's idle-time-out: half of it lies between two frames of the hub [AMQP-14]",
+             settings.idle, {1s, longest_idle});
   f.duration("request_patience", "without an answer: cut, and the outcome is unknown",
              settings.request_patience, positive);
   f.duration("back_off_first", "from a failed connection to the next try", settings.back_off_first,
@@ -462,8 +464,6 @@ void service(Fields& f, ServiceNode& node) {
   f.list("commands", "what it sends to devices", node.commands, 10'000, command_load);
   f.object("registry", "what it does to devices", node.registry, RegistryLoad{}, registry_load);
   optional_path(f, "to and from the hub, where it differs from the scenario's network", node.path);
-  if (settings.protocol == model::ServiceSettings::Protocol::amqp && !settings.endpoint.empty())
-    f.problem("endpoint", "over AMQP only the built-in endpoint can be read; \"protocol\": \"link\" reads the others");
 }
 
 // --- Faults ---
@@ -676,7 +676,7 @@ Cast checked_cast(const Scenario& scenario,
     if (!is_name(name))
       complain(where, "\"" + name + "\" cannot be a name; use letters, digits and - _ . :");
     group(name, 1);
-    const bool disk = scenario.services[at].settings.protocol == model::ServiceSettings::Protocol::amqp;
+    constexpr bool disk = true;  // for its checkpoints
     if (!add(name, disk)) complain(where, "another node is called \"" + name + "\"");
   }
   cast.devices_begin = cast.names.size();

@@ -56,7 +56,6 @@ constexpr Scheme schemes[] = {
     {"amqps", RealHub::Door::amqp, true},
     {"http", RealHub::Door::http, false},
     {"https", RealHub::Door::http, true},
-    {"link", RealHub::Door::link, false},  // the interim door of simulated services, for tests
 };
 
 // A folder for the certificates of a hub that keeps nothing else; it goes with it.
@@ -281,7 +280,7 @@ int serve(const ServeOptions& options) {
       host = named;
     }
     const auto same_door = [&](const DoorAsked& other) { return other.door == door.door; };
-    if (door.scheme != "control" && door.scheme != "link" && &*std::ranges::find_if(doors, same_door) == &door) {
+    if (door.scheme != "control" && &*std::ranges::find_if(doors, same_door) == &door) {
       addresses.push_back(door.scheme + "://" + named);
       if (door.tls) authorities = authority_file;
     }

@@ -44,7 +44,6 @@ void SimHub::started() {
   world().network().listen(node_, mqtt_port);
   world().network().listen(node_, http_port);
   world().network().listen(node_, amqp_port);
-  world().network().listen(node_, link_port);
   done();
 }
 
@@ -74,8 +73,7 @@ void SimHub::accepted(sim::Socket socket) {
   if (slot(socket) >= by_slot_.size()) by_slot_.resize(slot(socket) + 1);
   by_slot_[slot(socket)] = {socket, connection};
   const std::uint16_t port = world().network().port(socket);
-  const auto door = port == link_port   ? model::Door::link
-                    : port == http_port ? model::Door::http
+  const auto door = port == http_port   ? model::Door::http
                     : port == amqp_port ? model::Door::amqp
                                         : model::Door::mqtt;
   server_->opened(now(), connection, door, effects());

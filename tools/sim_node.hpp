@@ -45,7 +45,6 @@ inline sim::Site site(DriverSite which) {
 inline constexpr std::uint16_t mqtt_port = 1883;
 inline constexpr std::uint16_t http_port = 443;
 inline constexpr std::uint16_t amqp_port = 5672;
-inline constexpr std::uint16_t link_port = 5671;
 // Which of the hub's doors such a device calls at.
 inline model::Door door_of(const model::DeviceSettings& settings) {
   if (settings.protocol == model::DeviceSettings::Protocol::http ||

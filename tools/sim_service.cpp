@@ -65,14 +65,12 @@ void SimService::started() {
   note(model::What::started);
   std::vector<model::StoredFile> files;
   model::ServiceSettings settings = settings_.settings;
-  if (settings.protocol != model::ServiceSettings::Protocol::link) {
-    sim::Disk& disk = world().disk(node_);
-    for (const std::uint64_t name : disk.files())
-      files.push_back({static_cast<model::FileId>(name), disk.read(name)});
-    settings.policy = policy_;
-    settings.policy_key = policy_key_;
-  }
-  service_.emplace(settings, rules_, settings_.name, static_cast<std::uint32_t>(node_), chance(), index_of_);
+  sim::Disk& disk = world().disk(node_);
+  for (const std::uint64_t name : disk.files())
+    files.push_back({static_cast<model::FileId>(name), disk.read(name)});
+  settings.policy = policy_;
+  settings.policy_key = policy_key_;
+  service_.emplace(settings, rules_, chance(), index_of_);
   service_->started(now(), files, effects());
   done();
 }
@@ -170,8 +168,7 @@ void SimService::abort(model::ConnectionId connection) {
 void SimService::connect(model::ConnectionId connection) {
   connections_ = std::max(connections_, static_cast<std::uint32_t>(connection));
   using Goal = model::Service::Goal;
-  const Goal goal = service_->goal(connection);
-  const std::uint16_t port = goal == Goal::link ? link_port : goal == Goal::amqp ? amqp_port : http_port;
+  const std::uint16_t port = service_->goal(connection) == Goal::amqp ? amqp_port : http_port;
   open_.push_back({connection, world().network().connect(node_, hub_, port)});
 }
 

@@ -41,7 +41,7 @@ class SimService final : public SimNode {
     policy_key_ = std::move(key);
   }
 
-  // Port. Over the link the checkpoints are the hub's: then nothing is written.
+  // Port.
   void record(std::vector<model::Event>& events);
   void send(model::ConnectionId connection, model::View bytes);
   void close(model::ConnectionId connection);

@@ -20,7 +20,7 @@ const Consequence known[] = {
     {"INV-02", "the stamp of an event holds a generation, and two devices have the same", {"generation-given-twice"}},
     {"INV-05", "two devices of one generation count as one, and they have two partitions", {"generation-given-twice"}},
     {"INV-04", "what is lost for good leaves a gap in a partition that was read before the crash",
-     {"checkpoint-runs-ahead", "torn-snapshot-believed", "merged-telemetry-lost", "event-of-the-future-is-old",
+     {"start-runs-ahead", "torn-snapshot-believed", "merged-telemetry-lost", "event-of-the-future-is-old",
       "read-before-durable"}},
     {"INV-04", "an endpoint has everything twice, also where there was no crash to write it again",
      {"twice-per-endpoint"}},

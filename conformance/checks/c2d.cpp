@@ -75,9 +75,13 @@ void QueueIsLimited::accepted(const Seen& seen) {
   std::uint32_t waiting = 0;
   facts.each_command(seen.command->device, [&](const Command& command) {
     const bool here = &command == seen.command || (command.accepted && !command.may_be_gone);
-    const std::int64_t expiry = &command == seen.command && seen.event.expiry != model::no_date
-                                    ? seen.event.expiry
-                                    : command.expiry;
+    std::int64_t expiry = &command == seen.command && seen.event.expiry != model::no_date
+                              ? seen.event.expiry
+                              : command.expiry;
+    // Who answers over AMQP tells no expiry: without one of its sender it has the default, from its coming on.
+    const ClockBounds& clock = facts.hub_clock;
+    if (expiry == model::no_date && clock.known && clock.changed_at < command.invoked_at)
+      expiry = command.invoked_at + clock.low + facts.terms.default_ttl_ns;
     if (here && expiry != model::no_date && !facts.hub_clock.maybe_was_past(expiry, seen.event.at)) ++waiting;
   });
   if (waiting > limit)

@@ -90,6 +90,7 @@ Address read_address(std::string_view text) {
   } else if (count <= 2 && is(count - 1, "$management")) {
     address.kind = Kind::management;
   } else if (count >= 5 && is(count - 4, "consumergroups") && is(count - 2, "partitions")) {
+    address.entity = decoded(parts[count - 5]);
     address.group = decoded(parts[count - 3]);
     if (read_number(parts[count - 1], address.partition)) address.kind = Kind::events;
   }

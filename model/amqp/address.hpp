@@ -18,12 +18,13 @@ struct Address {
     commands,          // of `device`: it receives
     device_bound,      // commands of services, for any device
     feedback,
-    events,            // of `partition`, for the readers of `group`
+    events,            // of `partition` of `entity`, for the readers of `group`
     events_elsewhere   // messages/events: where they are to be read is told by a redirect
   };
   Kind kind = Kind::unknown;
   std::string resource;  // the path, decoded, without a slash at either end
   std::string device;
+  std::string entity;    // as a connection string to read from calls it: EntityPath
   std::string group;
   std::uint32_t partition = 0;
 };

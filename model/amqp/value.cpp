@@ -1,6 +1,7 @@
 #include "model/amqp/value.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace hubproof::model::amqp {
 namespace {
@@ -14,7 +15,7 @@ struct Shape {
   bool negative = false;     // numbers: with a sign
 };
 
-Shape shape(std::uint8_t code) {
+constexpr Shape shape_of(std::uint8_t code) {
   switch (code) {
     case 0x40: return {Kind::null};
     case 0x41: case 0x42: return {Kind::boolean};
@@ -55,6 +56,13 @@ Shape shape(std::uint8_t code) {
   }
 }
 
+constexpr auto shapes = [] {
+  std::array<Shape, 256> all;
+  for (std::size_t code = 0; code < all.size(); ++code) all[code] = shape_of(static_cast<std::uint8_t>(code));
+  return all;
+}();
+const Shape& shape(std::uint8_t code) { return shapes[code]; }
+
 std::uint64_t extended(std::uint64_t bits, std::uint8_t width) {
   const unsigned unused = 64 - 8u * width;
   return static_cast<std::uint64_t>(static_cast<std::int64_t>(bits << unused) >> unused);
@@ -68,7 +76,7 @@ std::uint64_t number(View bytes) {
 
 // The value whose code was read.
 Value primitive(Reader& in, std::uint8_t code) {
-  const Shape type = shape(code);
+  const Shape& type = shape(code);
   Value value;
   value.kind = type.kind;
   if (type.kind == Kind::broken) return value;
@@ -112,7 +120,7 @@ Value ValueReader::next(unsigned depth) {
     if (!in_.ok()) return {};
   }
   Value value = primitive(in_, code);
-  if (!sound(value, depth + 1)) return {};
+  if (value.kind == Kind::broken || (!known_sound_ && !sound(value, depth + 1))) return {};
   if (!described) return value;
   value.described = true;
   value.descriptor = descriptor.kind == Kind::ulong ? descriptor.bits : 0;
@@ -132,7 +140,7 @@ bool ValueReader::sound(const Value& compound, unsigned depth) const {
     }
     case Kind::array: {
       if (compound.bytes.empty()) return compound.count == 0;
-      const Shape type = shape(compound.bytes[0]);
+      const Shape& type = shape(compound.bytes[0]);
       // Arrays of compound or described values are the standard's, and nobody's here.
       if (type.kind == Kind::broken || type.compound) return false;
       if (type.width == 0) return compound.bytes.size() == 1 && compound.count <= 256;
@@ -151,7 +159,7 @@ Value array_item(Reader& items, std::uint8_t code) { return primitive(items, cod
 Fields::Fields(const Value& list) {
   for (Value& field : fields_) field.kind = Kind::null;
   if (list.kind != Kind::list) return;
-  ValueReader reader{list.bytes};
+  auto reader = ValueReader::within(list);
   for (std::size_t i = 0; i < std::min<std::size_t>(most, list.count); ++i)
     fields_[i] = reader.next();
 }

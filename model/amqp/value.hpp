@@ -51,6 +51,12 @@ struct Value {
 class ValueReader {
  public:
   explicit ValueReader(View bytes) : in_{bytes} {}
+  // The items of a value that a reader gave: it has looked through them already.
+  static ValueReader within(const Value& compound) {
+    ValueReader reader{compound.bytes};
+    reader.known_sound_ = true;
+    return reader;
+  }
 
   // The value that comes next, looked through to its last leaf; broken: there is none.
   Value next() { return next(0); }
@@ -62,6 +68,7 @@ class ValueReader {
   bool sound(const Value& compound, unsigned depth) const;
 
   Reader in_;
+  bool known_sound_ = false;
 };
 
 // Values nested deeper than this are broken: whoever reads by recursion stays on its stack.
@@ -72,7 +79,7 @@ inline constexpr unsigned deepest = 16;
 template <class Visit>
 void each_pair(const Value& map, Visit&& visit) {
   if (map.kind != Kind::map) return;
-  ValueReader reader{map.bytes};
+  auto reader = ValueReader::within(map);
   for (std::uint32_t i = 0; i + 1 < map.count; i += 2) {
     const Value key = reader.next();
     visit(key, reader.next());
@@ -82,7 +89,7 @@ Value array_item(Reader& items, std::uint8_t code);
 template <class Visit>
 void each_item(const Value& value, Visit&& visit) {
   if (value.kind == Kind::list) {
-    ValueReader reader{value.bytes};
+    auto reader = ValueReader::within(value);
     for (std::uint32_t i = 0; i < value.count; ++i) visit(reader.next());
   } else if (value.kind == Kind::array && !value.bytes.empty()) {
     Reader items{value.bytes.subspan(1)};

@@ -86,7 +86,7 @@ Outcome Hub::Parts::settle(Now now, DeviceIndex index, LockToken lock, Settle ho
 }
 
 void Hub::Parts::release(Now now, DeviceIndex index, Holder holder) {
-  if (holder == Holder::link) return;  // only time ends these
+  if (holder == Holder::requests) return;  // only time ends these
   pass_time(now, index);
   Registration& device = registry.at(index);
   if (!device.queue) return;

@@ -33,7 +33,7 @@ QueueState on(const Invisible&, const Return& e) {                              
   return Enqueued{};
 }
 QueueState on(const Invisible& s, const LoseHolder&) {  // the token is dead, the time goes on [C2D-15]
-  return Invisible{LockToken::none, Holder::link, s.until};
+  return Invisible{LockToken::none, Holder::requests, s.until};
 }
 QueueState on(const Invisible&, const Expire&) { return Final{Status::expired}; }     // [C2D-30]
 QueueState on(const Invisible&, const PurgeAll&) { return Final{Status::purged}; }
@@ -100,7 +100,7 @@ void DeviceQueue::add(Entry entry) { entries_.push_back(std::move(entry)); }
 const DeviceQueue::Entry* DeviceQueue::deliver(LockToken token, Holder holder, Instant until) {
   for (Entry& entry : entries_) {  // first by sequence number, also after a return [OPEN-03]
     const auto* lock = std::get_if<Invisible>(&entry.state);
-    const bool hidden = lock == nullptr || holder != Holder::link || rules_->lock_hides(until - lock->until);
+    const bool hidden = lock == nullptr || holder != Holder::requests || rules_->lock_hides(until - lock->until);
     if (hidden && !std::holds_alternative<Enqueued>(entry.state)) continue;
     entry.state = next(Enqueued{}, Deliver{token, holder, until});
     entry.token_before = std::exchange(entry.token, token);

@@ -217,20 +217,12 @@ Ticket Hub::append_telemetry(Now now, DeviceIndex index, View flat, bool will, E
   return p.write_telemetry(partition, entry, flat, now.mono);
 }
 
-bool Hub::read(Now, const ReadTelemetry& what, Telemetry& out) const {
+bool Hub::read(Now, std::uint32_t place, std::uint64_t from, std::uint32_t limit, Telemetry& out) const {
   const Parts& p = *parts_;
-  const auto place = p.place(what.endpoint, what.partition);
-  if (!place) return false;
-  std::uint64_t from = what.from;
-  if (from == 0) {
-    const auto checkpoint = p.checkpoints.find({what.group, *place});
-    from = checkpoint == p.checkpoints.end() ? 1 : checkpoint->second + 1;
-  }
-  out.partition = what.partition;
   const std::size_t before = out.events.size();
   std::size_t bytes = 0;
-  p.log.read(*place, from, [&](const TelemetryLog::Entry& entry, View flat) {
-    if (out.events.size() - before >= what.limit || bytes >= read_bytes) return false;
+  p.log.read(place, from, [&](const TelemetryLog::Entry& entry, View flat) {
+    if (out.events.size() - before >= limit || bytes >= read_bytes) return false;
     if (!p.rules.shows_event(entry.sequence)) return true;
     const DeviceInfo& device = p.registry.at(entry.device).info;
     out.events.push_back({entry.sequence, entry.offset, entry.enqueued.time_since_epoch().count(),
@@ -249,14 +241,14 @@ std::uint64_t Hub::newest(std::uint32_t place) const {
   return place < parts_->log.partitions() ? parts_->log.newest(place) : 0;
 }
 
-PartitionEnds Hub::ends(std::uint32_t partition) const {
+PartitionEnds Hub::ends(std::uint32_t place) const {
   PartitionEnds ends;
-  parts_->log.read(partition, 0, [&](const TelemetryLog::Entry& entry, View) {
+  parts_->log.read(place, 0, [&](const TelemetryLog::Entry& entry, View) {
     ends.first = entry.sequence;
     return false;
   });
-  if (ends.first == 0) ends.first = newest(partition) + 1;
-  parts_->log.read(partition, std::max(ends.first, newest(partition)),
+  if (ends.first == 0) ends.first = newest(place) + 1;
+  parts_->log.read(place, std::max(ends.first, newest(place)),
                    [&](const TelemetryLog::Entry& entry, View) {
                      ends.newest = {entry.sequence, entry.offset, entry.enqueued};
                      return false;
@@ -264,26 +256,11 @@ PartitionEnds Hub::ends(std::uint32_t partition) const {
   return ends;
 }
 
-std::uint64_t Hub::first_of(std::uint32_t partition, bool latest,
+std::uint64_t Hub::first_of(std::uint32_t place, bool latest,
                             const std::function<bool(const EventPlace&)>& passes) const {
-  return parts_->log.first_of(partition, [&](const TelemetryLog::Entry& entry) {
+  return parts_->log.first_of(place, [&](const TelemetryLog::Entry& entry) {
     return !latest && passes({entry.sequence, entry.offset, entry.enqueued});
   });
-}
-
-Outcome Hub::store_checkpoint(Now now, const StoreCheckpoint& what, Effects&) {
-  Parts& p = *parts_;
-  p.see(now);
-  const auto place = p.place(what.endpoint, what.partition);
-  if (!place || what.group.size() > id_limit) return p.refused(Error::bad_request);
-  const auto key = std::pair{what.group, *place};
-  if (!p.checkpoints.contains(key) && p.checkpoints.size() >= std::size_t{p.rules.consumer_groups} *
-                                                                  p.log.partitions())
-    return p.refused(Error::bad_request);  // [D2C-34]
-  const std::uint64_t kept = p.rules.kept_checkpoint(what.sequence, p.log.newest(*place));
-  p.checkpoints[key] = kept;
-  return p.accepted(Promised::checkpoint,
-                    p.journal.append(CheckpointRecord{what.group, *place, kept}));
 }
 
 Outcome Hub::enqueue(Now now, std::string_view device, View flat, Effects&) {

@@ -21,8 +21,8 @@ namespace hubproof::model {
 
 enum class DeviceIndex : std::uint32_t { none = 0xffffffff };  // stable while the hub process lives
 enum class LockToken : std::uint64_t { none = 0 };             // unique over restarts
-// Who holds a lock: a connection (its locks end with it [C2D-15]) or the link's requests (only time ends them).
-enum class Holder : std::uint32_t { link = 0 };
+// Who holds a lock: a connection (its locks end with it [C2D-15]) or HTTP's requests (only time ends them).
+enum class Holder : std::uint32_t { requests = 0 };
 
 struct DeviceInfo {
   std::string id;
@@ -127,18 +127,17 @@ class Hub {
   // once it is durable [D2C-19].
   std::uint32_t partition(DeviceIndex index) const;
   Ticket append_telemetry(Now now, DeviceIndex index, View flat, bool will, Effects& effects);
-  // Appends to `out` events of the partition with sequence >= from (0: after the group's checkpoint),
-  // durable ones only, at most `limit` and about 256 KiB; false when there is none yet.
-  bool read(Now now, const ReadTelemetry& what, Telemetry& out) const;
   // Where the log holds a partition of an endpoint (empty: the built-in one); none: there is no such.
   std::optional<std::uint32_t> place(std::string_view endpoint, std::uint32_t partition) const;
+  // Appends to `out` events of a partition with sequence >= from, durable ones only, at most `limit` and
+  // about 256 KiB; false when there is none yet.
+  bool read(Now now, std::uint32_t place, std::uint64_t from, std::uint32_t limit, Telemetry& out) const;
   std::uint64_t newest(std::uint32_t place) const;             // last durable sequence, 0: none
-  PartitionEnds ends(std::uint32_t partition) const;
+  PartitionEnds ends(std::uint32_t place) const;
   // The sequence number of the first event that `passes`, or of the next to come [D2C-36]. Also one counts
   // that is not durable yet, as all are right after a restart: where a reader starts may not hang on that.
-  std::uint64_t first_of(std::uint32_t partition, bool latest,
+  std::uint64_t first_of(std::uint32_t place, bool latest,
                          const std::function<bool(const EventPlace&)>& passes) const;
-  Outcome store_checkpoint(Now now, const StoreCheckpoint& what, Effects& effects);
 
   // Device queues [C2D-09]: a lock's token is good for one settling, while it lives.
   Outcome enqueue(Now now, std::string_view device, View flat, Effects& effects);

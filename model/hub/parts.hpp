@@ -116,7 +116,6 @@ struct Hub::Parts {
   Registry registry;
   TelemetryLog log;
   FeedbackStream feedback;
-  std::map<std::pair<std::string, std::uint32_t>, std::uint64_t> checkpoints;  // group, partition
   std::vector<Policy> policies;
   std::uint32_t next_generation = 1;
   std::uint64_t token = 1;             // the next lock token

@@ -28,7 +28,7 @@ enum class RecordKind : std::uint8_t {
   device_enabled = 6,     // or disabled
   session = 7,            // an MQTT session was stored, or ended
   telemetry = 8,          // a device-to-cloud message
-  checkpoint = 9,         // of a consumer group
+  checkpoint = 9,         // of a consumer group: written until readers kept their places themselves
   command = 10,           // a cloud-to-device message
   command_handed = 11,    // it was handed over, and its return will count [C2D-17]
   command_returned = 12,  // it is Enqueued again with a higher count
@@ -136,14 +136,6 @@ struct TelemetryRecord {
   static void fields(auto& r, auto& f) {
     f(r.partition, r.generation, r.sequence, r.offset, r.enqueued, r.will, r.device, r.flat);
   }
-};
-
-struct CheckpointRecord {
-  static constexpr RecordKind kind = RecordKind::checkpoint;
-  std::string_view group;
-  std::uint32_t partition = 0;
-  std::uint64_t sequence = 0;
-  static void fields(auto& r, auto& f) { f(r.group, r.partition, r.sequence); }
 };
 
 struct CommandRecord {

@@ -23,7 +23,6 @@ class Hub::Parts::Replay {
       case RecordKind::device_removed: return as<DeviceRemoved>(record);
       case RecordKind::device_enabled: return as<DeviceEnabled>(record);
       case RecordKind::session: return as<SessionRecord>(record);
-      case RecordKind::checkpoint: return as<CheckpointRecord>(record);
       case RecordKind::command: return as<CommandRecord>(record);
       case RecordKind::command_handed: return as<CommandHanded>(record);
       case RecordKind::command_returned: return as<CommandReturned>(record);
@@ -42,6 +41,7 @@ class Hub::Parts::Replay {
       case RecordKind::quota: return as<QuotaRecord>(record);
       case RecordKind::segment:
       case RecordKind::snapshot_end:
+      case RecordKind::checkpoint:
       case RecordKind::telemetry:
       case RecordKind::broker_session:
       case RecordKind::broker_session_gone:
@@ -117,9 +117,6 @@ class Hub::Parts::Replay {
     device->session->subscribed = r.subscribed;
     for (const auto& [filter, qos] : r.filters)
       device->session->filters.push_back({std::string{filter}, qos});
-  }
-  void apply(const CheckpointRecord& r) {
-    p_.checkpoints[{std::string{r.group}, r.partition}] = r.sequence;
   }
   void apply(const CommandRecord& r) {
     Registration* device = existing(r.generation);
@@ -364,8 +361,6 @@ void Hub::Parts::write_state() {
                                    entry.flat});
   }
   if (!policies.empty()) write_policies();
-  for (const auto& [key, sequence] : checkpoints)
-    journal.append(CheckpointRecord{key.first, key.second, sequence});
   if (routes) write_routing();
   if (throttle && throttle->used() > 0)
     journal.append(QuotaRecord{static_cast<std::uint64_t>(throttle->day()), throttle->used()});

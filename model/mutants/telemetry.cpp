@@ -32,12 +32,14 @@ constexpr Mutant zoo[] = {
      [](Rules& rules) {
        rules.hub.shows_event = [](std::uint64_t sequence) { return sequence % 61 != 0; };
      }},
-    {"checkpoint-runs-ahead",
-     "a stored checkpoint is set to the newest event, so a reader that restarts skips what it had "
-     "not read",
+    {"start-runs-ahead",
+     "a reader that asks for what follows an event is begun behind the newest one, so what came while it "
+     "was away it never reads",
      "run", nullptr, "INV-01",
      [](Rules& rules) {
-       rules.hub.kept_checkpoint = [](std::uint64_t, std::uint64_t newest) { return newest; };
+       rules.hub.starts_reading_at = [](std::uint64_t asked, std::uint64_t newest) {
+         return asked > 1 && newest >= asked ? newest + 1 : asked;
+       };
      }},
     {"retention-by-jumping-clock",
      "the age of an event is taken from the wall clock, so that setting the clock forward deletes "

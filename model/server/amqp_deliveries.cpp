@@ -167,9 +167,9 @@ Error AmqpDoor::read_question(Now now, const Connection& c, const amqp::Sections
     const amqp::Address address = amqp::read_address(
         "x/ConsumerGroups/x/Partitions/" +
         std::string{request.property("partition").value_or(std::string_view{})});
-    if (address.kind != amqp::Address::Kind::events || address.partition >= rules_->partitions)
-      return Error::not_found;
-    const PartitionEnds ends = hub_->ends(address.partition);
+    const auto place = address.kind == amqp::Address::Kind::events ? place_of(name, address.partition) : std::nullopt;
+    if (!place) return Error::not_found;
+    const PartitionEnds ends = hub_->ends(*place);
     text("name", name);
     text("type", *type);
     text("partition", std::to_string(address.partition));
@@ -403,13 +403,14 @@ void AmqpDoor::deliver(Now now, DeviceIndex device, Effects& effects) {
 }
 
 void AmqpDoor::feed(Now now, Effects& effects) {
-  for (const auto& [key, use] : std::map{readers_}) {
+  for (auto at = readers_.begin(); at != readers_.end();) {
+    const auto [key, use] = *at++;
     Connection* const c = find(key.first);
     if (c == nullptr) continue;
     const auto link = c->links.find(key.second);
     if (link == c->links.end()) continue;
     const bool news = use == Use::feedback ? hub_->feedback_waits()
-                                           : hub_->newest(link->second.partition) >= link->second.next;
+                                           : hub_->newest(link->second.place) >= link->second.next;
     if (!news) continue;
     push(now, *c, key.second, link->second, effects);
     touch(*c);
@@ -485,15 +486,15 @@ void AmqpDoor::hand_over(Connection& c, amqp::LinkId id, Link& link, Prepared& p
 }
 
 void AmqpDoor::push_events(Now now, Connection& c, amqp::LinkId id, Link& link) {
-  while (room(c, id, link) && hub_->newest(link.partition) >= link.next) {
-    Telemetry read{link.partition, {}};
-    ReadTelemetry what;
-    what.group = link.group;
-    what.partition = link.partition;
-    what.from = link.next;
-    what.limit = std::min(most_events, c.engine->credit(id));
-    if (!hub_->read(now, what, read)) return;
+  if (link.place >= shown_.size()) shown_.resize(link.place + 1);
+  std::uint64_t& shown = shown_[link.place];
+  while (room(c, id, link) && hub_->newest(link.place) >= link.next) {
+    Telemetry read;
+    if (!hub_->read(now, link.place, link.next, std::min(most_events, c.engine->credit(id)), read)) return;
     for (const TelemetryEvent& event : read.events) {
+      link.next = event.sequence + 1;
+      if (event.sequence <= shown && !rules_->repeats_event(event.sequence)) continue;
+      shown = std::max(shown, event.sequence);
       out_.clear();
       const std::string generation = std::to_string(event.generation);
       amqp::write_event(out_, MessageView{event.message},
@@ -502,7 +503,6 @@ void AmqpDoor::push_events(Now now, Connection& c, amqp::LinkId id, Link& link) 
       Bytes tag;
       Writer{tag}.u64(event.sequence);
       c.engine->send(id, tag, out_);
-      link.next = event.sequence + 1;
     }
   }
 }

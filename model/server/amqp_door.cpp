@@ -298,7 +298,7 @@ void AmqpDoor::on(Now now, Connection& c, const amqp::Attached& event, Effects& 
   if (link.use == Use::events || link.use == Use::feedback)
     readers_[{c.id, event.link}] = link.use;
   if (link.use == Use::events && link.epoch)
-    owners_[{link.partition, link.group}] = {c.id, event.link};
+    owners_[{link.place, link.group}] = {c.id, event.link};
   c.links.emplace(event.link, std::move(link));
 }
 
@@ -341,11 +341,8 @@ std::variant<AmqpDoor::Link, amqp::Error> AmqpDoor::plan(Now now, Connection& c,
   if (const Error* error = std::get_if<Error>(&allowed)) return amqp_error(*error);  // [AMQP-05]
   if (link.need == Right::device_connect) link.device = std::get<Grant>(allowed).device;
   if (address.kind == Kind::events_elsewhere) return redirect(c);  // [D2C-37]
-  if (link.use == Use::events) {
-    link.group = address.group;
-    link.partition = address.partition;
-    if (auto error = start_reading(now, c, said, link); !error.condition.empty()) return error;
-  }
+  if (link.use == Use::events)
+    if (auto error = start_reading(said, address, link); !error.condition.empty()) return error;
   return link;
 }
 
@@ -368,12 +365,20 @@ amqp::Error AmqpDoor::redirect(const Connection& c) const {
   return error;
 }
 
+std::optional<std::uint32_t> AmqpDoor::place_of(std::string_view entity, std::uint32_t partition) const {
+  const auto place = hub_->place(entity, partition);
+  return place ? place : hub_->place(builtin_endpoint, partition);
+}
+
 // Where the reader begins, and whether it may: a reader with an epoch owns its partition and group
 // until one with the same or a later epoch comes.
-amqp::Error AmqpDoor::start_reading(Now, Connection&, const amqp::Attach& said, Link& link) {
-  if (link.partition >= rules_->partitions)
-    return {"amqp:not-found", "partition " + std::to_string(link.partition) + "; there are " +
+amqp::Error AmqpDoor::start_reading(const amqp::Attach& said, const amqp::Address& address, Link& link) {
+  const auto place = place_of(address.entity, address.partition);
+  if (!place)
+    return {"amqp:not-found", "partition " + std::to_string(address.partition) + "; there are " +
                                   std::to_string(rules_->partitions)};
+  link.group = address.group;
+  link.place = *place;
   amqp::Start start;
   start.latest = said.filter.empty();
   amqp::ValueReader reader{said.filter};
@@ -387,18 +392,19 @@ amqp::Error AmqpDoor::start_reading(Now, Connection&, const amqp::Attach& said, 
   if (!understood)
     return {"amqp:not-implemented",
             "a selector of x-opt-offset, x-opt-sequence-number or x-opt-enqueued-time is possible"};
-  link.next = hub_->first_of(link.partition, start.latest, [&](const EventPlace& place) {
+  const std::uint64_t first = hub_->first_of(link.place, start.latest, [&](const EventPlace& event) {
     using By = amqp::Start::By;
     const std::int64_t value =
-        start.by == By::offset     ? static_cast<std::int64_t>(place.offset)
-        : start.by == By::sequence ? static_cast<std::int64_t>(place.sequence)
+        start.by == By::offset     ? static_cast<std::int64_t>(event.offset)
+        : start.by == By::sequence ? static_cast<std::int64_t>(event.sequence)
                                    : std::chrono::floor<std::chrono::milliseconds>(
-                                         place.enqueued.time_since_epoch())
+                                         event.enqueued.time_since_epoch())
                                          .count();
     return rules_->amqp.passes(value, start.value, start.inclusive);
   });
+  link.next = rules_->starts_reading_at(first, hub_->newest(link.place));
   link.epoch = epoch_of(said.properties);
-  const auto owner = owners_.find({link.partition, link.group});
+  const auto owner = owners_.find({link.place, link.group});
   if (owner == owners_.end()) return {};
   Connection& other = *find(owner->second.first);
   const std::int64_t held = *other.links.at(owner->second.second).epoch;
@@ -495,7 +501,7 @@ void AmqpDoor::gone(Now now, Connection& c, amqp::LinkId id, EndedBy by, Why why
   const Link& link = node.mapped();
   readers_.erase({c.id, id});
   if (link.use == Use::events && link.epoch) {
-    const auto owner = owners_.find({link.partition, link.group});
+    const auto owner = owners_.find({link.place, link.group});
     if (owner != owners_.end() && owner->second == std::pair{c.id, id}) owners_.erase(owner);
   }
   if (link.use == Use::feedback)

@@ -102,7 +102,7 @@ class AmqpDoor {
     std::uint32_t waiting = 0;     // deliveries that are not durable yet
     std::deque<Bytes> answers;     // that have no credit yet
     std::string group;             // events
-    std::uint32_t partition = 0;
+    std::uint32_t place = 0;       // of its partition in the log
     std::uint64_t next = 0;        // sequence number to read
     std::optional<std::int64_t> epoch;
   };
@@ -165,7 +165,7 @@ class AmqpDoor {
     std::unique_ptr<Prepared> prepared;
   };
   struct ReaderKey {
-    std::uint32_t partition;
+    std::uint32_t place;
     std::string group;
     auto operator<=>(const ReaderKey&) const = default;
   };
@@ -193,7 +193,10 @@ class AmqpDoor {
                                     Right need) const;
   std::int64_t expiry_of(Now now, const Connection& c, const Link& link) const;
   void tell_accepted(Now now, const Connection& c, const Link& link, Effects& effects) const;
-  amqp::Error start_reading(Now now, Connection& c, const amqp::Attach& said, Link& link);
+  // Where the log holds what a reader means: an endpoint that routes lead to if the entity has the name of
+  // one, else the built-in one, which clients call by the hub's name. None: there is no such partition.
+  std::optional<std::uint32_t> place_of(std::string_view entity, std::uint32_t partition) const;
+  amqp::Error start_reading(const amqp::Attach& said, const amqp::Address& address, Link& link);
   amqp::Error redirect(const Connection& c) const;
   void came(Now now, Connection& c, const Link& link, Effects& effects);
   void gone(Now now, Connection& c, amqp::LinkId id, EndedBy by, Why why, Effects& effects);
@@ -267,6 +270,7 @@ class AmqpDoor {
   // Links that wait for news.
   std::map<std::pair<ConnectionId, amqp::LinkId>, Use> readers_;
   std::map<ReaderKey, std::pair<ConnectionId, amqp::LinkId>> owners_;  // readers with an epoch
+  std::vector<std::uint64_t> shown_;           // the newest event that anybody was shown, by place in the log
   std::vector<ConnectionId> touched_;
   std::vector<Alarm> alarms_;                  // a heap, earliest on top
   std::deque<Promise> promises_;

@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "model/link/link.hpp"
-
 namespace hubproof::model {
 namespace {
 
-constexpr std::ptrdiff_t most_waiting =
-    64;  // requests of one connection; further ones are answered at once
 constexpr Duration longest_wait = 1h;  // a reader asks again after this
 
 template <class... F>
@@ -19,10 +15,9 @@ struct Overload : F... {
 template <class... F>
 Overload(F...) -> Overload<F...>;
 
-// What a request counts as [QUO-06, QUO-08].
+// What a request counts as [QUO-08].
 Limit limit_of(const Request& request) {
-  return std::visit(Overload{[](const SendCommand&) { return Limit::commands; },
-                             [](const CreateDevice&) { return Limit::registry; },
+  return std::visit(Overload{[](const CreateDevice&) { return Limit::registry; },
                              [](const DeleteDevice&) { return Limit::registry; },
                              [](const EnableDevice&) { return Limit::registry; },
                              [](const UpdateDevice&) { return Limit::registry; },
@@ -40,132 +35,117 @@ Response nothing(const ReceiveFeedback&) { return Feedback{}; }
 
 }  // namespace
 
-Desk::Desk(const HubRules& rules, Hub& hub, ToldOfDevice device_gone,
-           ToldOfDevice credentials_changed)
-    : rules_{&rules},
-      hub_{&hub},
+Desk::Desk(Hub& hub, ToldOfDevice device_gone, ToldOfDevice credentials_changed)
+    : hub_{&hub},
       throttle_{hub.throttle()},
       device_gone_{std::move(device_gone)},
-      credentials_changed_{std::move(credentials_changed)},
-      shown_(rules.partitions) {}
+      credentials_changed_{std::move(credentials_changed)} {}
 
-void Desk::ask(Now now, Request request, Asker asker, Effects& effects) {
+void Desk::ask(Now now, Request request, Answer to, Effects& effects) {
   const Limit limit = throttle_ == nullptr ? Limit::none : limit_of(request);
-  if (limit == Limit::none) return perform(now, std::move(request), std::move(asker), effects);
-  Throttle::Request counted{limit, asker.connection};
-  if (const auto* command = std::get_if<SendCommand>(&request)) {
-    const MessageView message{command->message};
-    if (!message.valid()) return perform(now, std::move(request), std::move(asker), effects);
-    const DeviceIndex device = hub_->find(command->device);
-    if (device != DeviceIndex::none) counted.device = hub_->device(device).node;
-    counted.message = message.key();
-    counted.size = static_cast<std::uint32_t>(message.counted_size());
-  }
-  const auto verdict = throttle_->ask(now, counted, effects);
+  if (limit == Limit::none) return perform(now, std::move(request), std::move(to), effects);
+  const auto verdict = throttle_->ask(now, {limit, ConnectionId::none}, effects);
   if (verdict.phase == Throttle::Phase::waits)
-    return throttle_->wait([this, request = std::move(request), asker = std::move(asker)](
+    return throttle_->wait([this, request = std::move(request), to = std::move(to)](
                                Now then, Error error, Effects& more) {
-      if (error == Error::none) perform(then, request, asker, more);
-      else answer(asker, Outcome{error, {}, {}}, more);
+      if (error == Error::none) perform(then, request, to, more);
+      else answer(to, Outcome{error, {}, {}}, more);
     });
   if (verdict.phase == Throttle::Phase::served)
-    return perform(now, std::move(request), std::move(asker), effects);
+    return perform(now, std::move(request), std::move(to), effects);
   if (verdict.acts) perform(now, std::move(request), {}, effects);  // a wrong hub's way
-  answer(std::move(asker), Outcome{verdict.error, {}, {}}, effects);
+  answer(std::move(to), Outcome{verdict.error, {}, {}}, effects);
 }
 
-void Desk::perform(Now now, Request request, Asker asker, Effects& effects) {
+void Desk::perform(Now now, Request request, Answer to, Effects& effects) {
   std::visit(
       Overload{[&](const CreateDevice& r) {
-                 answer(std::move(asker), hub_->create(now, r, effects), effects);
+                 answer(std::move(to), hub_->create(now, r, effects), effects);
                },
                [&](const DeleteDevice&
                        r) {  // its connection ends first, so that its will is still its own
                  const Error error = hub_->precondition(r.device, r.if_match);
                  if (error == Error::precondition_failed)
-                   return answer(std::move(asker), Outcome{error, {}, {}}, effects);
+                   return answer(std::move(to), Outcome{error, {}, {}}, effects);
                  if (error == Error::none) device_gone_(now, hub_->find(r.device), effects);
-                 answer(std::move(asker), hub_->remove(now, r.device, effects), effects);
+                 answer(std::move(to), hub_->remove(now, r.device, effects), effects);
                },
                [&](const EnableDevice& r) {
                  if (const DeviceIndex device = hub_->find(r.device);
                      !r.enabled && device != DeviceIndex::none)
                    device_gone_(now, device, effects);
-                 answer(std::move(asker), hub_->enable(now, r.device, r.enabled, effects), effects);
+                 answer(std::move(to), hub_->enable(now, r.device, r.enabled, effects), effects);
                },
                [&](const Purge& r) {
-                 answer(std::move(asker), hub_->purge(now, r.device, effects), effects);
+                 answer(std::move(to), hub_->purge(now, r.device, effects), effects);
                },
                [&](const SendCommand& r) {
                  const Outcome outcome = MessageView{r.message}.valid()
                                              ? hub_->enqueue(now, r.device, r.message, effects)
                                              : Outcome{Error::bad_request, {}, {}};
-                 answer(std::move(asker), outcome, effects);
+                 answer(std::move(to), outcome, effects);
                },
-               [&](ReadTelemetry& r) { read(now, std::move(r), std::move(asker), effects); },
-               [&](const StoreCheckpoint& r) {
-                 answer(std::move(asker), hub_->store_checkpoint(now, r, effects), effects);
-               },
-               [&](ReceiveFeedback& r) { read(now, r, std::move(asker), effects); },
+               [&](ReadTelemetry& r) { read(now, std::move(r), std::move(to), effects); },
+               [&](ReceiveFeedback& r) { read(now, r, std::move(to), effects); },
                [&](const SettleFeedback& r) {
-                 answer(std::move(asker), hub_->settle_feedback(now, r.token, r.complete, effects),
+                 answer(std::move(to), hub_->settle_feedback(now, r.token, r.complete, effects),
                         effects);
                },
-               [&](const ReceiveCommand& r) { receive(now, r, std::move(asker), effects); },
+               [&](const ReceiveCommand& r) { receive(now, r, std::move(to), effects); },
                [&](const SettleCommand& r) {
-                 const auto device = device_of_link(r.device);
+                 const auto device = device_of(r.device);
                  if (const Error* error = std::get_if<Error>(&device))
-                   return answer(std::move(asker), Outcome{*error, {}, {}}, effects);
-                 answer(std::move(asker),
+                   return answer(std::move(to), Outcome{*error, {}, {}}, effects);
+                 answer(std::move(to),
                         hub_->settle(now, std::get<DeviceIndex>(device), LockToken{r.token}, r.how,
                                      effects),
                         effects);
                },
-               [&](const UpdateDevice& r) { update(now, r, std::move(asker), effects); },
+               [&](const UpdateDevice& r) { update(now, r, std::move(to), effects); },
                [&](const GetDevice& r) {
                  const DeviceIndex device = hub_->find(r.device);
                  if (device == DeviceIndex::none)
-                   return answer(std::move(asker), hub_->written(),
+                   return answer(std::move(to), hub_->written(),
                                  {failed(Error::device_not_found), {}}, effects);
-                 answer(std::move(asker), hub_->written(), {hub_->described(device), {}}, effects);
+                 answer(std::move(to), hub_->written(), {hub_->described(device), {}}, effects);
                },
                [&](const ListDevices& r) {
-                 answer(std::move(asker), hub_->written(), {Devices{hub_->list(r)}, {}}, effects);
+                 answer(std::move(to), hub_->written(), {Devices{hub_->list(r)}, {}}, effects);
                },
                [&](const CountDevices&) {
-                 answer(std::move(asker), hub_->written(), {hub_->count(), {}}, effects);
+                 answer(std::move(to), hub_->written(), {hub_->count(), {}}, effects);
                },
                [&](const ListPolicies&) {
                  const Ticket ticket = hub_->make_policies(now, effects);
-                 answer(std::move(asker), ticket, {Policies{hub_->policies()}, {}}, effects);
+                 answer(std::move(to), ticket, {Policies{hub_->policies()}, {}}, effects);
                }},
       request);
 }
 
-void Desk::update(Now now, const UpdateDevice& what, Asker asker, Effects& effects) {
+void Desk::update(Now now, const UpdateDevice& what, Answer to, Effects& effects) {
   const DeviceIndex device = hub_->find(what.device);
   const Outcome outcome = hub_->update(now, what, effects);
-  if (outcome.error != Error::none) return answer(std::move(asker), outcome, effects);
+  if (outcome.error != Error::none) return answer(std::move(to), outcome, effects);
   if (what.enabled && !*what.enabled) device_gone_(now, device, effects);  // [SEC-26]
   if (what.credentials) credentials_changed_(now, device, effects);
-  answer(std::move(asker), outcome.ticket, {hub_->described(device), {}}, effects);
+  answer(std::move(to), outcome.ticket, {hub_->described(device), {}}, effects);
 }
 
 // A disabled device reaches none of its endpoints [C2D-35].
-std::variant<DeviceIndex, Error> Desk::device_of_link(std::string_view name) const {
+std::variant<DeviceIndex, Error> Desk::device_of(std::string_view name) const {
   const DeviceIndex device = hub_->find(name);
   if (device == DeviceIndex::none) return Error::device_not_found;
   if (!hub_->device(device).enabled) return Error::disabled;
   return device;
 }
 
-void Desk::receive(Now now, const ReceiveCommand& what, Asker asker, Effects& effects) {
-  const auto found = device_of_link(what.device);
+void Desk::receive(Now now, const ReceiveCommand& what, Answer to, Effects& effects) {
+  const auto found = device_of(what.device);
   if (const Error* error = std::get_if<Error>(&found))
-    return answer(std::move(asker), Ticket::none, {failed(*error), {}}, effects);
+    return answer(std::move(to), Ticket::none, {failed(*error), {}}, effects);
   const DeviceIndex device = std::get<DeviceIndex>(found);
-  const auto delivery = hub_->deliver(now, device, Holder::link, effects);
-  if (!delivery) return answer(std::move(asker), Ticket::none, {Command{}, {}}, effects);
+  const auto delivery = hub_->deliver(now, device, Holder::requests, effects);
+  if (!delivery) return answer(std::move(to), Ticket::none, {Command{}, {}}, effects);
 
   const auto enqueued = delivery->enqueued.time_since_epoch().count();
   const auto expiry = delivery->expiry.time_since_epoch().count();
@@ -175,7 +155,6 @@ void Desk::receive(Now now, const ReceiveCommand& what, Asker asker, Effects& ef
   event.flags = flag_sent | flag_link;
   event.device = hub_->device(device).node;
   event.generation = hub_->device(device).generation;
-  event.connection = static_cast<std::uint32_t>(asker.connection);
   event.message = delivery->message;
   event.digest = MessageView{delivery->flat}.content_digest();
   event.token = static_cast<std::uint64_t>(delivery->token);
@@ -186,7 +165,7 @@ void Desk::receive(Now now, const ReceiveCommand& what, Asker asker, Effects& ef
   Command command{event.token,     delivery->sequence,
                   delivery->count, enqueued,
                   expiry,          Bytes(delivery->flat.begin(), delivery->flat.end())};
-  answer(std::move(asker), delivery->ticket, {std::move(command), event}, effects);
+  answer(std::move(to), delivery->ticket, {std::move(command), event}, effects);
 }
 
 // Readers.
@@ -197,14 +176,8 @@ Error Desk::check(const ReadTelemetry& what) const {
 
 std::optional<Ticket> Desk::try_read(Now now, const ReadTelemetry& what, Response& out, Effects&) {
   Telemetry telemetry{what.partition, {}};
-  if (!hub_->read(now, what, telemetry)) return std::nullopt;
-  const std::uint32_t place = *hub_->place(what.endpoint, what.partition);
-  if (place >= shown_.size()) shown_.resize(place + 1);
-  std::uint64_t& newest = shown_[place];
-  std::erase_if(telemetry.events, [&](const TelemetryEvent& event) {
-    return event.sequence <= newest && !rules_->repeats_event(event.sequence);
-  });
-  if (!telemetry.events.empty()) newest = std::max(newest, telemetry.events.back().sequence);
+  const auto place = hub_->place(what.endpoint, what.partition);
+  if (!place || !hub_->read(now, *place, what.from, what.limit, telemetry)) return std::nullopt;
   out = std::move(telemetry);
   return Ticket::none;
 }
@@ -219,20 +192,16 @@ std::optional<Ticket> Desk::try_read(Now now, const ReceiveFeedback&, Response& 
 }
 
 template <class R>
-void Desk::read(Now now, R what, Asker asker, Effects& effects) {
+void Desk::read(Now now, R what, Answer to, Effects& effects) {
   Response response = nothing(what);
   if (const Error error = check(what); error != Error::none) response = failed(error);
   const bool asks = !std::holds_alternative<Failed>(response);
   const auto ticket = asks ? try_read(now, what, response, effects) : Ticket::none;
-  const bool room = asker.connection == ConnectionId::none ||
-                    std::ranges::count(waiting_, asker.connection, [](const Waiting& one) {
-                      return one.asker.connection;
-                    }) < most_waiting;
-  if (ticket || what.wait <= Duration{0} || !room)
-    return answer(std::move(asker), ticket.value_or(Ticket::none), {std::move(response), {}},
+  if (ticket || what.wait <= Duration{0})
+    return answer(std::move(to), ticket.value_or(Ticket::none), {std::move(response), {}},
                   effects);
   const Instant until = now.mono + std::min(what.wait, longest_wait);
-  waiting_.push_back({std::move(asker), std::move(what), until});
+  waiting_.push_back({std::move(to), std::move(what), until});
 }
 
 template <class F>
@@ -240,7 +209,7 @@ void Desk::serve(F reply, Effects& effects) {
   for (Waiting& one : std::exchange(waiting_, {})) {  // an answer may ask again at once
     Response response;
     if (const std::optional<Ticket> ticket = reply(one, response)) {
-      answer(std::move(one.asker), *ticket, {std::move(response), {}}, effects);
+      answer(std::move(one.to), *ticket, {std::move(response), {}}, effects);
     } else {
       waiting_.push_back(std::move(one));
     }
@@ -276,43 +245,30 @@ std::optional<Instant> Desk::first_deadline() const {
 
 // Answers.
 
-void Desk::answer(Asker asker, const Outcome& outcome, Effects& effects) {
+void Desk::answer(Answer to, const Outcome& outcome, Effects& effects) {
   if (outcome.error != Error::none)
-    return answer(std::move(asker), outcome.ticket, {failed(outcome.error), {}}, effects);
-  answer(std::move(asker), outcome.ticket, {outcome.done, {}}, effects);
+    return answer(std::move(to), outcome.ticket, {failed(outcome.error), {}}, effects);
+  answer(std::move(to), outcome.ticket, {outcome.done, {}}, effects);
 }
 
-void Desk::answer(Asker asker, Ticket ticket, Reply reply, Effects& effects) {
-  if (ticket <= hub_->durable()) return send(asker, reply, effects);
+void Desk::answer(Answer to, Ticket ticket, Reply reply, Effects& effects) {
+  if (ticket <= hub_->durable()) return send(to, reply, effects);
   const auto place = std::ranges::upper_bound(owed_, ticket, {}, &Owed::ticket);  // see HttpDoor::owe
-  owed_.insert(place, {ticket, std::move(asker), std::move(reply)});
+  owed_.insert(place, {ticket, std::move(to), std::move(reply)});
 }
 
 void Desk::release_owed(Effects& effects) {
   while (!owed_.empty() && owed_.front().ticket <= hub_->durable()) {
     const Owed owed = std::move(owed_.front());
     owed_.pop_front();
-    send(owed.asker, owed.reply, effects);
+    send(owed.to, owed.reply, effects);
   }
 }
 
-void Desk::send(const Asker& asker, const Reply& reply, Effects& effects) {
-  if (asker.answer) {
-    asker.answer(reply.response);
-  } else if (asker.connection != ConnectionId::none) {
-    link::write_response(effects.sending(asker.connection), asker.correlation, reply.response);
-    effects.sent();
-  } else {
-    return;
-  }
+void Desk::send(const Answer& to, const Reply& reply, Effects& effects) {
+  if (!to) return;
+  to(reply.response);
   if (reply.event) effects.saw(What::packet) = *reply.event;
-}
-
-void Desk::forget(ConnectionId connection, Effects& effects) {
-  if (throttle_ != nullptr) throttle_->forget(connection, effects);
-  std::erase_if(waiting_, [&](const Waiting& one) { return one.asker.connection == connection; });
-  for (Owed& one : owed_)
-    if (one.asker.connection == connection) one.asker = {};
 }
 
 }  // namespace hubproof::model

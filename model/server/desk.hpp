@@ -1,5 +1,5 @@
-// The desk performs requests of services and of devices on the link: at once, or when what they
-// wait for is there. An answer leaves when what it promises is durable [DLV-11].
+// The desk performs requests that the HTTP door read, or that come by other means than a connection: at
+// once, or when what they wait for is there. An answer leaves when what it promises is durable [DLV-11].
 #pragma once
 
 #include <deque>
@@ -16,22 +16,15 @@ namespace hubproof::model {
 
 class Desk {
  public:
-  // Whom to answer: a request of a connection, or a caller.
-  struct Asker {
-    ConnectionId connection{};
-    std::uint32_t correlation = 0;
-    Server::Answer answer;
-  };
+  using Answer = Server::Answer;  // empty: nobody waits for it
   // Both tell all doors: `device_gone` before a device is disabled or deleted, `credentials_changed`
   // once they are.
   using ToldOfDevice = std::function<void(Now now, DeviceIndex device, Effects& effects)>;
 
-  Desk(const HubRules& rules, Hub& hub, ToldOfDevice device_gone, ToldOfDevice credentials_changed);
+  Desk(Hub& hub, ToldOfDevice device_gone, ToldOfDevice credentials_changed);
 
-  void ask(Now now, Request request, Asker asker, Effects& effects);  // if limits allow
-  void perform(Now now, Request request, Asker asker, Effects& effects);
-  // It is gone: nobody there wants an answer.
-  void forget(ConnectionId connection, Effects& effects);
+  void ask(Now now, Request request, Answer to, Effects& effects);  // if limits allow
+  void perform(Now now, Request request, Answer to, Effects& effects);
   void release(Effects& effects) {        // what is durable now may leave
     if (!owed_.empty()) release_owed(effects);
   }
@@ -50,11 +43,11 @@ class Desk {
   };
   struct Owed {  // an answer that is not durable yet
     Ticket ticket;
-    Asker asker;
+    Answer to;
     Reply reply;
   };
   struct Waiting {  // a reader for whom there is nothing yet
-    Asker asker;
+    Answer to;
     std::variant<ReadTelemetry, ReceiveFeedback> what;
     Instant until;
   };
@@ -63,28 +56,26 @@ class Desk {
   template <class F>
   void serve(F reply, Effects& effects);
   template <class R>
-  void read(Now now, R what, Asker asker, Effects& effects);
+  void read(Now now, R what, Answer to, Effects& effects);
   std::optional<Ticket> try_read(Now now, const ReadTelemetry& what, Response& out, Effects& effects);
   std::optional<Ticket> try_read(Now now, const ReceiveFeedback& what, Response& out,
                                  Effects& effects);
   Error check(const ReadTelemetry& what) const;
   Error check(const ReceiveFeedback&) const { return Error::none; }
-  void update(Now now, const UpdateDevice& what, Asker asker, Effects& effects);
-  void receive(Now now, const ReceiveCommand& what, Asker asker, Effects& effects);
-  std::variant<DeviceIndex, Error> device_of_link(std::string_view name) const;
+  void update(Now now, const UpdateDevice& what, Answer to, Effects& effects);
+  void receive(Now now, const ReceiveCommand& what, Answer to, Effects& effects);
+  std::variant<DeviceIndex, Error> device_of(std::string_view name) const;
 
-  void answer(Asker asker, const Outcome& outcome, Effects& effects);
-  void answer(Asker asker, Ticket ticket, Reply reply, Effects& effects);
-  void send(const Asker& asker, const Reply& reply, Effects& effects);
+  void answer(Answer to, const Outcome& outcome, Effects& effects);
+  void answer(Answer to, Ticket ticket, Reply reply, Effects& effects);
+  void send(const Answer& to, const Reply& reply, Effects& effects);
 
-  const HubRules* rules_;
   Hub* hub_;
   Throttle* throttle_;  // null: there are no limits
   ToldOfDevice device_gone_;
   ToldOfDevice credentials_changed_;
   std::deque<Owed> owed_;
-  std::vector<Waiting> waiting_;      // in the order of asking
-  std::vector<std::uint64_t> shown_;  // the newest event that anybody was shown, by place in the log
+  std::vector<Waiting> waiting_;  // in the order of asking
 };
 
 }  // namespace hubproof::model

@@ -489,7 +489,7 @@ void HttpDoor::receive(Asking& asking) {
 void HttpDoor::hand_over(Now now, ConnectionId id, Exchange& exchange, DeviceIndex device,
                          Effects& effects) {
   for (;;) {
-    const auto delivery = hub_->deliver(now, device, Holder::link, effects);
+    const auto delivery = hub_->deliver(now, device, Holder::requests, effects);
     if (!delivery) return answer(exchange, Ticket::none, {});  // at once [HTTP-10]
     const MessageView message{delivery->flat};
     if (!http::fits_fields(message)) {  // no response can carry it [MSG-13]
@@ -595,11 +595,10 @@ void HttpDoor::ask(Turn& turn, Request request, std::size_t place) {
   std::function<void(const Response&)> told =
       told_of_request_ ? told_of_request_(request) : nullptr;
   desk_->ask(turn.now, std::move(request),
-             {ConnectionId::none, 0,
-              [this, id, number, place, told = std::move(told)](const Response& response) {
-                if (told) told(response);
-                told_.push_back({id, number, place, response});
-              }},
+             [this, id, number, place, told = std::move(told)](const Response& response) {
+               if (told) told(response);
+               told_.push_back({id, number, place, response});
+             },
              turn.effects);
 }
 

@@ -62,7 +62,7 @@ void Administration::failed(Line& line, const Operation& operation, Error error)
   saw(line, operation.request, unknown ? Phase::info : Phase::fail).error = error;
 }
 
-Took Administration::answered(Line& line, const link::ResponseFrame& frame) {
+Took Administration::answered(Line& line, const Answer& frame) {
   if (!asking_.is(frame)) return Took::not_mine;
   const auto* refusal = std::get_if<Failed>(&frame.response);
   const auto* done = std::get_if<Done>(&frame.response);

@@ -13,8 +13,6 @@
 namespace hubproof::model {
 namespace {
 
-constexpr Duration idle = std::chrono::seconds{60};
-
 // What a definite refusal means.
 Error read_error(std::string_view condition) {
   constexpr std::array<std::pair<std::string_view, Error>, 11> known{{
@@ -94,7 +92,7 @@ bool read_feedback(const amqp::Sections& sections, Feedback& out) {
 
 void AmqpCarrier::opened(Now now, ConnectionId connection, Effects& effects) {
   connection_ = connection;
-  engine_.emplace(amqp::Engine::Settings{true, "service", settings_->host, idle, 0});
+  engine_.emplace(amqp::Engine::Settings{true, "service", settings_->host, settings_->idle, 0});
   if (settings_->policy_key.empty()) {
     may_ask_ = true;
     ask_for_links();
@@ -151,14 +149,12 @@ void AmqpCarrier::put_token(Now now) {
   renew_ = now.mono + renewal;
 }
 
-void AmqpCarrier::ask(Now now, std::uint32_t correlation, const Request& request, Effects& effects) {
+void AmqpCarrier::ask(Now now, std::uint32_t correlation, const Request& request, Effects&) {
   if (const auto* command = std::get_if<SendCommand>(&request)) {
     to_send_.emplace_back(correlation, *command);
     send_commands();
   } else if (const auto* what = std::get_if<ReadTelemetry>(&request)) {
     read(now, correlation, *what);
-  } else if (const auto* checkpoint = std::get_if<StoreCheckpoint>(&request)) {
-    storing_[checkpoints_.store(checkpoint->partition, checkpoint->sequence, effects)] = correlation;
   } else if (const auto* receive = std::get_if<ReceiveFeedback>(&request)) {
     feedback_asked_ = {correlation, now.mono + receive->wait};
     give_feedback();
@@ -174,11 +170,11 @@ void AmqpCarrier::received(Now now, View bytes) {
   listen();
 }
 
-std::optional<link::ResponseFrame> AmqpCarrier::next() {
+std::optional<Answer> AmqpCarrier::next() {
   if (answers_.empty())  // all that came is one answer
     for (auto& [partition, reader] : readers_) give_events(partition, reader);
   if (answers_.empty()) return std::nullopt;
-  link::ResponseFrame frame = std::move(answers_.front());
+  Answer frame = std::move(answers_.front());
   answers_.pop_front();
   return frame;
 }
@@ -276,13 +272,15 @@ void AmqpCarrier::on(const amqp::Arrived& event) {
       std::ranges::find_if(readers_, [&](const auto& one) { return one.second.link == event.link; });
   if (reader == readers_.end()) return engine_->settle(event.link, event.delivery, amqp::Outcome::accepted);
   TelemetryEvent it;
-  it.sequence = sections->annotation("x-opt-sequence-number").bits;
-  const amqp::Value offset = sections->annotation("x-opt-offset");
-  it.offset = offset.is_text() ? number(offset.text()) : offset.bits;
-  it.enqueued = nanoseconds_of(sections->annotation("x-opt-enqueued-time").number());
-  it.device = sections->annotation("iothub-connection-device-id").text();
-  it.generation =
-      static_cast<std::uint32_t>(number(sections->annotation("iothub-connection-auth-generation-id").text()));
+  amqp::each_pair(sections->annotations, [&](const amqp::Value& key, const amqp::Value& value) {
+    const std::string_view name = key.text();
+    if (name == "x-opt-sequence-number") it.sequence = value.bits;
+    else if (name == "x-opt-offset") it.offset = value.is_text() ? number(value.text()) : value.bits;
+    else if (name == "x-opt-enqueued-time") it.enqueued = nanoseconds_of(value.number());
+    else if (name == "iothub-connection-device-id") it.device = value.text();
+    else if (name == "iothub-connection-auth-generation-id")
+      it.generation = static_cast<std::uint32_t>(number(value.text()));
+  });
   if (!amqp::read_flat(*sections, it.message)) broken_ = true;
   it.will = MessageView{it.message}.property("iothub-MessageType") == "Will";
   reader->second.got.emplace_back(event.delivery, std::move(it));
@@ -345,8 +343,8 @@ void AmqpCarrier::place(std::uint32_t partition, Reader& reader, std::uint64_t f
                   : "amqp.annotation.x-opt-sequence-number > '" + std::to_string(behind) + "'";
   amqp::Attach attach;
   attach.name = "events-" + std::to_string(partition) + "-" + std::to_string(++tags_);
-  attach.source = settings_->host + "/ConsumerGroups/" + settings_->group + "/Partitions/" +
-                  std::to_string(partition);
+  attach.source = (settings_->endpoint.empty() ? settings_->host : settings_->endpoint) + "/ConsumerGroups/" +
+                  settings_->group + "/Partitions/" + std::to_string(partition);
   attach.target = attach.name;
   amqp::ValueWriter filter{attach.filter};
   filter.begin_map();

@@ -25,8 +25,12 @@ class AmqpCarrier final : public Carrier {
   void started(std::span<const StoredFile> files) override { checkpoints_.started(files); }
   void opened(Now now, ConnectionId connection, Effects& effects) override;
   void ask(Now now, std::uint32_t correlation, const Request& request, Effects& effects) override;
+  void store_checkpoint(std::uint32_t correlation, std::uint32_t partition, std::uint64_t sequence,
+                        Effects& effects) override {
+    storing_[checkpoints_.store(partition, sequence, effects)] = correlation;
+  }
   void received(Now now, View bytes) override;
-  std::optional<link::ResponseFrame> next() override;
+  std::optional<Answer> next() override;
   bool broken() const override { return broken_; }
   void ended() override;
   void flush(Now now, Effects& effects) override;
@@ -71,7 +75,7 @@ class AmqpCarrier final : public Carrier {
   ConnectionId connection_{};
   std::optional<amqp::Engine> engine_;
   bool broken_ = false;
-  std::deque<link::ResponseFrame> answers_;
+  std::deque<Answer> answers_;
   std::uint64_t tags_ = 0;
 
   amqp::LinkId tokens_{}, token_answers_{};

@@ -25,7 +25,7 @@ void Commands::go_on(Line& line) {
   }
 }
 
-Took Commands::answered(Line& line, const link::ResponseFrame& frame) {
+Took Commands::answered(Line& line, const Answer& frame) {
   const auto found =
       std::ranges::find_if(sent_, [&](const Sent& sent) { return sent.asking.is(frame); });
   if (found == sent_.end()) return Took::not_mine;

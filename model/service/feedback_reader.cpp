@@ -8,7 +8,7 @@ void FeedbackReader::go_on(Line& line) {
   asking_ = line.ask(ReceiveFeedback{wait}, wait);
 }
 
-Took FeedbackReader::answered(Line& line, const link::ResponseFrame& frame) {
+Took FeedbackReader::answered(Line& line, const Answer& frame) {
   if (!asking_.is(frame)) return Took::not_mine;
   asking_ = {};
   return token_ == 0 ? received(line, frame.response) : was_settled(line, frame.response);

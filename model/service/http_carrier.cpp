@@ -129,9 +129,9 @@ void HttpCarrier::received(Now, View bytes) {
   }
 }
 
-std::optional<link::ResponseFrame> HttpCarrier::next() {
+std::optional<Answer> HttpCarrier::next() {
   if (answers_.empty()) return std::nullopt;
-  link::ResponseFrame frame = std::move(answers_.front());
+  Answer frame = std::move(answers_.front());
   answers_.pop_front();
   return frame;
 }

@@ -17,7 +17,7 @@ class HttpCarrier final : public Carrier {
   void opened(Now, ConnectionId connection, Effects&) override { connection_ = connection; }
   void ask(Now now, std::uint32_t correlation, const Request& request, Effects& effects) override;
   void received(Now now, View bytes) override;
-  std::optional<link::ResponseFrame> next() override;
+  std::optional<Answer> next() override;
   bool broken() const override { return broken_ || decoder_.refused(); }
   void ended() override;
 
@@ -26,7 +26,7 @@ class HttpCarrier final : public Carrier {
   ConnectionId connection_{};
   http::ResponseDecoder decoder_;
   std::deque<std::uint32_t> asked_;  // in the order of sending
-  std::deque<link::ResponseFrame> answers_;
+  std::deque<Answer> answers_;
   bool broken_ = false;
 };
 

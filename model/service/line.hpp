@@ -18,7 +18,7 @@ struct Asking {
   Instant patience{};
 
   bool under_way() const { return correlation != 0; }
-  bool is(const link::ResponseFrame& frame) const {
+  bool is(const Answer& frame) const {
     return under_way() && frame.correlation == correlation;
   }
 };
@@ -53,6 +53,10 @@ struct Line {
   Asking ask(const Request& request, Duration wait = {}) {
     carrier.ask(now, ++last_correlation, request, effects);
     return {last_correlation, now.mono + settings.request_patience + wait};
+  }
+  Asking store_checkpoint(std::uint32_t partition, std::uint64_t sequence) {
+    carrier.store_checkpoint(++last_correlation, partition, sequence, effects);
+    return {last_correlation, now.mono + settings.request_patience};
   }
   Event& saw(What what, Phase phase = Phase::ok) {
     Event& event = effects.saw(what, phase);

@@ -14,10 +14,8 @@ void PartitionReader::read(Line& line) {
   if (!begun_) saw(line, What::read_from);  // sequence 0: at the checkpoint
   begun_ = true;
   const ServiceSettings& settings = line.settings;
-  read_ = line.ask(
-      ReadTelemetry{settings.group, partition_, next_, settings.read_limit, settings.read_wait,
-                    settings.endpoint},
-      settings.read_wait);
+  read_ = line.ask(ReadTelemetry{partition_, next_, settings.read_limit, settings.read_wait, settings.endpoint},
+                   settings.read_wait);
 }
 
 void PartitionReader::store(Line& line) {
@@ -29,10 +27,10 @@ void PartitionReader::store(Line& line) {
     unstored_ = 0;
     saw_checkpoint(line, Phase::invoke);
   }
-  store_ = line.ask(StoreCheckpoint{line.settings.group, partition_, storing_, line.settings.endpoint});
+  store_ = line.store_checkpoint(partition_, storing_);
 }
 
-Took PartitionReader::answered(Line& line, const link::ResponseFrame& frame) {
+Took PartitionReader::answered(Line& line, const Answer& frame) {
   if (read_.is(frame)) return was_read(line, frame.response);
   if (store_.is(frame)) return was_stored(line, frame.response);
   return Took::not_mine;

@@ -12,7 +12,7 @@ class PartitionReader {
   explicit PartitionReader(std::uint32_t partition) : partition_{partition} {}
 
   void go_on(Line& line);
-  Took answered(Line& line, const link::ResponseFrame& frame);
+  Took answered(Line& line, const Answer& frame);
   void connection_ended(Line& line);
   std::optional<Instant> deadline() const;
   std::optional<Instant> patience() const;
@@ -27,7 +27,7 @@ class PartitionReader {
 
   std::uint32_t partition_;
   std::uint32_t unstored_ = 0;  // events seen since the checkpoint
-  std::uint64_t next_ = 0;      // the sequence number wanted; 0: after the group's checkpoint
+  std::uint64_t next_ = 0;      // the sequence number wanted; 0: after the checkpoint
   std::uint64_t last_ = 0;      // seen last
   std::uint64_t storing_ = 0;   // the checkpoint that is not definitely stored; 0: none
   bool begun_ = false;          // its read_from is in the history

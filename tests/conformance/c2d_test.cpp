@@ -26,6 +26,24 @@ TEST(QueueIsLimited, OneMoreFails) {
   EXPECT_EQ(story.verdict("INV-07"), Verdict::fail);
 }
 
+// As AMQP answers: it tells no expiry, and what its sender gave none has the default one.
+TEST(QueueIsLimited, OneMoreFailsWithoutAnExpiryToo) {
+  const auto verdict = [](bool step, std::chrono::nanoseconds last) {
+    Story story;
+    story.history.terms.queue_limit = 3;
+    for (std::uint32_t n = 1; n <= 4; ++n) {
+      story.at(n == 4 ? last : 1s);
+      if (n == 4 && step) story.clock(Story::hub, 1s);
+      story.asks(n);
+      story.stored(n);
+    }
+    return story.verdict("INV-07");
+  };
+  EXPECT_EQ(verdict(false, 4s), Verdict::fail);
+  EXPECT_EQ(verdict(false, 61min), Verdict::pass) << "they may have expired";
+  EXPECT_EQ(verdict(true, 4s), Verdict::pass) << "whose clock was set, who knows";
+}
+
 TEST(QueueIsLimited, AFewAreNotExercised) {
   Story story;
   story.command_waits(1);

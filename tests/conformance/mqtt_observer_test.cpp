@@ -218,7 +218,7 @@ class Observed {
 
   void read_telemetry() {
     for (std::uint32_t partition = 0; partition < rules_.hub.partitions; ++partition) {
-      const Response response = driver_.ask(ReadTelemetry{"$Default", partition, 1, 100'000, {}});
+      const Response response = driver_.ask(ReadTelemetry{partition, 1, 100'000, {}});
       const auto* read = std::get_if<Telemetry>(&response);
       if (read == nullptr) continue;
       for (const TelemetryEvent& it : read->events) {

@@ -34,7 +34,7 @@ class Hub {
     const ConnectionId id{1u + which % 4};
     switch (kind % 8) {
       case 0: open(id, Door::mqtt); break;
-      case 1: open(id, which & 8 ? Door::amqp : which & 4 ? Door::http : Door::link); break;
+      case 1: open(id, which & 8 ? Door::amqp : Door::http); break;
       case 6:
         if (which & 4) upgrade(id, which & 64 ? websocket::Carries::amqp : websocket::Carries::mqtt);
         if (const auto client = clients_.find(id); client != clients_.end()) {

@@ -257,7 +257,7 @@ TEST(AmqpDoor, ReadersStartByOffsetSequenceNumberAndTime) {  // [D2C-36]
   const auto events = driver.telemetry();
   ASSERT_EQ(events.size(), 5u);
   std::uint32_t partition = 0;
-  while (std::get<Telemetry>(driver.ask(ReadTelemetry{"$Default", partition, 1, 1, {}})).events.empty())
+  while (std::get<Telemetry>(driver.ask(ReadTelemetry{partition, 1, 1, {}})).events.empty())
     ++partition;
   Client reader{driver};
   const auto read = [&](const std::string& selector) {
@@ -284,6 +284,43 @@ TEST(AmqpDoor, ReadersStartByOffsetSequenceNumberAndTime) {  // [D2C-36]
   reader.run();
   ASSERT_EQ(reader.on(latest).size(), 1u);
   EXPECT_EQ(body_of(*reader.on(latest)[0]), "new");
+}
+
+TEST(AmqpDoor, AnEndpointThatRoutesLeadToIsReadByItsName) {  // [D2C-19]
+  Rules rules;
+  rules.hub.partitions = 1;
+  rules.hub.routing.endpoints = {"alerts"};
+  rules.hub.routing.routes = {{"high", "alerts", "level = 'high'"}};
+  Driver driver{rules};
+  driver.create("d1");
+  Client device{driver};
+  const LinkId link = device.send_to(events_of("d1"));
+  for (const auto& [body, level] : {std::pair{"a", "high"}, {"b", "low"}, {"c", "high"}}) {
+    Bytes flat;
+    MessageWriter writer{flat};
+    writer.property("level", level);
+    writer.body(view(body));
+    device.send_flat(link, flat, "x");
+  }
+  Client reader{driver};
+  const auto read = [&](const std::string& entity, const std::string& after = "offset > '-1'") {
+    const LinkId events = reader.receive_from(entity + "/ConsumerGroups/g/Partitions/0", 50,
+                                              "amqp.annotation.x-opt-" + after);
+    std::string all;
+    for (const Arrived* one : reader.on(events)) all += body_of(*one);
+    return all;
+  };
+  EXPECT_EQ(read("alerts"), "ac");
+  EXPECT_EQ(read("alerts", "sequence-number > '1'"), "c");
+  EXPECT_EQ(read("hub"), "b");
+  EXPECT_EQ(read("messages/events"), "b");  // the built-in one's own name [D2C-02]
+  EXPECT_EQ(reader.ended(reader.receive_from("alerts/ConsumerGroups/g/Partitions/1")), "amqp:not-found");
+  // A reader with an epoch owns its partition of this endpoint, not of the other.
+  const std::string place = "/ConsumerGroups/g/Partitions/0";
+  const LinkId owner = reader.receive_from("alerts" + place, 1, {}, 5);
+  EXPECT_EQ(reader.ended(reader.receive_from("hub" + place, 1, {}, 1)), "open");
+  EXPECT_EQ(reader.ended(reader.receive_from("alerts" + place, 1, {}, 1)), "amqp:link:stolen");
+  EXPECT_EQ(reader.ended(owner), "open");
 }
 
 TEST(AmqpDoor, EventsAreReadOnlyOnceTheyAreDurable) {  // [DLV-02]

@@ -132,7 +132,7 @@ TEST_F(DeviceQueues, EachWrongRuleBreaksItsOwnPromise) {
   rules.lock_hides = [](Duration) { return false; };
   queue.add(entry(1));
   queue.deliver(LockToken{7}, Holder{1}, Instant{60s});
-  EXPECT_NE(queue.deliver(LockToken{8}, Holder::link, Instant{60s}), nullptr);
+  EXPECT_NE(queue.deliver(LockToken{8}, Holder::requests, Instant{60s}), nullptr);
   EXPECT_FALSE(queue.settle(LockToken{7}, Settle::abandon, changes));
   rules.old_token_dies = false;
   EXPECT_TRUE(queue.settle(LockToken{7}, Settle::abandon, changes));

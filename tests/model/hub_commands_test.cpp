@@ -92,9 +92,9 @@ TEST(HubCommands, ALockEndsWithItsConnectionButNotOneOfTheLink) {
   const auto delivery = d.deliver("d1", Holder{5});
   d.hub->released(d.now, index, Holder{5}, d.effects);
   EXPECT_EQ(d.settle("d1", delivery->token, Settle::complete), Error::lock_lost);
-  const auto over_link = d.deliver("d1", Holder::link);
+  const auto over_link = d.deliver("d1", Holder::requests);
   ASSERT_TRUE(over_link);
-  d.hub->released(d.now, index, Holder::link, d.effects);
+  d.hub->released(d.now, index, Holder::requests, d.effects);
   EXPECT_FALSE(d.hub->deliverable(index));
   EXPECT_EQ(d.settle("d1", over_link->token, Settle::complete), Error::none);
 }

@@ -78,12 +78,11 @@ class Lives : MemoryStore {
     if (kind < 3) return word % 4 == 0 ? remove(name) : sync(1);
     if (kind < 6) return telemetry(name);
     if (kind < 11) return enqueue(name, word);
-    if (kind < 15) return deliver(name, word % 2 == 0 ? Holder::link : Holder{1});
+    if (kind < 15) return deliver(name, word % 2 == 0 ? Holder::requests : Holder{1});
     if (kind < 20) return settle(word);
     if (kind < 21) return release(name);
     if (kind < 22) return word % 3 == 0 ? purge(name) : sync(1);
     if (kind < 23) return session(name, word);
-    if (kind < 24) return checkpoint(word);
     if (kind < 27) return feedback();
     if (kind < 30) return settle_feedback(word);
     if (kind < 33) return pass(std::vector<Duration>{10ms, 5s, 16s, 61s, 10min}[word % 5]);
@@ -329,15 +328,6 @@ class Lives : MemoryStore {
     attempt(sessions[name], filter, ticket);
     done();
   }
-  void checkpoint(std::uint32_t word) {
-    const std::uint32_t partition = word % rules.partitions;
-    const std::uint64_t newest = hub->newest(partition);
-    if (newest == 0) return;
-    const std::uint64_t at = 1 + word / 16 % newest;
-    const Outcome outcome = hub->store_checkpoint(now, {"g", partition, at}, effects);
-    attempt(checkpoints[partition], std::to_string(at), outcome.ticket);
-    done();
-  }
   void feedback() {
     Feedback out;
     if (const auto ticket = hub->receive_feedback(now, out, effects)) {
@@ -413,7 +403,7 @@ class Lives : MemoryStore {
       std::map<std::uint64_t, std::pair<std::uint64_t, std::string>> events;
       for (std::uint64_t from = 1;;) {
         Telemetry out;
-        if (!of.read(now, {"other", partition, from, 1000, {}}, out)) break;
+        if (!of.read(now, partition, from, 1000, out)) break;
         for (const TelemetryEvent& event : out.events)
           events[event.sequence] = {
               event.offset, std::string{*MessageView{event.message}.system(System::message_id)}};
@@ -448,23 +438,10 @@ class Lives : MemoryStore {
       must(registered[name].may_be(registered_now(*prober.hub, name)));
       must(sessions[name].may_be(session_now(*prober.hub, name)));
     }
-    for (std::uint32_t partition = 0; partition < rules.partitions; ++partition) {
-      Telemetry out;
-      const bool any = prober.hub->read(now, {"g", partition, 0, 1, {}}, out);
-      const std::uint64_t newest = prober.hub->newest(partition);
-      const auto& told = checkpoints[partition];
-      const auto fits = [&](const std::string& value) {
-        const std::uint64_t after = value.empty() ? 0 : std::stoull(value);
-        return any ? after < out.events[0].sequence && first_after(partition, after) == out.events[0].sequence
-                   : after >= newest;
-      };
-      must(fits(told.promised) ||
-                std::ranges::any_of(told.tried, [&](const auto& t) { return fits(t.second); }));
-    }
     std::set<std::string> waiting;
     for (const std::string& name : names) {
       if (prober.hub->find(name) == DeviceIndex::none) continue;
-      while (const auto delivery = prober.deliver(name, Holder::link)) {
+      while (const auto delivery = prober.deliver(name, Holder::requests)) {
         const std::string id{*MessageView{delivery->flat}.system(System::message_id)};
         const CommandFate& fate = commands.at(id);
         must(waiting.insert(id).second);
@@ -498,10 +475,6 @@ class Lives : MemoryStore {
       if (fate.ack == asked) must(false, "the record of " + id + " is lost");
     }
   }
-  std::uint64_t first_after(std::uint32_t partition, std::uint64_t sequence) {
-    const auto found = seen[partition].upper_bound(sequence);
-    return found == seen[partition].end() ? 0 : found->first;
-  }
 
   HubRules rules;
   Now now{Instant{Duration{1'000'000'000}}, Date{Duration{1'700'000'000'000'000'000}}};
@@ -513,7 +486,6 @@ class Lives : MemoryStore {
   std::uint64_t attempts = 0;
   std::map<std::string, Told> registered;
   std::map<std::string, Told> sessions;
-  std::map<std::uint32_t, Told> checkpoints;
   std::set<std::uint32_t> generations;
   std::set<std::uint32_t> removed;  // perhaps
   std::map<std::uint32_t, std::set<std::string>> acked;
@@ -587,7 +559,7 @@ TEST(HubLives, OfAHubThatForgetsOneIsBroken) {
   EXPECT_EQ(lives_until_broken([](Rules&) {}), 0);
   for (const char* name : {"ack-before-durable", "lost-on-recovery", "torn-record-accepted",
                            "sequence-numbers-reused", "feedback-lost", "feedback-doubled",
-                           "checkpoint-runs-ahead", "delivery-after-completion"}) {
+                           "delivery-after-completion"}) {
     const Mutant* mutant = find_mutant(name);
     ASSERT_NE(mutant, nullptr) << name;
     EXPECT_GT(lives_until_broken(mutant->apply), 0) << name;

@@ -37,8 +37,9 @@ HubRules with_routes(bool fallback = true) {
 std::vector<std::string> at(HubDriver& driver, std::string_view device, const std::string& endpoint) {
   std::vector<std::string> ids;
   Telemetry out;
-  ReadTelemetry what{"$Default", driver.hub->partition(driver.hub->find(device)), 1, 100'000, {}, endpoint};
-  while (driver.hub->read(driver.now, what, out)) what.from = out.events.back().sequence + 1;
+  const auto place = driver.hub->place(endpoint, driver.hub->partition(driver.hub->find(device)));
+  for (std::uint64_t from = 1; driver.hub->read(driver.now, place.value(), from, 100'000, out);)
+    from = out.events.back().sequence + 1;
   for (const TelemetryEvent& event : out.events) ids.emplace_back(text(MessageView{event.message}.body()));
   return ids;
 }
@@ -76,28 +77,8 @@ TEST(Routes, WithoutRoutesAllGoesToTheBuiltInEndpoint) {  // [D2C-02]
 
 TEST(Routes, NobodyReadsAnEndpointThatIsNotThere) {
   HubDriver driver{with_routes()};
-  Telemetry out;
   EXPECT_FALSE(driver.hub->place("other", 0));
   EXPECT_FALSE(driver.hub->place("alerts", driver.rules.partitions));
-  EXPECT_FALSE(driver.hub->read(driver.now, {"$Default", 0, 1, 10, {}, "other"}, out));
-  EXPECT_EQ(driver.hub->store_checkpoint(driver.now, {"$Default", 0, 1, "other"}, driver.effects).error,
-            Error::bad_request);
-}
-
-TEST(Routes, GroupsHaveACheckpointAtEachEndpoint) {
-  HubDriver driver{with_routes()};
-  driver.device("d1");
-  for (const char* id : {"a", "b", "c"}) driver.telemetry("d1", leveled(id, "high"));
-  const std::uint32_t partition = driver.hub->partition(driver.hub->find("d1"));
-  driver.hub->store_checkpoint(driver.now, {"g", partition, 2, "alerts"}, driver.effects);
-  driver.flush();
-  driver.crash(0);
-  Telemetry alerts, archive;
-  driver.hub->read(driver.now, {"g", partition, 0, 100, {}, "alerts"}, alerts);
-  driver.hub->read(driver.now, {"g", partition, 0, 100, {}, "archive"}, archive);
-  ASSERT_FALSE(alerts.events.empty());
-  EXPECT_EQ(alerts.events[0].sequence, 3u);
-  EXPECT_EQ(archive.events[0].sequence, 1u);
 }
 
 TEST(Routes, ACrashRepeatsWhatTheJournalDidNotKnow) {  // [D2C-10]

@@ -363,7 +363,7 @@ TEST(SdkAmqp, TheEventHubsClientAsksAndReads) {
   Bytes attach_frame = golden::frame("eh.attach.partition");
   const std::uint32_t partition = [&] {
     for (std::uint32_t i = 0; i < 4; ++i) {
-      const auto read = driver.ask(ReadTelemetry{"$Default", i, 1, 1, {}});
+      const auto read = driver.ask(ReadTelemetry{i, 1, 1, {}});
       if (!std::get<Telemetry>(read).events.empty()) return i;
     }
     return 9u;

@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "model/link/link.hpp"
 #include "model/mqtt/codec.hpp"
 #include "model/server.hpp"
 
@@ -135,11 +134,11 @@ class Driver {
     writer.body(view(body));
     return ask(send);
   }
-  std::vector<TelemetryEvent> telemetry(const std::string& group = "$Default") {
+  std::vector<TelemetryEvent> telemetry() {
     std::vector<TelemetryEvent> all;
     for (std::uint32_t partition = 0; partition < rules_.hub.partitions; ++partition)
       for (std::uint64_t from = 1;;) {
-        const Response response = ask(ReadTelemetry{group, partition, from, 100, {}});
+        const Response response = ask(ReadTelemetry{partition, from, 100, {}});
         const auto* read = std::get_if<Telemetry>(&response);
         if (!read || read->events.empty()) break;
         all.insert(all.end(), read->events.begin(), read->events.end());

@@ -468,128 +468,79 @@ TEST(KeepAlive, ManyConnectionsEndAtTheirOwnTimes) {
   }
 }
 
-// ---- The link.
+// ---- The desk.
 
-struct LinkClient {
-  Driver& driver;
-  ConnectionId id;
-  link::Decoder decoder;
-  explicit LinkClient(Driver& of) : driver{of}, id{of.open(Door::link)} {
-    driver.feed(id, view(link::preamble));
+// Asks, and looks later what came of it.
+class Caller {
+ public:
+  explicit Caller(Driver& driver) : driver_{driver} {}
+  void ask(const Request& request) {
+    asked_ = driver_.asked();
+    driver_.try_ask(request);
   }
-  void send(std::uint32_t correlation, const Request& request) {
-    Bytes bytes;
-    link::write_request(bytes, correlation, request);
-    driver.feed(id, View{bytes});
+  bool answered() const { return driver_.answer(asked_).has_value(); }
+  template <class T>
+  const T* body() const {
+    return answered() ? std::get_if<T>(&*driver_.answer(asked_)) : nullptr;
   }
-  std::optional<link::ResponseFrame> next() {
-    const Bytes bytes = driver.take_bytes(id);
-    decoder.feed(bytes);
-    return decoder.next_response();
-  }
+
+ private:
+  Driver& driver_;
+  std::size_t asked_ = 0;
 };
-template <class T>
-const T* body(const std::optional<link::ResponseFrame>& frame) {
-  return frame ? std::get_if<T>(&frame->response) : nullptr;
-}
 
-TEST(Link, AnswersWhenItIsDurable) {
+TEST(Desk, AnswersWhenItIsDurable) {
   Driver driver;
-  LinkClient client{driver};
+  Caller caller{driver};
   driver.hold();
-  client.send(7, CreateDevice{"d1"});
-  EXPECT_FALSE(client.next());
+  caller.ask(CreateDevice{"d1"});
+  EXPECT_FALSE(caller.answered());
   driver.release();
-  const auto answer = client.next();
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->correlation, 7u);
-  ASSERT_TRUE(body<Done>(answer));
-  EXPECT_NE(body<Done>(answer)->generation, 0u);
-  client.send(8, CreateDevice{"d1"});
-  const auto again = client.next();
-  ASSERT_TRUE(body<Failed>(again));
-  EXPECT_EQ(body<Failed>(again)->error, Error::device_exists);
+  ASSERT_TRUE(caller.body<Done>());
+  EXPECT_NE(caller.body<Done>()->generation, 0u);
+  caller.ask(CreateDevice{"d1"});
+  ASSERT_TRUE(caller.body<Failed>());
+  EXPECT_EQ(caller.body<Failed>()->error, Error::device_exists);
 }
 
-TEST(Link, BeginsWithItsPreambleInAnySplit) {
-  Driver driver;
-  const ConnectionId good = driver.open(Door::link);
-  Bytes bytes(link::preamble.begin(), link::preamble.end());
-  link::write_request(bytes, 1, CreateDevice{"d1"});
-  for (const std::uint8_t byte : bytes) driver.feed(good, View{&byte, 1});
-  EXPECT_FALSE(driver.take_bytes(good).empty());
-  const ConnectionId bad = driver.open(Door::link);
-  driver.feed(bad, view("HPL2"));
-  EXPECT_TRUE(driver.closed(bad));
-  const ConnectionId broken = driver.open(Door::link);
-  driver.feed(broken, view("HPL1\xff\xff\xff\xff\xff\xff"));
-  EXPECT_TRUE(driver.closed(broken));
-}
-
-TEST(Link, AReaderWaitsUntilThereIsSomethingDurable) {
+TEST(Desk, AReaderWaitsUntilThereIsSomethingDurable) {
   Driver driver = with_device();
-  LinkClient client{driver};
+  Caller caller{driver};
   const ConnectionId id = connected(driver, "d1");
   telemetry(driver, id, "d1", "first", 1);
   const std::uint32_t partition = [&] {
     for (std::uint32_t p = 0;; ++p) {
-      const Response response = driver.ask(ReadTelemetry{"$Default", p, 1, 10, {}});
+      const Response response = driver.ask(ReadTelemetry{p, 1, 10, {}});
       if (!std::get<Telemetry>(response).events.empty()) return p;
     }
   }();
-  client.send(1, ReadTelemetry{"$Default", partition, 2, 10, 20s});
-  EXPECT_FALSE(client.next());
+  caller.ask(ReadTelemetry{partition, 2, 10, 20s});
+  EXPECT_FALSE(caller.answered());
   driver.hold();
   telemetry(driver, id, "d1", "second", 2);
-  EXPECT_FALSE(client.next());
+  EXPECT_FALSE(caller.answered());
   driver.release();
-  auto answer = client.next();
-  ASSERT_TRUE(body<Telemetry>(answer));
-  ASSERT_EQ(body<Telemetry>(answer)->events.size(), 1u);
-  EXPECT_EQ(text(MessageView{body<Telemetry>(answer)->events[0].message}.body()), "second");
+  ASSERT_TRUE(caller.body<Telemetry>());
+  ASSERT_EQ(caller.body<Telemetry>()->events.size(), 1u);
+  EXPECT_EQ(text(MessageView{caller.body<Telemetry>()->events[0].message}.body()), "second");
 
-  client.send(2, ReadTelemetry{"$Default", partition, 3, 10, 20s});
+  caller.ask(ReadTelemetry{partition, 3, 10, 20s});
   driver.pass(20s - 1ns);
-  EXPECT_FALSE(client.next());
+  EXPECT_FALSE(caller.answered());
   driver.pass(1ns);
-  answer = client.next();
-  ASSERT_TRUE(body<Telemetry>(answer));
-  EXPECT_TRUE(body<Telemetry>(answer)->events.empty());
+  ASSERT_TRUE(caller.body<Telemetry>());
+  EXPECT_TRUE(caller.body<Telemetry>()->events.empty());
 }
 
-TEST(Link, AReaderThatWentAwayIsForgotten) {
-  Driver driver = with_device();
-  LinkClient client{driver};
-  client.send(1, ReadTelemetry{"$Default", 0, 1, 10, 20s});
-  client.send(2, ReceiveFeedback{20s});
-  driver.hold();
-  client.send(3, CreateDevice{"d3"});
-  driver.lose(client.id);
-  driver.release();
-  driver.pass(30s);
-  EXPECT_TRUE(driver.take_bytes(client.id).empty());
-}
-
-TEST(Link, OnlySoManyReadersWaitOnOneConnection) {
-  Driver driver = with_device();
-  LinkClient client{driver};
-  for (std::uint32_t i = 0; i < 64; ++i) client.send(i, ReadTelemetry{"$Default", 0, 1, 10, 20s});
-  EXPECT_FALSE(client.next());
-  client.send(99, ReadTelemetry{"$Default", 0, 1, 10, 20s});
-  const auto answer = client.next();
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->correlation, 99u);
-}
-
-TEST(Link, BadRequestsAreDefiniteErrors) {
+TEST(Desk, BadRequestsAreDefiniteErrors) {
   Driver driver = with_device();
   const auto error = [&](Request request) {
     const Response response = driver.ask(std::move(request));
     return std::holds_alternative<Failed>(response) ? std::get<Failed>(response).error
                                                     : Error::none;
   };
-  EXPECT_EQ(error(ReadTelemetry{"$Default", 99, 1, 10, {}}), Error::bad_request);
-  EXPECT_EQ(error(ReadTelemetry{"$Default", 0, 1, 0, {}}), Error::bad_request);
+  EXPECT_EQ(error(ReadTelemetry{99, 1, 10, {}}), Error::bad_request);
+  EXPECT_EQ(error(ReadTelemetry{0, 1, 0, {}}), Error::bad_request);
   EXPECT_EQ(error(SendCommand{"d1", {1, 2, 3}}), Error::bad_request);
   EXPECT_EQ(error(ReceiveCommand{"d2"}), Error::device_not_found);
   EXPECT_EQ(error(SettleCommand{"d2", 1, Settle::complete}), Error::device_not_found);
@@ -598,19 +549,13 @@ TEST(Link, BadRequestsAreDefiniteErrors) {
   EXPECT_EQ(error(ReceiveCommand{"d1"}), Error::disabled);
 }
 
-TEST(Link, CommandsAreHandedOverAndSettled) {
+TEST(Desk, CommandsAreHandedOverAndSettled) {
   Driver driver = with_device();
-  LinkClient client{driver};
-  client.send(1, ReceiveCommand{"d1"});
-  auto answer = client.next();
-  ASSERT_TRUE(body<Command>(answer));
-  EXPECT_EQ(body<Command>(answer)->token, 0u);
+  const Response none = driver.ask(ReceiveCommand{"d1"});
+  EXPECT_EQ(std::get<Command>(none).token, 0u);
 
   driver.command("d1", "m1", "hello");
-  client.send(2, ReceiveCommand{"d1"});
-  answer = client.next();
-  ASSERT_TRUE(body<Command>(answer));
-  const Command command = *body<Command>(answer);
+  const auto command = std::get<Command>(driver.ask(ReceiveCommand{"d1"}));
   EXPECT_EQ(text(MessageView{command.message}.body()), "hello");
   const Event event = driver.seen(What::packet).back();
   EXPECT_EQ(event.packet, Packet::link_delivery);
@@ -618,31 +563,27 @@ TEST(Link, CommandsAreHandedOverAndSettled) {
   EXPECT_EQ(event.message, message_key("m1"));
   EXPECT_EQ(event.expiry, command.expiry);
 
-  client.send(3, SettleCommand{"d1", command.token, Settle::complete});
-  EXPECT_TRUE(body<Done>(client.next()));
-  client.send(4, SettleCommand{"d1", command.token, Settle::complete});
-  answer = client.next();
-  ASSERT_TRUE(body<Failed>(answer));  // a second time it settles nothing [C2D-24]
+  const SettleCommand complete{"d1", command.token, Settle::complete};
+  EXPECT_TRUE(std::holds_alternative<Done>(driver.ask(complete)));
+  EXPECT_TRUE(std::holds_alternative<Failed>(driver.ask(complete)));  // a second time it settles nothing [C2D-24]
   driver.pass(20s);
-  client.send(5, ReceiveFeedback{});
-  answer = client.next();
-  ASSERT_TRUE(body<Feedback>(answer));
-  ASSERT_EQ(body<Feedback>(answer)->records.size(), 1u);
-  EXPECT_EQ(body<Feedback>(answer)->records[0].original_message_id, "m1");
+  const auto feedback = std::get<Feedback>(driver.ask(ReceiveFeedback{}));
+  ASSERT_EQ(feedback.records.size(), 1u);
+  EXPECT_EQ(feedback.records[0].original_message_id, "m1");
 }
 
-TEST(Link, AFeedbackReaderIsWokenByTheBatch) {
+TEST(Desk, AFeedbackReaderIsWokenByTheBatch) {
   Driver driver = with_device();
-  LinkClient client{driver};
+  Caller caller{driver};
   driver.command("d1", "m1");
   const Response command = driver.ask(ReceiveCommand{"d1"});
+  caller.ask(ReceiveFeedback{60s});
+  EXPECT_FALSE(caller.answered());
   driver.ask(SettleCommand{"d1", std::get<Command>(command).token, Settle::reject});
-  client.send(1, ReceiveFeedback{60s});
   driver.pass(20s);
-  const auto answer = client.next();
-  ASSERT_TRUE(body<Feedback>(answer));
-  ASSERT_EQ(body<Feedback>(answer)->records.size(), 1u);
-  EXPECT_EQ(body<Feedback>(answer)->records[0].status, Status::rejected);
+  ASSERT_TRUE(caller.body<Feedback>());
+  ASSERT_EQ(caller.body<Feedback>()->records.size(), 1u);
+  EXPECT_EQ(caller.body<Feedback>()->records[0].status, Status::rejected);
 }
 
 }  // namespace

@@ -422,36 +422,26 @@ TEST(AmqpLimits, AConnectionThatWaitsIsServedLaterAndFurtherOnesAreClosed) {
   EXPECT_EQ(second.ended(link), "open");
 }
 
-TEST(ServiceLimits, CommandsAndTheRegistryOverTheLink) {
+TEST(ServiceLimits, CommandsThatWaitGoWithTheirConnection) {
   LimitedHub hub{limited(Limit::commands)};
-  const auto id = hub.open(Door::link);
-  hub.feed(id, view(link::preamble));
-  std::uint32_t asked = 0;
+  AmqpClient back{hub};
+  const LinkId link = back.send_to("/messages/devicebound");
   const auto send = [&](const std::string& name) {
-    SendCommand command{"d1", {}};
-    MessageWriter writer{command.message};
+    Bytes flat;
+    MessageWriter writer{flat};
     writer.system(System::message_id, name);
     writer.body(view("x"));
-    Bytes bytes;
-    link::write_request(bytes, ++asked, command);
-    hub.feed(id, bytes);
+    return back.send_flat(link, flat, "/devices/d1/messages/devicebound");
   };
-  for (const char* name : {"a", "b", "c"}) send(name);
-  const auto answers = [&] {
-    link::Decoder decoder;
-    decoder.feed(hub.take_bytes(id));
-    std::string all;
-    while (const auto frame = decoder.next_response()) {
-      const auto* failed = std::get_if<Failed>(&frame->response);
-      all += std::to_string(frame->correlation) + (failed ? error_text(failed->error) : "ok") + ' ';
-    }
-    return all;
-  };
-  EXPECT_EQ(answers(), "1ok 3throttled ");
+  const DeliveryId a = send("a"), b = send("b"), c = send("c");
+  EXPECT_EQ(back.outcome(a), amqp::Outcome::accepted);
+  EXPECT_EQ(back.outcome(b), amqp::Outcome::none);
+  EXPECT_EQ(back.condition(c), "com.microsoft:device-container-throttled");
   hub.pass(1s);
-  EXPECT_EQ(answers(), "2ok ");
+  back.run();
+  EXPECT_EQ(back.outcome(b), amqp::Outcome::accepted);
   send("d");
-  hub.lose(id);
+  hub.lose(back.id());
   hub.pass(1min);
   const auto counts = std::get<DeviceIdentity>(hub.ask(GetDevice{"d1"}));
   EXPECT_EQ(counts.commands, 2u);  // d still waited when its connection ended

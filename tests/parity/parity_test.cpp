@@ -180,11 +180,11 @@ Transcript play(Table& table) {
   script.hear(6);
   script.hang_up(6);
   for (std::uint32_t partition = 0; partition < 4; ++partition) {
-    const auto first = script.ask(model::ReadTelemetry{"$Default", partition, 1, 1, {}});
+    const auto first = script.ask(model::ReadTelemetry{partition, 1, 1, {}});
     if (const auto* some = std::get_if<model::Telemetry>(&first); !some || some->events.empty())
       continue;
-    script.ask(model::ReadTelemetry{"$Default", partition, 5, 1, std::chrono::seconds{10}});
-    const auto all = script.ask(model::ReadTelemetry{"$Default", partition, 1, 100, {}});
+    script.ask(model::ReadTelemetry{partition, 5, 1, std::chrono::seconds{10}});
+    const auto all = script.ask(model::ReadTelemetry{partition, 1, 100, {}});
     if (const auto* read = std::get_if<model::Telemetry>(&all))
       for (const model::TelemetryEvent& event : read->events)
         script.note(std::to_string(event.sequence) + " " + event.device +

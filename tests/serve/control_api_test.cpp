@@ -52,17 +52,11 @@ TEST(ControlApi, EveryOperationHasItsPlace) {
   EXPECT_EQ(request<model::SettleCommand>("POST", "/devices/d1/commands/7/abandon").how,
             model::Settle::abandon);
   const auto read = request<model::ReadTelemetry>(
-      "GET", "/telemetry?partition=3&from=17&group=%24Default&limit=9&wait=1h");
+      "GET", "/telemetry?partition=3&from=17&limit=9&wait=1h");
   EXPECT_EQ(read.partition, 3U);
   EXPECT_EQ(read.from, 17U);
-  EXPECT_EQ(read.group, "$Default");
   EXPECT_EQ(read.limit, 9U);
   EXPECT_EQ(read.wait, std::chrono::seconds{60});  // no wait is longer
-  const auto checkpoint =
-      request<model::StoreCheckpoint>("PUT", "/checkpoints/group/2", R"({"sequence": 41})");
-  EXPECT_EQ(checkpoint.group, "group");
-  EXPECT_EQ(checkpoint.partition, 2U);
-  EXPECT_EQ(checkpoint.sequence, 41U);
   EXPECT_EQ(request<model::ReceiveFeedback>("GET", "/feedback?wait=5s").wait, std::chrono::seconds{5});
   EXPECT_TRUE(request<model::SettleFeedback>("DELETE", "/feedback/3").complete);
   EXPECT_FALSE(request<model::SettleFeedback>("POST", "/feedback/3/abandon").complete);
@@ -110,7 +104,6 @@ TEST(ControlApi, NonsenseIsRefusedWithAReason) {
   expect(refusal("GET", "/telemetry?from"), 400, "name=value");
   expect(refusal("DELETE", "/feedback/x"), 400, "token");
   expect(refusal("PATCH", "/devices/d1", R"({"enabled": 0})"), 400, "enabled");
-  expect(refusal("PUT", "/checkpoints/g/0", R"({"sequence": -1})"), 400, "sequence");
   const auto command = [&](std::string_view body, int status, const char* word) {
     expect(refusal("POST", "/devices/d1/commands", body), status, word);
   };

@@ -128,6 +128,8 @@ class Story {
     event.expiry = epoch + now_ + lives.count();
     return event;
   }
+  // The same as AMQP answers it, which tells neither date nor expiry.
+  void stored(std::uint32_t n, NodeIndex device = d1) { about(s1, What::command, Phase::ok, n, device); }
   Event& refused(std::uint32_t n, model::Error error, NodeIndex device = d1) {
     Event& event = about(s1, What::command, Phase::fail, n, device);
     event.error = error;
@@ -139,7 +141,7 @@ class Story {
     asks(n, ack, device);
     accepted(n, lives, device);
   }
-  // Over the link: the hub's hand-over, the device's delivery, its settling.
+  // By another door than MQTT's: the hub's hand-over, the device's delivery, its settling.
   Event& hands_over(std::uint32_t n, std::uint64_t token, std::uint32_t count = 0, NodeIndex device = d1) {
     Event& event = about(hub, What::packet, Phase::ok, n, device);
     event.packet = model::Packet::link_delivery;

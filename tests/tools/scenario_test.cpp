@@ -102,7 +102,7 @@ TEST(ScenarioReader, AProfileOfTheCommandLineWins) {
 
 TEST(ScenarioReader, DiskFaultsOfAPatternHitWhoHasADisk) {
   const Scenario scenario = good(with(R"("faults": [{"torn_write": "*"}, {"sync_error": 0.1}])"));
-  const std::vector<sim::NodeId> with_disk{sim::NodeId{0}, sim::NodeId{5}};
+  const std::vector<sim::NodeId> with_disk{sim::NodeId{0}, sim::NodeId{1}, sim::NodeId{5}};
   EXPECT_EQ(scenario.faults[0].nodes, with_disk);
   EXPECT_EQ(scenario.faults[1].nodes, with_disk);
 }
@@ -274,11 +274,6 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{R"("devices": [{"name": "d{}", "count": 1000000}])", "/devices/0/count | more than 1000000 nodes\n"},
         Bad{R"("devices": [{"name": "d", "sleep": {"awake": "1s"}}])",
             "/devices/0/sleep | \"asleep\" is missing\n"},
-        Bad{R"("hub": {"routing": {"endpoints": ["alerts"], "routes": [{"name": "r"}]}}, "services": [{"protocol": "amqp", "endpoint": "alerts"}])",
-            "/services/0/endpoint | over AMQP only the built-in endpoint can be read; \"protocol\": \"link\" reads the "
-            "others\n"},
-        Bad{R"("services": [{"protocol": "http"}])",
-            "/services/0/protocol | expected \"link\" or \"amqp\", found \"http\"\n"},
         Bad{R"("services": [{}, {}])", "/services/1/name | another node is called \"s0\"\n"},
         Bad{R"("services": [{"commands": [{}]}])",
             "/services/0/commands/0 | \"every\" is missing\n"

@@ -205,7 +205,6 @@ class ServicePlayer final : public HubPlayer {
   void begin() override {
     tell(What::started);
     model::ServiceSettings settings;
-    settings.protocol = model::ServiceSettings::Protocol::amqp;
     settings.host = soak_.descriptor_.target.host;
     if (const auto* policy = soak_.descriptor_.target.policy("iothubowner"); policy != nullptr) {
       settings.policy = policy->id;
@@ -217,11 +216,11 @@ class ServicePlayer final : public HubPlayer {
     settings.request_patience = 8s;
     settings.back_off_first = 200ms;
     settings.back_off_max = 2s;
-    service_.emplace(settings, soak_.rules_.service, id_, static_cast<std::uint32_t>(node_), chance(), [this](std::string_view device) {
+    service_.emplace(settings, soak_.rules_.service, chance(), [this](std::string_view device) {
       const auto found = std::ranges::find(devices_, device);
       return found == devices_.end() ? model::NodeIndex::none : static_cast<model::NodeIndex>(1 + (found - devices_.begin()));
     });
-    service_->started(RealNet::now(), effects_);
+    service_->started(RealNet::now(), {}, effects_);
     for (const std::string& device : devices_) service_->submit(RealNet::now(), model::Purge{device}, effects_);
     plan();
     done();

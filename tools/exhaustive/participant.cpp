@@ -352,11 +352,11 @@ class ServiceAlone final : public Client<model::Service> {
 
  private:
   void start() override {
-    machine_.emplace(settings_.settings, cast_.rules.service, settings_.name,
-                     static_cast<std::uint32_t>(node_), first_value(),
+    machine_.emplace(settings_.settings, cast_.rules.service, first_value(),
                      [this](std::string_view id) { return cast_.index_of(id); });
-    machine_->started(now(), effects_);
+    machine_->started(now(), disk_.files(), effects_);
   }
+  void synced() override { machine_->stored(now(), disk_.serve(), true, effects_); }
   // The loads one after the other, each once.
   void submit() override {
     std::size_t before = number_++;

@@ -105,8 +105,6 @@ std::string unfit_for_exhaustion(const Scenario& scenario) {
   }
   for (const ServiceNode& service : scenario.services) {
     const RegistryLoad& registry = service.registry;
-    if (service.settings.protocol != model::ServiceSettings::Protocol::link)
-      return "a service speaks the link here; leave out its \"protocol\"";
     if (registry.purge || registry.recreate || registry.disable || registry.rotate || !registry.at.empty())
       return "what a service does to the registry is not played";
     std::size_t commands = 0;

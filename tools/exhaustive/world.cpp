@@ -137,8 +137,9 @@ void World::step(State& state, Action action, std::vector<Fed>& fed) {
       pipe.hub_connection = ++state.opened;
       const std::size_t client = pipe.client;
       const std::uint32_t theirs = pipe.client_connection;
+      // A service's way to the registry is not played, so it calls at one door only.
       const model::Door door =
-          cast_.is_service(client) ? model::Door::link : door_of(cast_.group(client).settings);
+          cast_.is_service(client) ? model::Door::amqp : door_of(cast_.group(client).settings);
       feed(state, 0, {In::opened, static_cast<std::uint8_t>(door), pipe.hub_connection}, fed);
       feed(state, client, {In::connected, 0, theirs}, fed);
       break;
