@@ -25,9 +25,11 @@ std::string service_connection_string(std::string_view host, const model::Policy
          ";SharedAccessKey=" + policy.primary;
 }
 
-std::string event_hubs_connection_string(std::string_view host, const model::Policy& policy) {
+std::string event_hubs_connection_string(std::string_view host, const model::Policy& policy,
+                                         std::string_view endpoint) {
   return "Endpoint=sb://" + std::string{host} + "/;SharedAccessKeyName=" + policy.name +
-         ";SharedAccessKey=" + policy.primary + ";EntityPath=" + std::string{hub_name(host)};
+         ";SharedAccessKey=" + policy.primary +
+         ";EntityPath=" + std::string{endpoint.empty() ? hub_name(host) : endpoint};
 }
 
 }  // namespace hubproof::tools

@@ -14,7 +14,8 @@ namespace hubproof::tools {
 std::string device_connection_string(std::string_view host, std::string_view device,
                                      const model::Credentials* credentials);
 std::string service_connection_string(std::string_view host, const model::Policy& policy);
-// The Event Hubs-compatible endpoint, for readers of telemetry.
-std::string event_hubs_connection_string(std::string_view host, const model::Policy& policy);
+// The Event Hubs-compatible endpoint, for readers of telemetry; or an endpoint that routes lead to.
+std::string event_hubs_connection_string(std::string_view host, const model::Policy& policy,
+                                         std::string_view endpoint = {});
 
 }  // namespace hubproof::tools

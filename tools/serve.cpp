@@ -170,11 +170,11 @@ std::string target_file(RealHub& hub, const ServeOptions& options, const std::ve
   return write_descriptor(target, addresses);
 }
 
-// A line for each connection string: of each device, of a back end, and of a reader of telemetry where
-// there is a door for it. Hosts that are empty have no door.
+// A line for each connection string: of each device, of a back end, and of readers of telemetry, the built-in
+// endpoint's first, where there is a door for it. Hosts that are empty have no door.
 std::string connection_strings(RealHub& hub, const std::vector<std::string>& devices,
                                const std::string& host, const std::string& service,
-                               const std::string& events) {
+                               const std::string& events, const std::vector<std::string>& endpoints) {
   std::string lines;
   for (const std::string& id : devices) {
     const auto answer = ask(hub, model::GetDevice{id});
@@ -189,7 +189,10 @@ std::string connection_strings(RealHub& hub, const std::vector<std::string>& dev
   if (policies == nullptr || policies->list.empty()) return lines;
   const model::Policy& owner = policies->list.front();  // iothubowner, who may do everything
   if (!service.empty()) lines += "service " + service_connection_string(service, owner) + "\n";
-  if (!events.empty()) lines += "events " + event_hubs_connection_string(events, owner) + "\n";
+  if (events.empty()) return lines;
+  lines += "events " + event_hubs_connection_string(events, owner) + "\n";
+  for (const std::string& endpoint : endpoints)
+    lines += "events " + event_hubs_connection_string(events, owner, endpoint) + "\n";
   return lines;
 }
 
@@ -321,7 +324,8 @@ int serve(const ServeOptions& options) {
     faults = spell_out(plan, cast, options.seed);
   }
 
-  if (!options.rules.broker) lines += connection_strings(hub, devices, host, service, events);
+  if (!options.rules.broker)
+    lines += connection_strings(hub, devices, host, service, events, options.rules.hub.routing.endpoints);
   if (!options.target.empty() &&
       !write_file(options.target, target_file(hub, options, devices, addresses, authorities)))
     return cannot_write;

@@ -82,12 +82,14 @@ class Hub {
     this.store = path.join(folder, 'store');
     this.log = path.join(folder, 'serve.log');
     fs.mkdirSync(this.store);
+    this.routes = path.join(folder, 'routes.json');
+    fs.writeFileSync(this.routes, JSON.stringify({ endpoints: ['alerts'], routes: [{ name: 'alerts', condition: "level = 'alert'", endpoint: 'alerts' }] }));
   }
   async start() {
     const log = fs.openSync(this.log, 'w');
     this.child = start(
       options.program,
-      ['serve', '--listen', 'mqtts=127.0.0.1:0,amqps=127.0.0.1:0,https=127.0.0.1:0', '--control', '127.0.0.1:0', '--store', this.store, '--devices', devices.join(','), ...(options.mutant ? ['--mutant', options.mutant] : [])],
+      ['serve', '--listen', 'mqtts=127.0.0.1:0,amqps=127.0.0.1:0,https=127.0.0.1:0', '--control', '127.0.0.1:0', '--store', this.store, '--routes', this.routes, '--devices', devices.join(','), ...(options.mutant ? ['--mutant', options.mutant] : [])],
       { stdio: ['ignore', 'pipe', log] },
     );
     fs.closeSync(log);
@@ -97,14 +99,14 @@ class Hub {
     const ready = new Promise((done) => {
       lines.on('line', (line) => {
         this.#read(line);
-        if (this.ports.control && Object.keys(this.devices).length === devices.length && this.service && this.events) done(true);
+        if (this.ports.control && Object.keys(this.devices).length === devices.length && this.service && this.alerts) done(true);
       });
     });
     const ended = this.child.ended.then(({ code, signal }) => `it ended with ${signal ?? code}`);
     const how = await Promise.race([ready, ended, after(slowest_start, `not ready after ${slowest_start} s`)]);
     if (how === true) return;
     if (running.has(this.child)) await stop(this.child);
-    const seen = [`doors: ${Object.keys(this.ports)}`, `devices: ${Object.keys(this.devices).length}`, `service: ${Boolean(this.service)}`, `events: ${Boolean(this.events)}`];
+    const seen = [`doors: ${Object.keys(this.ports)}`, `devices: ${Object.keys(this.devices).length}`, `service: ${Boolean(this.service)}`, `events: ${Boolean(this.events)}`, `alerts: ${Boolean(this.alerts)}`];
     throw new Error(`hubproof serve: ${how}; ${seen.join(', ')}; it said: ${fs.readFileSync(this.log, 'utf8').trim()}`);
   }
   // "listening SCHEME=HOST:PORT" for each door, and a line for each connection string.
@@ -116,7 +118,7 @@ class Hub {
     const service = /^service (.*)$/.exec(line);
     if (service) this.service = service[1];
     const events = /^events (Endpoint=.*)$/.exec(line);
-    if (events) this.events = events[1];
+    if (events) this[this.events ? 'alerts' : 'events'] = events[1];
   }
   // What a client's process is told. Names lose their port: the constants of the SDKs are mapped.
   about(transport) {
@@ -131,6 +133,7 @@ class Hub {
       devices: Object.fromEntries(Object.entries(this.devices).map(([id, text]) => [id, plain(text)])),
       service: plain(this.service),
       events: plain(this.events),
+      alerts: plain(this.alerts), // an endpoint that a route leads to
       printed: { devices: this.devices, events: this.events },
     };
   }

@@ -35,7 +35,7 @@ struct ExhaustiveProgress {
 
 struct ExhaustiveOptions {
   const model::Mutant* mutant = nullptr;
-  std::uint64_t most_states = 20'000'000;  // then it ends, and says so
+  std::uint64_t most_states = 30'000'000;  // then it ends, and says so
   bool prune = true;           // false: equal states are walked on from each time (for tests)
   bool stop_at_first = false;  // at the first history that breaks a MUST or LIMIT clause
   std::function<bool(const ExhaustiveProgress&)> go_on{};  // asked now and then; false: it ends

@@ -195,6 +195,36 @@ cell('another consumer group', {}, async () => {
   assert.deepEqual(numbers(other, id), [0, 1, 2]);
 });
 
+cell('read an endpoint that a route leads to', { core: true }, async () => {
+  const id = new_device();
+  const client = Client.fromConnectionString(hub.devices[id], Mqtt);
+  client.on('error', () => {});
+  closes(() => client.close());
+  await client.open();
+  for (const [number, level] of ['alert', 'info', 'alert'].entries()) {
+    const message = new Message(JSON.stringify({ number }));
+    message.contentType = 'application/json';
+    message.contentEncoding = 'utf-8';
+    message.properties.add('level', level);
+    await client.sendEvent(message);
+  }
+  await client.close();
+  const alerts = consumer({ connection_string: hub.alerts });
+  assert.equal((await alerts.getEventHubProperties()).name, 'alerts');
+  const reading = read(alerts, earliestEventPosition);
+  await until(15, 'two events', () => reading.errors.length > 0 || numbers(reading.events, id).length >= 2);
+  assert.deepEqual(reading.errors, []);
+  const { partition } = await where(id);
+  await sleep(700);
+  assert.deepEqual(numbers(reading.events, id), [0, 2]);
+  const [, last] = reading.events.filter((event) => event.systemProperties['iothub-connection-device-id'] === id);
+  const properties = await alerts.getPartitionProperties(partition);
+  assert.equal(properties.lastEnqueuedSequenceNumber, last.sequenceNumber);
+  const fallback = await read(consumer(), earliestEventPosition, partition);
+  await until(15, 'the other event', () => fallback.errors.length > 0 || numbers(fallback.events, id).length >= 1);
+  assert.deepEqual(numbers(fallback.events, id), [1]);
+});
+
 cell('unknown partition refused', {}, async () => {
   const reading = read(consumer(), earliestEventPosition, '99');
   const error = await until(15, 'an error', () => reading.errors[0]);
