@@ -289,7 +289,7 @@ TEST(AmqpService, EverySplitOfItsInputGivesTheSameEvents) {
   };
   const auto whole = scripted(std::size_t{1} << 30);
   EXPECT_GT(whole.size(), 20u);
-  for (const std::size_t piece : {1, 2, 3, 5, 7, 11, 64}) EXPECT_EQ(scripted(piece), whole) << piece;
+  for (const std::size_t piece : {1u, 2u, 3u, 5u, 7u, 11u, 64u}) EXPECT_EQ(scripted(piece), whole) << piece;
 }
 
 TEST(AmqpService, ACutConnectionLosesNoEvent) {
