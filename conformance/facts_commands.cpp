@@ -204,7 +204,7 @@ bool Facts::may_have_more_hand_overs(const Command& command) const {
   const HubEnd& hub = hub_ends[command.device];
   if (hub.ended_at >= command.invoked_at) return true;
   if (hub.now.number != 0) return false;
-  // Whose connection of another door ended only the device's end tells, and with two devices of one name not
+  // Whose connection of HTTP ended only the device's end tells, and with two devices of one name not
   // even that. Nor does it tell when: what a device asked for before it went down may come to the hub, and lock a
   // message, long after; all that is seen of it is then a connection of nobody that ends.
   const std::int64_t ended_at = device_ends[command.device].ended_at;

@@ -22,7 +22,7 @@ namespace hubproof::model {
 //                   │  ▼                     │
 //                 waiting ◀── refused, no answer in time, ended, an answer that nobody asked for
 //
-// AMQP's always has work: something may come. HTTP's is idle when it has ended and nothing is to be asked.
+// AMQP's always has work: something may come. HTTP's goes to idle, not to waiting, when nothing is to be asked.
 struct Service::Parts {
   struct Idle {};
   struct Waiting {

@@ -129,7 +129,7 @@ const std::vector<Layer> layers = {
     {"sim/", {"sim/"}},
     {"sim/asio/", {"sim/"}, {"boost/asio"}},
     {"model/", Names{"model/*", "model/server/", "model/device/", "model/service/",
-                     "model/hub/", "model/link/", "model/mqtt/",
+                     "model/hub/", "model/mqtt/",
                      "model/amqp/", "model/http/", "model/websocket/", "model/broker/", "model/observer/"} +
                    meeting_places},
     {"model/json", {"model/*"}, {"nlohmann/"}},
@@ -137,7 +137,6 @@ const std::vector<Layer> layers = {
     {"model/hub/token", {"model/*", "model/hub/"}, {"openssl/"}},
     {"model/broker/", {"model/*", "model/broker/", "model/hub/journal.hpp", "model/hub/segments.hpp",
                        "model/hub/record.hpp"}},
-    {"model/link/", {"model/*", "model/link/"}},
     {"model/mqtt/", {"model/*", "model/mqtt/"}},
     {"model/amqp/", {"model/*", "model/amqp/"}, {"proton/"}},
     {"model/http/", {"model/*", "model/http/"}, {"boost/beast/http"}},

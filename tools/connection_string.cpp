@@ -5,12 +5,9 @@ namespace {
 
 constexpr std::string_view any_key = "bm90LWxvb2tlZC1hdA==";
 
-// The name of the hub is the first label of its host's.
-std::string_view hub_name(std::string_view host) {
-  return host.substr(0, host.find_first_of(".:"));
-}
-
 }  // namespace
+
+std::string_view hub_name(std::string_view host) { return host.substr(0, host.find_first_of(".:")); }
 
 std::string device_connection_string(std::string_view host, std::string_view device,
                                      const model::Credentials* credentials) {

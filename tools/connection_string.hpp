@@ -14,6 +14,8 @@ namespace hubproof::tools {
 std::string device_connection_string(std::string_view host, std::string_view device,
                                      const model::Credentials* credentials);
 std::string service_connection_string(std::string_view host, const model::Policy& policy);
+// What a hub is called by whoever reaches it at this host: the host's first label.
+std::string_view hub_name(std::string_view host);
 // The Event Hubs-compatible endpoint, for readers of telemetry; or an endpoint that routes lead to.
 std::string event_hubs_connection_string(std::string_view host, const model::Policy& policy,
                                          std::string_view endpoint = {});

@@ -676,8 +676,7 @@ Cast checked_cast(const Scenario& scenario,
     if (!is_name(name))
       complain(where, "\"" + name + "\" cannot be a name; use letters, digits and - _ . :");
     group(name, 1);
-    constexpr bool disk = true;  // for its checkpoints
-    if (!add(name, disk)) complain(where, "another node is called \"" + name + "\"");
+    if (!add(name, true)) complain(where, "another node is called \"" + name + "\"");
   }
   cast.devices_begin = cast.names.size();
   std::map<std::string_view, const DeviceGroup*> before;
@@ -826,7 +825,7 @@ void scenario_fields(Fields& f, Scenario& scenario, Cast& cast, std::string_view
   f.object("network", "every path, where a node does not say otherwise", scenario.network,
            sim::PathSettings{}, path);
   f.object("hub_disk", "where the hub's journal lives", scenario.hub_disk, sim::DiskSettings{}, disk);
-  f.object("device_disk", "where durable outboxes live", scenario.device_disk, sim::DiskSettings{}, disk);
+  f.object("device_disk", "where durable outboxes and the checkpoints of back ends live", scenario.device_disk, sim::DiskSettings{}, disk);
   f.duration("hub_restart", "a hub that halted is started again after it", scenario.hub_restart, {});
   f.list("devices", "groups of devices", scenario.devices, 1000, device_group);
   f.list("services", "back ends", scenario.services, 100, service);

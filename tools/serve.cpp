@@ -324,6 +324,9 @@ int serve(const ServeOptions& options) {
     faults = spell_out(plan, cast, options.seed);
   }
 
+  for (const std::string& endpoint : options.rules.hub.routing.endpoints)
+    if (endpoint == hub_name(events))
+      return refuse(usage, "--routes: \"" + endpoint + "\" is what readers call the hub itself here; call the endpoint otherwise");
   if (!options.rules.broker)
     lines += connection_strings(hub, devices, host, service, events, options.rules.hub.routing.endpoints);
   if (!options.target.empty() &&

@@ -173,7 +173,7 @@ Script uuid_id(Stage& stage) {
   stage.expect(found == amqp::uuid_text(id), "the same id as text", found);
 }
 
-// Two readers of one partition and group both see what comes.
+// Two readers of one partition and group both see all of it: the second what the first has had.
 Script two_readers(Stage& stage) {
   const Who who = stage.someone();
   Peer one{stage}, two{stage};

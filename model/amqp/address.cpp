@@ -89,7 +89,9 @@ Address read_address(std::string_view text) {
     address.kind = Kind::events_elsewhere;
   } else if (count <= 2 && is(count - 1, "$management")) {
     address.kind = Kind::management;
-  } else if (count >= 5 && is(count - 4, "consumergroups") && is(count - 2, "partitions")) {
+  } else if ((count == 5 || (count == 6 && is(0, "messages") && is(1, "events"))) &&  // [D2C-37]
+             is(count - 4, "consumergroups") && is(count - 2, "partitions")) {
+    // The entity is where the path begins, which is what a token's scope is compared with.
     address.entity = decoded(parts[count - 5]);
     address.group = decoded(parts[count - 3]);
     if (read_number(parts[count - 1], address.partition)) address.kind = Kind::events;

@@ -1,5 +1,4 @@
-// The hub behind its doors: registry, telemetry log, device queues, feedback and consumer groups
-// over one journal. No protocol in sight, and no connection: a door names what it does with tokens.
+// The hub behind its doors: registry, telemetry log, device queues and feedback over one journal. No protocol in sight, and no connection: a door names what it does with tokens.
 //
 // Every call that makes a promise gives a Ticket. The promise may leave when durable() has reached
 // it, and not before [DLV-01, DLV-04, DLV-11]. Tickets are issued, and become durable, in order.

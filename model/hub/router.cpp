@@ -21,6 +21,12 @@ std::optional<std::uint32_t> number_of(const Routing& routing, std::string_view 
   return static_cast<std::uint32_t>(found - routing.endpoints.begin()) + 1;
 }
 
+// An endpoint is read by its name, which stands where these do.
+bool is_own(std::string_view name) {
+  return name == "hub" || name == "localhost" || name == "devices" || name == "messages" ||
+         std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+}
+
 }  // namespace
 
 std::vector<RoutingProblem> problems(const Routing& routing) {
@@ -47,6 +53,9 @@ std::vector<RoutingProblem> problems(const Routing& routing) {
   for (std::size_t i = 0; i < routing.endpoints.size(); ++i)
     if (routing.endpoints[i] == builtin_endpoint)
       found.push_back({at("endpoints", i), "\"events\" is the built-in endpoint and always there"});
+    else if (is_name(routing.endpoints[i]) && is_own(routing.endpoints[i]))
+      found.push_back({at("endpoints", i), "\"" + routing.endpoints[i] +
+                                               "\" is what addresses of the hub itself begin with; call it otherwise"});
   for (std::size_t i = 0; i < routing.routes.size(); ++i) {
     const Route& route = routing.routes[i];
     if (!number_of(routing, route.endpoint))

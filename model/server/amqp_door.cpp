@@ -342,7 +342,7 @@ std::variant<AmqpDoor::Link, amqp::Error> AmqpDoor::plan(Now now, Connection& c,
   if (link.need == Right::device_connect) link.device = std::get<Grant>(allowed).device;
   if (address.kind == Kind::events_elsewhere) return redirect(c);  // [D2C-37]
   if (link.use == Use::events)
-    if (auto error = start_reading(said, address, link); !error.condition.empty()) return error;
+    if (auto error = start_reading(c, said, address, link); !error.condition.empty()) return error;
   return link;
 }
 
@@ -365,18 +365,22 @@ amqp::Error AmqpDoor::redirect(const Connection& c) const {
   return error;
 }
 
-std::optional<std::uint32_t> AmqpDoor::place_of(std::string_view entity, std::uint32_t partition) const {
-  const auto place = hub_->place(entity, partition);
-  return place ? place : hub_->place(builtin_endpoint, partition);
+std::optional<std::uint32_t> AmqpDoor::place_of(const Connection& c, std::string_view entity,
+                                                std::uint32_t partition) const {
+  // On loopback it is localhost, or 127: the first label of an address.
+  const bool own = rules_->routing.endpoints.empty() || entity == hub_name(host_) || entity == hub_name(c.host) ||
+                   entity == "localhost" || std::ranges::all_of(entity, [](char x) { return x >= '0' && x <= '9'; });
+  return hub_->place(own ? builtin_endpoint : entity, partition);
 }
 
 // Where the reader begins, and whether it may: a reader with an epoch owns its partition and group
 // until one with the same or a later epoch comes.
-amqp::Error AmqpDoor::start_reading(const amqp::Attach& said, const amqp::Address& address, Link& link) {
-  const auto place = place_of(address.entity, address.partition);
+amqp::Error AmqpDoor::start_reading(const Connection& c, const amqp::Attach& said, const amqp::Address& address,
+                                    Link& link) {
+  const auto place = place_of(c, address.entity, address.partition);
   if (!place)
-    return {"amqp:not-found", "partition " + std::to_string(address.partition) + "; there are " +
-                                  std::to_string(rules_->partitions)};
+    return {"amqp:not-found", "partition " + std::to_string(address.partition) + " of " + address.entity +
+                                  "; the hub's own name and each endpoint have " + std::to_string(rules_->partitions)};
   link.group = address.group;
   link.place = *place;
   amqp::Start start;

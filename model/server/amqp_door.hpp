@@ -193,10 +193,10 @@ class AmqpDoor {
                                     Right need) const;
   std::int64_t expiry_of(Now now, const Connection& c, const Link& link) const;
   void tell_accepted(Now now, const Connection& c, const Link& link, Effects& effects) const;
-  // Where the log holds what a reader means: an endpoint that routes lead to if the entity has the name of
-  // one, else the built-in one, which clients call by the hub's name. None: there is no such partition.
-  std::optional<std::uint32_t> place_of(std::string_view entity, std::uint32_t partition) const;
-  amqp::Error start_reading(const amqp::Attach& said, const amqp::Address& address, Link& link);
+  // Where the log holds what a reader means: the built-in endpoint by the hub's name, or by any that is
+  // nobody's at a hub that has no others; another one by its own. None: there is no such endpoint or partition.
+  std::optional<std::uint32_t> place_of(const Connection& c, std::string_view entity, std::uint32_t partition) const;
+  amqp::Error start_reading(const Connection& c, const amqp::Attach& said, const amqp::Address& address, Link& link);
   amqp::Error redirect(const Connection& c) const;
   void came(Now now, Connection& c, const Link& link, Effects& effects);
   void gone(Now now, Connection& c, amqp::LinkId id, EndedBy by, Why why, Effects& effects);

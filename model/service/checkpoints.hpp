@@ -1,4 +1,4 @@
-// Where the readers of an AMQP service go on after a restart. Event Hubs keeps no checkpoints for its
+// Where the readers of a back end go on after a restart. Event Hubs keeps no checkpoints for its
 // readers: each has a store of its own [D2C-36]. Here that is a file on the service's disk, in which each record
 // holds the checkpoints of all partitions: the last whole one counts. Each life of the process begins a
 // file of its own, so that nothing is written behind what a crash tore.

@@ -538,7 +538,7 @@ TEST(DeliveryCount, In2017EveryReturnCounts) {
 }
 
 // The hub handed it to a request whose connection ended while the answer waited for a slow disk.
-TEST(DeliveryCount, In2017WhatALostConnectionOfTheLinkSwallowedMayCount) {
+TEST(DeliveryCount, In2017WhatALostRequestSwallowedMayCount) {
   for (const bool lost : {false, true}) {
     Story story;
     story.history.terms.count_every_return = true;

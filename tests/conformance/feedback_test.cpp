@@ -159,9 +159,9 @@ TEST(OneTrueRecord, RejectedPurgedOrDeliveredTooOftenNeedTheirCause) {
   }
 }
 
-// As with INV-13: the hub counted a hand-over to a request of the link whose connection ended before the
+// As with INV-13: the hub counted a hand-over to a request whose connection ended before the
 // answer left.
-TEST(OneTrueRecord, In2017WhatALostConnectionOfTheLinkSwallowedMayBeOneDeliveryTooMany) {
+TEST(OneTrueRecord, In2017WhatALostRequestSwallowedMayBeOneDeliveryTooMany) {
   for (const bool lost : {false, true}) {
     Story story;
     story.history.terms.count_every_return = true;

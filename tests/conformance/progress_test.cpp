@@ -378,7 +378,7 @@ TEST(QueuesEmpty, WhatWasSentToADeletedRegistrationIsNotTakenForWaiting) {
   EXPECT_NE(story.verdict("INV-23"), Verdict::fail);
 }
 
-// Over the link a settling whose answer is lost may have been done. From seed 27 of hub-crash-loop.
+// Over HTTP a settling whose answer is lost may have been done. From seed 27 of hub-crash-loop.
 TEST(QueuesEmpty, WhatMayHaveBeenSettledIsNotTakenForWaiting) {
   const auto settled = [](What how, Phase answer) {
     Story story;

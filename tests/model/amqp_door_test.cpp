@@ -315,6 +315,8 @@ TEST(AmqpDoor, AnEndpointThatRoutesLeadToIsReadByItsName) {  // [D2C-19]
   EXPECT_EQ(read("hub"), "b");
   EXPECT_EQ(read("messages/events"), "b");  // the built-in one's own name [D2C-02]
   EXPECT_EQ(reader.ended(reader.receive_from("alerts/ConsumerGroups/g/Partitions/1")), "amqp:not-found");
+  EXPECT_EQ(reader.ended(reader.receive_from("Alerts/ConsumerGroups/g/Partitions/0")), "amqp:not-found");
+  EXPECT_EQ(reader.ended(reader.receive_from("x/alerts/ConsumerGroups/g/Partitions/0")), "amqp:not-found");
   // A reader with an epoch owns its partition of this endpoint, not of the other.
   const std::string place = "/ConsumerGroups/g/Partitions/0";
   const LinkId owner = reader.receive_from("alerts" + place, 1, {}, 5);
@@ -415,13 +417,12 @@ TEST(AmqpDoor, SilenceEndsAConnectionAndSoDoesNoGreeting) {  // [AMQP-14, H-30]
 // Who may do what.
 
 struct Verified {
-  Verified() : driver{rules()} {
+  explicit Verified(Rules with = {}) : driver{verified(std::move(with))} {
     for (const char* name : {"d1", "d2"})
       driver.ask(CreateDevice{name, Credentials{CredentialType::sas, key(name), key(name)}});
     policies = std::get<Policies>(driver.ask(ListPolicies{})).list;
   }
-  static Rules rules() {
-    Rules rules;
+  static Rules verified(Rules rules) {
     rules.hub.access = Access::verified;
     return rules;
   }
@@ -471,6 +472,51 @@ TEST(AmqpDoor, EventHubsTokensAreSignedWithTheKeysText) {
   EXPECT_EQ(client.ended(client.receive_from("hub/ConsumerGroups/$Default/Partitions/0")), "open");
   EXPECT_EQ(client.ended(client.receive_from("hub/ConsumerGroups/$Default/Partitions/1")),
             "amqp:unauthorized-access");
+}
+
+TEST(AmqpDoor, ATokenForOneEndpointReadsNoOther) {  // [SEC-12]
+  Rules rules;
+  rules.hub.routing.endpoints = {"alerts", "archive"};
+  rules.hub.routing.routes = {{"all", "alerts", "true"}};
+  Verified hub{rules};
+  Client client{hub.driver};
+  const std::string entity = "sb://hub.test/alerts";
+  EXPECT_EQ(client.put_token(entity, hub.policy_token("service", entity, KeyForm::text)), 200);
+  const auto reads = [&](const std::string& address) {
+    return client.ended(client.receive_from(address + "/ConsumerGroups/g/Partitions/0"));
+  };
+  EXPECT_EQ(reads("alerts"), "open");
+  EXPECT_EQ(reads("archive"), "amqp:unauthorized-access");
+  EXPECT_EQ(reads("hub"), "amqp:unauthorized-access");
+  EXPECT_EQ(reads("messages/events"), "amqp:unauthorized-access");
+  // The scope is where the path begins, and so is the entity.
+  EXPECT_EQ(reads("alerts/archive"), "amqp:not-found");
+  EXPECT_EQ(reads("alerts/x"), "amqp:not-found");
+  const LinkId questions = client.send_to("$management");
+  const LinkId answers = client.receive_from("$management", 10);
+  const auto asked = [&](const std::string& name) {
+    Bytes message;
+    amqp::ValueWriter to{message};
+    to.descriptor(0x74);
+    to.begin_map();
+    for (const auto& [key, value] : {std::pair<std::string, std::string>{"operation", "READ"},
+                                     {"type", "com.microsoft:partition"}, {"name", name}, {"partition", "0"}}) {
+      to.string(key);
+      to.string(value);
+    }
+    to.end();
+    to.descriptor(0x77);
+    to.null();
+    client.send(questions, message);
+    int status = 0;
+    amqp::each_pair(amqp::read_sections(client.on(answers).back()->message)->application_properties,
+                    [&](const amqp::Value& key, const amqp::Value& value) {
+                      if (key.text() == "status-code") status = static_cast<int>(value.number());
+                    });
+    return status;
+  };
+  EXPECT_EQ(asked("alerts"), 200);
+  EXPECT_EQ(asked("archive"), 401);
 }
 
 TEST(AmqpDoor, ATokenThatEndsTakesItsDevicesLinksAndARenewedOneKeepsThem) {  // [AMQP-10, AMQP-12]

@@ -85,18 +85,18 @@ TEST(HubCommands, LockTimeOutsComeByThemselvesAndOnTime) {
   EXPECT_LT(d.wakes, 10u);
 }
 
-TEST(HubCommands, ALockEndsWithItsConnectionButNotOneOfTheLink) {
+TEST(HubCommands, ALockEndsWithItsConnectionButNotOneOfARequest) {
   HubDriver d;
   const DeviceIndex index = d.device("d1");
   d.enqueue("d1", message("c1"));
   const auto delivery = d.deliver("d1", Holder{5});
   d.hub->released(d.now, index, Holder{5}, d.effects);
   EXPECT_EQ(d.settle("d1", delivery->token, Settle::complete), Error::lock_lost);
-  const auto over_link = d.deliver("d1", Holder::requests);
-  ASSERT_TRUE(over_link);
+  const auto of_request = d.deliver("d1", Holder::requests);
+  ASSERT_TRUE(of_request);
   d.hub->released(d.now, index, Holder::requests, d.effects);
   EXPECT_FALSE(d.hub->deliverable(index));
-  EXPECT_EQ(d.settle("d1", over_link->token, Settle::complete), Error::none);
+  EXPECT_EQ(d.settle("d1", of_request->token, Settle::complete), Error::none);
 }
 
 TEST(HubCommands, ACrashReturnsWhatWasLocked) {

@@ -163,7 +163,7 @@ TEST(Routes, ManySegmentsAndRetentionKeepTheLogsApart) {
 
 TEST(Routes, ProblemsSayWhere) {
   Routing routing;
-  routing.endpoints = {"a", "events", "a", "no name"};
+  routing.endpoints = {"a", "events", "a", "no name", "messages", "127"};
   routing.routes = {{"r", "b", "true"}, {"r", "a", "level = "}, {"", "a", "true"}};
   std::vector<std::string> found;
   for (const RoutingProblem& one : problems(routing)) found.push_back(one.where + ": " + one.what);
@@ -174,6 +174,8 @@ TEST(Routes, ProblemsSayWhere) {
                 "routes/1/name: there is another \"r\"",
                 "routes/2/name: \"\" cannot be a name; use at most 64 letters, digits and - _ .",
                 "endpoints/1: \"events\" is the built-in endpoint and always there",
+                "endpoints/4: \"messages\" is what addresses of the hub itself begin with; call it otherwise",
+                "endpoints/5: \"127\" is what addresses of the hub itself begin with; call it otherwise",
                 "routes/0/endpoint: no endpoint is called \"b\"; name it under \"endpoints\"",
                 "routes/1/condition: at character 9: expected a value, found the end"}));
   Routing many;
