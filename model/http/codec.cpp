@@ -278,7 +278,8 @@ struct Decoder<Message>::Parts {
   }
 
   // Around the data of a chunk Beast is shown line by line, so that the same bytes are within the
-  // limit however they come.
+  // limit however they come. It takes for granted that what follows the last chunk's first line has at least
+  // two bytes: a line feed alone is an assertion of its own that fails, and the end of the process.
   bool read_chunks() {
     while (!parser->is_done()) {
       if (parser->chunk_left > 0) {
@@ -297,6 +298,10 @@ struct Decoder<Message>::Parts {
         return false;
       }
       if (line_end == held.end()) return false;
+      if (looked < 2 || *(line_end - 1) != '\r') {
+        refuse(400, "a line that does not end with CR LF");
+        return false;
+      }
       const std::size_t before = at;
       if (!put(looked)) return false;
       looked -= at - before;
