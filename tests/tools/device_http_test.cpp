@@ -179,7 +179,9 @@ TEST(DeviceHttp, EveryCaseFindsAWrongDevice) { each_case_finds_one("device/http/
 constexpr const char* http_device = R"(
 import base64, hashlib, hmac, http.client, json, sys, threading, time, urllib.parse
 
-def say(did, **more): print(json.dumps({"did": did, **more}), flush=True)
+def say(did, **more):  # two threads speak: a line is one write
+    sys.stdout.write(json.dumps({"did": did, **more}) + "\n")
+    sys.stdout.flush()
 say("hello", name="http", kind="hub", protocol="http", reconnects=True)
 order = None
 
