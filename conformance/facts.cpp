@@ -262,7 +262,7 @@ void Facts::take_life(const Event& event) {
     case Role::service:
       for (ReaderFacts& reader : readers)
         if (reader.node == at)
-          for (Cursor& cursor : reader.cursors) cursor.fresh = cursor.from_checkpoint = true;
+          for (Cursor& cursor : reader.cursors) cursor.fresh = true;
       break;
   }
 }
@@ -483,17 +483,15 @@ void Facts::take_read_from(const Event& event) {
   if (event.phase != Phase::ok || !valid(event.observer) || event.partition >= most_partitions) return;
   Cursor& cursor = cursor_at(reader_at(event.observer), event.partition);
   const PartitionLog& log = log_at(event.partition);
-  // Sequence 0 is "after the checkpoint of the group", and more than one reader may have set it.
-  const bool from_checkpoint = event.sequence == 0;
-  const std::uint64_t from = from_checkpoint ? log.checkpoint + 1 : event.sequence;
+  // Sequence 0 is "after the checkpoint", which each reader keeps for itself [D2C-36].
+  const std::uint64_t from = event.sequence == 0 ? cursor.checkpoint + 1 : event.sequence;
   if (!cursor.started) {
     cursor.owed_from = from <= 1 ? long_ago : event.at;
-  } else if (from > cursor.last + 1 && from > log.checkpoint + 1) {
+  } else if (from > cursor.last + 1 && from > cursor.checkpoint + 1) {
     cursor.jumped_at = event.at;
   }
   cursor.started = true;
   cursor.fresh = true;
-  cursor.from_checkpoint = from_checkpoint;
   cursor.next = log.lower_bound(from);
   cursor.last = from - 1;
 }
@@ -503,7 +501,6 @@ void Facts::take_checkpoint(const Event& event) {
   Cursor& cursor = cursor_at(reader_at(event.observer), event.partition);
   PartitionLog& log = log_at(event.partition);
   cursor.checkpoint = std::max(cursor.checkpoint, event.sequence);
-  log.checkpoint = std::max(log.checkpoint, event.sequence);
   if (event.phase != Phase::ok) return;
   std::uint64_t lowest = event.sequence;
   for (const ReaderFacts& reader : readers)

@@ -136,8 +136,6 @@ class PartitionLog {
   }
   void drop_below(std::uint64_t sequence);
 
-  std::uint64_t checkpoint = 0;      // highest that any reader ever asked to store
-
  private:
   static constexpr std::size_t most = 1 << 14;
   std::uint64_t search(std::uint64_t sequence) const;
@@ -152,7 +150,6 @@ class PartitionLog {
 struct Cursor {
   bool started = false;
   bool fresh = false;                  // told where it starts, nothing read since
-  bool from_checkpoint = false;        // ... and that is after a checkpoint
   std::uint64_t from = 0;              // where it started last
   std::uint64_t last = 0;              // last sequence number read
   std::int64_t last_date = long_ago;   // and the hub's date of it
@@ -323,7 +320,8 @@ struct Command {
   std::uint64_t invoked_event = 0;
   std::int64_t invoked_at = 0;
   std::int64_t accepted_at = never;
-  std::int64_t expiry = model::no_date;
+  std::int64_t expiry = model::no_date;  // no_date: nobody told it, or the hub may have cut it
+  std::int64_t life_ns = 0;              // from its coming to the hub, when nobody told an expiry
   std::uint64_t digest = 0;
 
   // Deliveries.
@@ -545,6 +543,9 @@ class Facts {
   bool may_have_more_hand_overs(const Command& command) const;
   // The earliest time at which the lock of a delivery that left now may have begun.
   std::int64_t lock_began(const Command& command, std::int64_t at) const;
+  // The bounds of its expiry, by the hub's clock; no_date: not known.
+  std::int64_t expires_no_sooner_than(const Command& command) const;
+  std::int64_t expires_no_later_than(const Command& command) const;
 
  private:
   std::array<std::uint64_t, 64> completed_batches_{};  // tokens, in a ring
@@ -607,6 +608,7 @@ class Facts {
   }
   void retire_oldest();
   void sweep_commands(std::uint32_t device);
+  bool may_be_cut(std::int64_t expiry, std::int64_t at) const;
   Command& new_command(model::MessageKey key, std::uint32_t device);
   Command* command_by_token(std::uint32_t device, std::uint64_t token);
 

@@ -136,7 +136,7 @@ void Facts::sweep_commands(std::uint32_t device) {
     at = command.after;
     if (command.end != End::none) continue;  // ended_commands_ keeps it for its while
     std::int64_t over = command.expiry;
-    if (over == model::no_date && hub_clock.known) over = command.invoked_at + hub_clock.high + terms.default_ttl_ns;
+    if (over == model::no_date && hub_clock.known) over = command.invoked_at + hub_clock.high + command.life_ns;
     const bool asked = command.ack != model::Ack::none && !command.recorded;
     const std::int64_t margin = 600 * second + (asked ? 2 * terms.feedback_ttl_ns : 0);
     if (queue.listed > most || (over != model::no_date && hub_clock.surely_past(over + margin, now)))
@@ -166,6 +166,21 @@ void Facts::retire_oldest() {
   }
 }
 
+// Whether a hub that cuts life times [C2D-28] may cut this one, asked for at `at`.
+bool Facts::may_be_cut(std::int64_t expiry, std::int64_t at) const {
+  return terms.longest_ttl_ns > 0 && (!hub_clock.known || expiry > at + hub_clock.floor + terms.longest_ttl_ns);
+}
+
+std::int64_t Facts::expires_no_sooner_than(const Command& command) const {
+  if (command.expiry != model::no_date || !hub_clock.known) return command.expiry;
+  return command.invoked_at + hub_clock.floor + command.life_ns;
+}
+
+std::int64_t Facts::expires_no_later_than(const Command& command) const {
+  if (command.expiry != model::no_date || !hub_clock.known || !command.accepted) return command.expiry;
+  return command.accepted_at + hub_clock.ceiling + command.life_ns;
+}
+
 void Facts::take_command(const Event& event, std::uint64_t index, Command* command) {
   if (event.phase == Phase::invoke) {
     if (!valid(event.device) || event.message == MessageKey::none) return;
@@ -179,6 +194,11 @@ void Facts::take_command(const Event& event, std::uint64_t index, Command* comma
     sent.service = number(event.observer);
     sent.ack = event.ack;
     sent.expiry = event.expiry;
+    sent.life_ns = terms.default_ttl_ns;  // [C2D-27]
+    if (event.expiry != model::no_date && may_be_cut(event.expiry, event.at)) {
+      sent.expiry = model::no_date;
+      sent.life_ns = terms.longest_ttl_ns;
+    }
     sent.digest = event.digest;
     sent.invoked_at = event.at;
     sent.invoked_event = index;

@@ -95,6 +95,7 @@ void each_term(model::Terms& terms, F&& field, bool reads = false) {
   field("feedback_batch_limit", &terms.feedback_batch_limit);
   field("lock_ns", SpanNs{&terms.lock_ns});
   field("default_ttl_ns", SpanNs{&terms.default_ttl_ns});
+  if (terms.longest_ttl_ns != 0 || reads) field("longest_ttl_ns", SpanNs{&terms.longest_ttl_ns});
   field("retention_ns", SpanNs{&terms.retention_ns});
   field("feedback_batch_ns", SpanNs{&terms.feedback_batch_ns});
   field("feedback_ttl_ns", SpanNs{&terms.feedback_ttl_ns});

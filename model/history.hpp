@@ -207,6 +207,7 @@ struct Terms {
   std::uint32_t feedback_batch_limit = 64;     // [FBK-15]
   std::int64_t lock_ns = 60'000'000'000;       // [C2D-13]
   std::int64_t default_ttl_ns = 3'600'000'000'000;       // [C2D-27]
+  std::int64_t longest_ttl_ns = 0;             // a later expiry is cut to this [C2D-28]; 0: none is
   std::int64_t retention_ns = 86'400'000'000'000;        // [D2C-31]
   std::int64_t feedback_batch_ns = 15'000'000'000;       // [FBK-15]
   std::int64_t feedback_ttl_ns = 3'600'000'000'000;      // [FBK-19]

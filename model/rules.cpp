@@ -51,6 +51,7 @@ Terms terms(const Rules& rules) {
   terms.feedback_batch_limit = hub.feedback_batch_limit;
   terms.lock_ns = hub.lock.count();
   terms.default_ttl_ns = hub.default_ttl.count();
+  if (hub.invalid_expiry != InvalidExpiry::refuse) terms.longest_ttl_ns = hub.max_ttl.count();
   terms.retention_ns = hub.retention.count();
   terms.feedback_batch_ns = hub.feedback_batch.count();
   terms.feedback_ttl_ns = hub.feedback_ttl.count();

@@ -75,13 +75,9 @@ void QueueIsLimited::accepted(const Seen& seen) {
   std::uint32_t waiting = 0;
   facts.each_command(seen.command->device, [&](const Command& command) {
     const bool here = &command == seen.command || (command.accepted && !command.may_be_gone);
-    std::int64_t expiry = &command == seen.command && seen.event.expiry != model::no_date
-                              ? seen.event.expiry
-                              : command.expiry;
-    // Who answers over AMQP tells no expiry: without one of its sender it has the default, from its coming on.
-    const ClockBounds& clock = facts.hub_clock;
-    if (expiry == model::no_date && clock.known && clock.changed_at < command.invoked_at)
-      expiry = command.invoked_at + clock.low + facts.terms.default_ttl_ns;
+    const std::int64_t expiry = &command == seen.command && seen.event.expiry != model::no_date
+                                    ? seen.event.expiry
+                                    : facts.expires_no_sooner_than(command);
     if (here && expiry != model::no_date && !facts.hub_clock.maybe_was_past(expiry, seen.event.at)) ++waiting;
   });
   if (waiting > limit)
@@ -97,8 +93,9 @@ void QueueIsLimited::refused(const Seen& seen) {
   std::uint32_t waiting = 0;
   facts.each_command(seen.command->device, [&](const Command& command) {
     if (&command == seen.command || command.end_at <= asked_at) return;
-    const bool expired = command.expiry != model::no_date && clock.changed_at < asked_at &&
-                         clock.surely_past(command.expiry + facts.terms.tick_ns, asked_at);
+    const std::int64_t expiry = facts.expires_no_later_than(command);
+    const bool expired = expiry != model::no_date && clock.changed_at < asked_at &&
+                         clock.surely_past(expiry + facts.terms.tick_ns, asked_at);
     if (!expired) ++waiting;
   });
   if (waiting >= facts.terms.queue_limit) return pass();

@@ -158,9 +158,7 @@ void ReplayKeepsOrder::saw(const Seen& seen) {
   const Event& event = seen.event;
   const auto& [cursor, log, place, known, routed, follows, original] = seen.reading;
   if (event.phase != Phase::ok || cursor == nullptr || event.sequence == 0) return;
-  std::uint64_t next = std::max(cursor->next, log->begin());
-  // Its request for what follows the checkpoint may have come to the hub when another reader of the group had stored a newer one.
-  if (cursor->fresh && cursor->from_checkpoint) next = std::max(next, std::min(place, log->lower_bound(log->checkpoint + 1)));
+  const std::uint64_t next = std::max(cursor->next, log->begin());
   if (place > next && skipped(seen, *log, next, place)) return;
   if (place == log->end()) return;
   if (known) {

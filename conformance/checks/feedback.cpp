@@ -107,8 +107,8 @@ const char* OneTrueRecord::untrue(const Seen& seen) const {
   switch (event.status) {
     case Status::success: return never_completed(facts, command);
     case Status::expired:
-      if (command.expiry != model::no_date && event.date != model::no_date &&
-          event.date < command.expiry - facts.terms.tick_ns)
+      if (const std::int64_t expiry = facts.expires_no_sooner_than(command);
+          expiry != model::no_date && event.date != model::no_date && event.date < expiry - facts.terms.tick_ns)
         return " is reported as expired before its time";
       return nullptr;
     case Status::rejected:

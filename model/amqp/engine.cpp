@@ -440,7 +440,7 @@ void Engine::received(Instant now, View bytes) {
   }
   p.pending.insert(p.pending.end(), bytes.begin(), bytes.end());
   p.heard = now;
-  p.tick(now);
+  if (p.deadline && now >= *p.deadline) p.tick(now);  // what was due before they came
 }
 
 void Engine::lost() {

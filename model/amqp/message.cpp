@@ -156,6 +156,9 @@ std::string id_text(const Value& id) {
 
 bool read_flat(const Sections& sections, Bytes& flat) {
   const std::size_t before = flat.size();
+  std::size_t size = 256 + sections.application_properties.bytes.size() + sections.value.bytes.size();
+  for (const View& part : sections.data) size += part.size();
+  flat.reserve(before + size);
   MessageWriter writer{flat};
   bool fits = true;
   const auto put = [&](System key, std::string_view text) {
@@ -228,17 +231,26 @@ class SectionWriter {
   void properties_section(std::optional<std::string_view> to) {
     std::array<std::string_view, 9> texts;
     std::array<bool, 9> set{};
-    const auto take = [&](std::size_t at, std::optional<std::string_view> text) {
-      set[at] = text.has_value();
-      texts[at] = text.value_or(std::string_view{});
+    const auto take = [&](std::size_t at, std::string_view text) {
+      if (set[at]) return;  // the first counts
+      set[at] = true;
+      texts[at] = text;
     };
-    take(0, message_.system(System::message_id));
-    take(1, message_.system(System::user_id));
-    take(2, to ? to : message_.system(System::to));
-    take(5, message_.system(System::correlation_id));
-    take(6, message_.system(System::content_type));
-    take(7, message_.system(System::content_encoding));
-    take(8, message_.system(System::expiry));
+    if (to) take(2, *to);
+    message_.each(
+        [&](System key, std::string_view value) {
+          switch (key) {
+            case System::message_id: return take(0, value);
+            case System::user_id: return take(1, value);
+            case System::to: return take(2, value);
+            case System::correlation_id: return take(5, value);
+            case System::content_type: return take(6, value);
+            case System::content_encoding: return take(7, value);
+            case System::expiry: return take(8, value);
+            default: return;
+          }
+        },
+        [](std::string_view, std::optional<std::string_view>) {});
     std::size_t count = set.size();
     while (count > 0 && !set[count - 1]) --count;
     if (count == 0) return;
@@ -322,6 +334,7 @@ void write_command(Bytes& out, const MessageView& message, const CommandStamp& s
 }
 
 void write_event(Bytes& out, const MessageView& message, const EventStamp& stamp) {
+  out.reserve(out.size() + message.flat().size() + 512);  // the stamp, and names that are longer here
   SectionWriter writer{out, message};
   write_header(writer.out(), std::nullopt);
   writer.annotations([&](ValueWriter& to) {

@@ -22,7 +22,7 @@ struct Sections {
   Value value = absent;                   // body of an amqp-value section
   std::uint32_t delivery_count = 0;
 
-  static constexpr Value absent{Kind::null, false, 0, {}, 0, 0, {}};
+  static constexpr Value absent{Kind::null};
 
   // A text among the application properties; nothing when there is none.
   std::optional<std::string_view> property(std::string_view name) const;

@@ -6,103 +6,108 @@
 namespace hubproof::model::amqp {
 namespace {
 
-// What follows a type's code: nothing, so many bytes, or a length and that many bytes.
-struct Shape {
-  Kind kind = Kind::broken;
-  std::uint8_t width = 0;    // bytes of the number, or of the length
-  bool sized = false;        // a length comes first
-  bool compound = false;     // and then a count
-  bool negative = false;     // numbers: with a sign
-};
-
-constexpr Shape shape_of(std::uint8_t code) {
-  switch (code) {
-    case 0x40: return {Kind::null};
-    case 0x41: case 0x42: return {Kind::boolean};
-    case 0x56: return {Kind::boolean, 1};
-    case 0x50: return {Kind::ubyte, 1};
-    case 0x60: return {Kind::ushort, 2};
-    case 0x70: return {Kind::uint, 4};
-    case 0x52: return {Kind::uint, 1};
-    case 0x43: return {Kind::uint};
-    case 0x80: return {Kind::ulong, 8};
-    case 0x53: return {Kind::ulong, 1};
-    case 0x44: return {Kind::ulong};
-    case 0x51: return {Kind::byte, 1, false, false, true};
-    case 0x61: return {Kind::int16, 2, false, false, true};
-    case 0x71: return {Kind::int32, 4, false, false, true};
-    case 0x54: return {Kind::int32, 1, false, false, true};
-    case 0x81: return {Kind::int64, 8, false, false, true};
-    case 0x55: return {Kind::int64, 1, false, false, true};
-    case 0x72: case 0x73: case 0x74: return {Kind::real, 4};
-    case 0x82: case 0x84: return {Kind::real, 8};
-    case 0x94: return {Kind::real, 16};
-    case 0x83: return {Kind::timestamp, 8, false, false, true};
-    case 0x98: return {Kind::uuid, 16};
-    case 0xa0: return {Kind::binary, 1, true};
-    case 0xb0: return {Kind::binary, 4, true};
-    case 0xa1: return {Kind::string, 1, true};
-    case 0xb1: return {Kind::string, 4, true};
-    case 0xa3: return {Kind::symbol, 1, true};
-    case 0xb3: return {Kind::symbol, 4, true};
-    case 0x45: return {Kind::list};
-    case 0xc0: return {Kind::list, 1, true, true};
-    case 0xd0: return {Kind::list, 4, true, true};
-    case 0xc1: return {Kind::map, 1, true, true};
-    case 0xd1: return {Kind::map, 4, true, true};
-    case 0xe0: return {Kind::array, 1, true, true};
-    case 0xf0: return {Kind::array, 4, true, true};
-    default: return {};
-  }
+// A number of N bytes.
+template <std::size_t N, bool negative = false>
+Value number(Reader& in, Kind kind) {
+  Value value;
+  value.bytes = in.bytes(N);
+  if (!in.ok()) return value;
+  value.bits = load_big<N>(value.bytes.data());
+  constexpr unsigned unused = 64 - 8 * N;
+  if (negative) value.bits = static_cast<std::uint64_t>(static_cast<std::int64_t>(value.bits << unused) >> unused);
+  value.kind = kind;
+  return value;
 }
 
-constexpr auto shapes = [] {
-  std::array<Shape, 256> all;
-  for (std::size_t code = 0; code < all.size(); ++code) all[code] = shape_of(static_cast<std::uint8_t>(code));
-  return all;
-}();
-const Shape& shape(std::uint8_t code) { return shapes[code]; }
-
-std::uint64_t extended(std::uint64_t bits, std::uint8_t width) {
-  const unsigned unused = 64 - 8u * width;
-  return static_cast<std::uint64_t>(static_cast<std::int64_t>(bits << unused) >> unused);
+// Bytes as they are.
+Value raw(Reader& in, std::size_t size, Kind kind) {
+  Value value;
+  value.bytes = in.bytes(size);
+  if (in.ok()) value.kind = kind;
+  return value;
 }
 
-std::uint64_t number(View bytes) {
-  std::uint64_t bits = 0;
-  for (const std::uint8_t byte : bytes) bits = bits << 8 | byte;
-  return bits;
+// A length of N bytes, and so many bytes.
+template <std::size_t N>
+Value sized(Reader& in, Kind kind) {
+  const View length = in.bytes(N);
+  return in.ok() ? raw(in, static_cast<std::size_t>(load_big<N>(length.data())), kind) : Value{};
+}
+
+// The same, and they begin with a count of N bytes.
+template <std::size_t N>
+Value compound(Reader& in, Kind kind) {
+  Value value = sized<N>(in, kind);
+  if (value.bytes.size() < N) return {};
+  value.count = static_cast<std::uint32_t>(load_big<N>(value.bytes.data()));
+  value.bytes = value.bytes.subspan(N);
+  // Each item has at least one byte, save those of an array of empty values.
+  const bool room = kind == Kind::array || value.count <= value.bytes.size();
+  if (!room || (kind == Kind::map && value.count % 2 != 0)) return {};
+  return value;
+}
+
+Value constant(Kind kind, std::uint64_t bits = 0) {
+  Value value;
+  value.kind = kind;
+  value.bits = bits;
+  return value;
 }
 
 // The value whose code was read.
 Value primitive(Reader& in, std::uint8_t code) {
-  const Shape& type = shape(code);
-  Value value;
-  value.kind = type.kind;
-  if (type.kind == Kind::broken) return value;
-  if (!type.sized) {
-    value.bytes = in.bytes(type.width);
-    if (type.kind == Kind::boolean) {
-      value.bits = type.width == 1 ? number(value.bytes) : code == 0x41 ? 1u : 0u;
-      if (value.bits > 1) return {};
-    } else if (type.width > 0 && type.width <= 8) {
-      value.bits = number(value.bytes);
-      if (type.negative) value.bits = extended(value.bits, type.width);
+  switch (code) {
+    case 0x40: return constant(Kind::null);
+    case 0x41: return constant(Kind::boolean, 1);
+    case 0x42: return constant(Kind::boolean);
+    case 0x43: return constant(Kind::uint);
+    case 0x44: return constant(Kind::ulong);
+    case 0x45: return constant(Kind::list);
+    case 0x50: return number<1>(in, Kind::ubyte);
+    case 0x51: return number<1, true>(in, Kind::byte);
+    case 0x52: return number<1>(in, Kind::uint);
+    case 0x53: return number<1>(in, Kind::ulong);
+    case 0x54: return number<1, true>(in, Kind::int32);
+    case 0x55: return number<1, true>(in, Kind::int64);
+    case 0x56: {
+      const Value value = number<1>(in, Kind::boolean);
+      return value.bits <= 1 ? value : Value{};
     }
-    return in.ok() ? value : Value{};
+    case 0x60: return number<2>(in, Kind::ushort);
+    case 0x61: return number<2, true>(in, Kind::int16);
+    case 0x70: return number<4>(in, Kind::uint);
+    case 0x71: return number<4, true>(in, Kind::int32);
+    case 0x72: case 0x73: case 0x74: return raw(in, 4, Kind::real);
+    case 0x80: return number<8>(in, Kind::ulong);
+    case 0x81: return number<8, true>(in, Kind::int64);
+    case 0x82: case 0x84: return raw(in, 8, Kind::real);
+    case 0x83: return number<8, true>(in, Kind::timestamp);
+    case 0x94: return raw(in, 16, Kind::real);
+    case 0x98: return raw(in, 16, Kind::uuid);
+    case 0xa0: return sized<1>(in, Kind::binary);
+    case 0xa1: return sized<1>(in, Kind::string);
+    case 0xa3: return sized<1>(in, Kind::symbol);
+    case 0xb0: return sized<4>(in, Kind::binary);
+    case 0xb1: return sized<4>(in, Kind::string);
+    case 0xb3: return sized<4>(in, Kind::symbol);
+    case 0xc0: return compound<1>(in, Kind::list);
+    case 0xc1: return compound<1>(in, Kind::map);
+    case 0xd0: return compound<4>(in, Kind::list);
+    case 0xd1: return compound<4>(in, Kind::map);
+    case 0xe0: return compound<1>(in, Kind::array);
+    case 0xf0: return compound<4>(in, Kind::array);
+    default: return {};
   }
-  const auto size = static_cast<std::size_t>(number(in.bytes(type.width)));
-  Reader inside{in.bytes(size)};
-  if (!in.ok()) return {};
-  if (type.compound) {
-    value.count = static_cast<std::uint32_t>(number(inside.bytes(type.width)));
-    // Each item has at least one byte, save those of an array of empty values.
-    const bool room = type.kind == Kind::array || value.count <= inside.left();
-    if (!inside.ok() || !room || (type.kind == Kind::map && value.count % 2 != 0)) return {};
-  }
-  value.bytes = inside.rest();
-  return value;
 }
+
+// Sixteen zeros are a value of each type that there is.
+bool has_type(std::uint8_t code) {
+  constexpr std::array<std::uint8_t, 16> zeros{};
+  Reader any{zeros};
+  return primitive(any, code).kind != Kind::broken;
+}
+
+bool is_compound(Kind kind) { return kind >= Kind::list; }
 
 }  // namespace
 
@@ -110,21 +115,19 @@ Value ValueReader::next(unsigned depth) {
   if (depth >= deepest) return {};
   std::uint8_t code = in_.u8();
   if (!in_.ok()) return {};
-  bool described = false;
-  Value descriptor;
-  if (code == 0) {
-    descriptor = next(depth + 1);
-    if (descriptor.kind == Kind::broken || descriptor.described) return {};
-    described = true;
+  const bool described = code == 0;
+  std::uint64_t descriptor = 0;
+  if (described) {
+    const Value name = next(depth + 1);
+    if (name.kind == Kind::broken || name.described) return {};
+    if (name.kind == Kind::ulong) descriptor = name.bits;
     code = in_.u8();
     if (!in_.ok()) return {};
   }
   Value value = primitive(in_, code);
-  if (value.kind == Kind::broken || (!known_sound_ && !sound(value, depth + 1))) return {};
-  if (!described) return value;
-  value.described = true;
-  value.descriptor = descriptor.kind == Kind::ulong ? descriptor.bits : 0;
-  value.descriptor_name = descriptor.text();
+  if (is_compound(value.kind) && !known_sound_ && !sound(value, depth + 1)) return {};
+  value.described = described;
+  value.descriptor = descriptor;
   return value;
 }
 
@@ -140,14 +143,14 @@ bool ValueReader::sound(const Value& compound, unsigned depth) const {
     }
     case Kind::array: {
       if (compound.bytes.empty()) return compound.count == 0;
-      const Shape& type = shape(compound.bytes[0]);
+      const std::uint8_t code = compound.bytes[0];
       // Arrays of compound or described values are the standard's, and nobody's here.
-      if (type.kind == Kind::broken || type.compound) return false;
-      if (type.width == 0) return compound.bytes.size() == 1 && compound.count <= 256;
+      if (code == 0 || code >= 0xc0 || !has_type(code)) return false;
       Reader items{compound.bytes.subspan(1)};
+      if (code >> 4 == 4) return items.left() == 0 && compound.count <= 256;  // no item has a byte
       if (compound.count > items.left()) return false;
       for (std::uint32_t i = 0; i < compound.count; ++i)
-        if (primitive(items, compound.bytes[0]).kind == Kind::broken) return false;
+        if (primitive(items, code).kind == Kind::broken) return false;
       return items.left() == 0;
     }
     default: return true;

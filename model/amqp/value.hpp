@@ -35,11 +35,10 @@ enum class Kind : std::uint8_t {
 struct Value {
   Kind kind = Kind::broken;
   bool described = false;
-  std::uint64_t descriptor = 0;      // when it is a number
-  std::string_view descriptor_name;  // when it is a symbol
-  std::uint64_t bits = 0;            // of numbers (sign-extended), booleans and timestamps
-  std::uint32_t count = 0;           // of items; in a map keys and values count
-  View bytes;                        // texts, binaries, uuids; compound values: their items
+  std::uint32_t count = 0;       // of items; in a map keys and values count
+  std::uint64_t descriptor = 0;  // when it is a number
+  std::uint64_t bits = 0;        // of numbers (sign-extended), booleans and timestamps
+  View bytes{};                  // texts, binaries, uuids; compound values: their items
 
   bool is_text() const { return kind == Kind::string || kind == Kind::symbol; }
   std::string_view text() const { return is_text() ? model::text(bytes) : std::string_view{}; }
@@ -107,7 +106,7 @@ class Fields {
 
  private:
   Value fields_[most];
-  Value null_{Kind::null, false, 0, {}, 0, 0, {}};
+  Value null_{Kind::null};
 };
 
 // Writes values. Lists, maps and arrays begin and end; how many items they have is counted.

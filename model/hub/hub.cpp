@@ -217,7 +217,7 @@ Ticket Hub::append_telemetry(Now now, DeviceIndex index, View flat, bool will, E
   return p.write_telemetry(partition, entry, flat, now.mono);
 }
 
-bool Hub::read(Now, std::uint32_t place, std::uint64_t from, std::uint32_t limit, Telemetry& out) const {
+bool Hub::read(std::uint32_t place, std::uint64_t from, std::uint32_t limit, Telemetry& out) const {
   const Parts& p = *parts_;
   const std::size_t before = out.events.size();
   std::size_t bytes = 0;

@@ -1,4 +1,5 @@
-// The hub behind its doors: registry, telemetry log, device queues and feedback over one journal. No protocol in sight, and no connection: a door names what it does with tokens.
+// The hub behind its doors: registry, telemetry log, device queues and feedback over one journal. No
+// protocol in sight, and no connection: a door names what it does with tokens.
 //
 // Every call that makes a promise gives a Ticket. The promise may leave when durable() has reached
 // it, and not before [DLV-01, DLV-04, DLV-11]. Tickets are issued, and become durable, in order.
@@ -130,7 +131,7 @@ class Hub {
   std::optional<std::uint32_t> place(std::string_view endpoint, std::uint32_t partition) const;
   // Appends to `out` events of a partition with sequence >= from, durable ones only, at most `limit` and
   // about 256 KiB; false when there is none yet.
-  bool read(Now now, std::uint32_t place, std::uint64_t from, std::uint32_t limit, Telemetry& out) const;
+  bool read(std::uint32_t place, std::uint64_t from, std::uint32_t limit, Telemetry& out) const;
   std::uint64_t newest(std::uint32_t place) const;             // last durable sequence, 0: none
   PartitionEnds ends(std::uint32_t place) const;
   // The sequence number of the first event that `passes`, or of the next to come [D2C-36]. Also one counts

@@ -1,6 +1,7 @@
 // What comes and leaves on the links of the AMQP door: tokens and questions, telemetry and commands,
 // deliveries and their settling, feedback and events.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "model/server/amqp_door.hpp"
@@ -382,7 +383,7 @@ void AmqpDoor::push(Now now, Connection& c, amqp::LinkId id, Link& link, Effects
     case Use::answers: push_answers(c, id, link); break;
     case Use::commands: push_commands(now, c, id, link, effects); break;
     case Use::feedback: push_feedback(now, c, id, link, effects); break;
-    case Use::events: push_events(now, c, id, link); break;
+    case Use::events: push_events(c, id, link); break;
     default: break;
   }
   if (link.waiting == 0 && c.engine->draining(id)) c.engine->drained(id);
@@ -487,12 +488,12 @@ void AmqpDoor::hand_over(Connection& c, amqp::LinkId id, Link& link, Prepared& p
   touch(c);
 }
 
-void AmqpDoor::push_events(Now now, Connection& c, amqp::LinkId id, Link& link) {
+void AmqpDoor::push_events(Connection& c, amqp::LinkId id, Link& link) {
   if (link.place >= shown_.size()) shown_.resize(link.place + 1);
   std::uint64_t& shown = shown_[link.place];
   while (room(c, id, link) && hub_->newest(link.place) >= link.next) {
     Telemetry read;
-    if (!hub_->read(now, link.place, link.next, std::min(most_events, c.engine->credit(id)), read)) return;
+    if (!hub_->read(link.place, link.next, std::min(most_events, c.engine->credit(id)), read)) return;
     for (const TelemetryEvent& event : read.events) {
       link.next = event.sequence + 1;
       if (event.sequence <= shown && !rules_->repeats_event(event.sequence)) continue;
@@ -502,8 +503,8 @@ void AmqpDoor::push_events(Now now, Connection& c, amqp::LinkId id, Link& link) 
       amqp::write_event(out_, MessageView{event.message},
                         {event.sequence, event.offset, milliseconds(event.enqueued), event.device,
                          generation, auth_method});
-      Bytes tag;
-      Writer{tag}.u64(event.sequence);
+      std::array<std::uint8_t, 8> tag{};
+      store_big<8>(tag.data(), event.sequence);
       c.engine->send(id, tag, out_);
     }
   }

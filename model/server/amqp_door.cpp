@@ -217,7 +217,8 @@ void AmqpDoor::flush_touched(Now now, Effects& effects) {
     if (found == nullptr) continue;
     Connection& c = *found;
     for (bool more = true; more;) {
-      out_ = std::exchange(c.said, {});
+      out_.assign(c.said.begin(), c.said.end());
+      c.said = {};
       if (c.engine) c.engine->output(now.mono, out_);
       more = !out_.empty();
       if (more) effects.send(c.id, out_);

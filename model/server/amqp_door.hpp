@@ -238,7 +238,7 @@ class AmqpDoor {
   void push(Now now, Connection& c, amqp::LinkId id, Link& link, Effects& effects);
   void push_commands(Now now, Connection& c, amqp::LinkId id, Link& link, Effects& effects);
   void push_feedback(Now now, Connection& c, amqp::LinkId id, Link& link, Effects& effects);
-  void push_events(Now now, Connection& c, amqp::LinkId id, Link& link);
+  void push_events(Connection& c, amqp::LinkId id, Link& link);
   void push_answers(Connection& c, amqp::LinkId id, Link& link);
   bool room(const Connection& c, amqp::LinkId id, const Link& link) const;
   void hand_over(Connection& c, amqp::LinkId id, Link& link, Prepared& prepared, Effects& effects);

@@ -174,10 +174,10 @@ Error Desk::check(const ReadTelemetry& what) const {
   return what.limit > 0 && hub_->place(what.endpoint, what.partition) ? Error::none : Error::bad_request;
 }
 
-std::optional<Ticket> Desk::try_read(Now now, const ReadTelemetry& what, Response& out, Effects&) {
+std::optional<Ticket> Desk::try_read(Now, const ReadTelemetry& what, Response& out, Effects&) {
   Telemetry telemetry{what.partition, {}};
   const auto place = hub_->place(what.endpoint, what.partition);
-  if (!place || !hub_->read(now, *place, what.from, what.limit, telemetry)) return std::nullopt;
+  if (!place || !hub_->read(*place, what.from, what.limit, telemetry)) return std::nullopt;
   out = std::move(telemetry);
   return Ticket::none;
 }

@@ -28,20 +28,56 @@ TEST(QueueIsLimited, OneMoreFails) {
 
 // As AMQP answers: it tells no expiry, and what its sender gave none has the default one.
 TEST(QueueIsLimited, OneMoreFailsWithoutAnExpiryToo) {
-  const auto verdict = [](bool step, std::chrono::nanoseconds last) {
+  const auto verdict = [](std::chrono::nanoseconds step, std::chrono::nanoseconds last) {
     Story story;
     story.history.terms.queue_limit = 3;
     for (std::uint32_t n = 1; n <= 4; ++n) {
       story.at(n == 4 ? last : 1s);
-      if (n == 4 && step) story.clock(Story::hub, 1s);
+      if (n == 4 && step > 0s) story.clock(Story::hub, step);
       story.asks(n);
       story.stored(n);
     }
     return story.verdict("INV-07");
   };
-  EXPECT_EQ(verdict(false, 4s), Verdict::fail);
-  EXPECT_EQ(verdict(false, 61min), Verdict::pass) << "they may have expired";
-  EXPECT_EQ(verdict(true, 4s), Verdict::pass) << "whose clock was set, who knows";
+  EXPECT_EQ(verdict(0s, 4s), Verdict::fail);
+  EXPECT_EQ(verdict(1s, 4s), Verdict::fail) << "by its clock they had hardly begun";
+  EXPECT_EQ(verdict(0s, 61min), Verdict::pass) << "they may have expired";
+  EXPECT_EQ(verdict(1h, 4s), Verdict::pass) << "a clock that was set may have expired them";
+}
+
+// A hub that cuts long life times holds them no longer than it says, whatever their sender asked for.
+TEST(QueueIsLimited, WhatWasCutMakesRoomEarlier) {
+  const auto alarm = [](std::chrono::nanoseconds longest, std::chrono::nanoseconds last) {
+    Story story;
+    story.history.terms.queue_limit = 3;
+    story.history.terms.longest_ttl_ns = longest.count();
+    for (std::uint32_t n = 1; n <= 4; ++n) {
+      story.at(n == 4 ? last : 1s).asks(n).expiry = Story::date(1h);
+      story.stored(n);
+    }
+    return !story.alarm().empty();
+  };
+  EXPECT_TRUE(alarm(0s, 62s));
+  EXPECT_TRUE(alarm(60s, 60s));
+  EXPECT_FALSE(alarm(60s, 62s));
+  EXPECT_TRUE(alarm(2h, 62s)) << "nobody asked for so long";
+}
+
+TEST(QueueIsLimited, ARefusalWhenTheDefaultLifeTimesAreOverFails) {
+  const auto verdict = [](std::chrono::nanoseconds last) {
+    Story story;
+    story.history.terms.queue_limit = 3;
+    story.history.terms.default_ttl_ns = Story::ns(60s);
+    for (std::uint32_t n = 1; n <= 3; ++n) {
+      story.at(1s).asks(n);
+      story.stored(n);
+    }
+    story.at(last).asks(4);
+    story.refused(4, Error::queue_full);
+    return story.verdict("INV-07");
+  };
+  EXPECT_EQ(verdict(60s), Verdict::pass);
+  EXPECT_EQ(verdict(62s), Verdict::fail);
 }
 
 TEST(QueueIsLimited, AFewAreNotExercised) {

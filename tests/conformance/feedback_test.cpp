@@ -149,6 +149,29 @@ TEST(OneTrueRecord, ExpiredBeforeItsTimeFails) {
   EXPECT_EQ(story.verdict("INV-14"), Verdict::fail);
 }
 
+// Nobody tells the expiry: AMQP's answers have none.
+TEST(OneTrueRecord, ExpiredBeforeTheDefaultLifeTimeFails) {
+  for (const bool early : {true, false}) {
+    Story story;
+    story.history.terms.default_ttl_ns = Story::ns(60s);
+    story.at(100s).asks(1);
+    story.stored(1);
+    story.at(early ? 155s : 161s).reported(1, Status::expired);
+    EXPECT_EQ(story.verdict("INV-14"), early ? Verdict::fail : Verdict::pass);
+  }
+}
+
+TEST(OneTrueRecord, WhatTheHubCutExpiresEarlier) {
+  for (const std::chrono::nanoseconds longest : {0s, 60s}) {
+    Story story;
+    story.history.terms.longest_ttl_ns = longest.count();
+    story.at(100s).asks(1).expiry = Story::date(1h);
+    story.stored(1);
+    story.at(161s).reported(1, Status::expired);
+    EXPECT_EQ(story.verdict("INV-14"), longest == 0s ? Verdict::fail : Verdict::pass);
+  }
+}
+
 TEST(OneTrueRecord, RejectedPurgedOrDeliveredTooOftenNeedTheirCause) {
   for (const Status status : {Status::rejected, Status::purged, Status::delivery_count_exceeded}) {
     Story story;

@@ -151,7 +151,7 @@ class HubDriver : public MemoryStore {
   }
   Telemetry read(std::uint32_t partition, std::uint64_t from, std::uint32_t limit = 100'000) {
     Telemetry out;
-    hub->read(now, partition, from, limit, out);
+    hub->read(partition, from, limit, out);
     return out;
   }
   // Sequence numbers of everything that a reader can see in the partition of the device.

@@ -403,7 +403,7 @@ class Lives : MemoryStore {
       std::map<std::uint64_t, std::pair<std::uint64_t, std::string>> events;
       for (std::uint64_t from = 1;;) {
         Telemetry out;
-        if (!of.read(now, partition, from, 1000, out)) break;
+        if (!of.read(partition, from, 1000, out)) break;
         for (const TelemetryEvent& event : out.events)
           events[event.sequence] = {
               event.offset, std::string{*MessageView{event.message}.system(System::message_id)}};

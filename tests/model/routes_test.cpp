@@ -38,7 +38,7 @@ std::vector<std::string> at(HubDriver& driver, std::string_view device, const st
   std::vector<std::string> ids;
   Telemetry out;
   const auto place = driver.hub->place(endpoint, driver.hub->partition(driver.hub->find(device)));
-  for (std::uint64_t from = 1; driver.hub->read(driver.now, place.value(), from, 100'000, out);)
+  for (std::uint64_t from = 1; driver.hub->read(place.value(), from, 100'000, out);)
     from = out.events.back().sequence + 1;
   for (const TelemetryEvent& event : out.events) ids.emplace_back(text(MessageView{event.message}.body()));
   return ids;
