@@ -143,11 +143,11 @@ struct Service::Parts {
     each_lane(channel, [&](auto& lane) { lane.go_on(here); });
   }
 
-  bool answered(Now now, Channel& channel, const Answer& frame, Effects& effects) {
+  bool answered(Now now, Channel& channel, const Answer& answer, Effects& effects) {
     Line here = line(now, channel, effects);
     Took took = Took::not_mine;
     each_lane(channel, [&](auto& lane) {
-      if (took == Took::not_mine) took = lane.answered(here, frame);
+      if (took == Took::not_mine) took = lane.answered(here, answer);
     });
     return took == Took::fine;
   }
@@ -160,10 +160,10 @@ struct Service::Parts {
     for (bool more = true; more && fine;) {
       more = false;
       while (fine) {
-        const auto frame = carrier.next();
-        if (!frame) break;
+        const auto answer = carrier.next();
+        if (!answer) break;
         more = true;
-        fine = answered(now, channel, *frame, effects);
+        fine = answered(now, channel, *answer, effects);
         if (fine) go_on(now, channel, effects);
       }
       carrier.flush(now, effects);

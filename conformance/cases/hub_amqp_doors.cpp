@@ -173,6 +173,14 @@ Script uuid_id(Stage& stage) {
   stage.expect(found == amqp::uuid_text(id), "the same id as text", found);
 }
 
+// The id of an event that the hub has accepted.
+Task<std::string_view> stored(Peer& device, const Linked& linked) {
+  const Shape shape = named_shape(device.stage);
+  const Said said = co_await transferred(device, linked.link, encoded(device.stage, shape));
+  co_await device.stage.need(said.accepted(), "telemetry was not accepted");
+  co_return shape.id;
+}
+
 // Two readers of one partition and group both see all of it: the second what the first has had.
 Script two_readers(Stage& stage) {
   const Who who = stage.someone();
@@ -184,12 +192,7 @@ Script two_readers(Stage& stage) {
   const Linked linked = co_await sender(device, telemetry_address(stage, who));
   co_await stage.need(linked.there(), "no link for telemetry");
   std::array<std::string_view, 5> ids;
-  for (std::string_view& id : ids) {
-    const Shape shape = named_shape(stage);
-    id = shape.id;
-    const Said said = co_await transferred(device, linked.link, encoded(stage, shape));
-    co_await stage.need(said.accepted(), "telemetry was not accepted");
-  }
+  for (std::string_view& id : ids) id = co_await stored(device, linked);
   for (Peer* reader : {&one, &two})
     for (std::size_t n = 0; n < ids.size(); ++n)
       if (co_await read_back(*reader, ids[n]) == nullptr) {
@@ -209,10 +212,7 @@ Script read_from_time(Stage& stage) {
   co_await stage.need(linked.there(), "no link for telemetry");
   std::array<std::string_view, 2> ids;
   for (std::string_view& id : ids) {
-    const Shape shape = named_shape(stage);
-    id = shape.id;
-    const Said said = co_await transferred(device, linked.link, encoded(stage, shape));
-    co_await stage.need(said.accepted(), "telemetry was not accepted");
+    id = co_await stored(device, linked);
     co_await stage.pause(100ms);
   }
   Peer reader{stage};

@@ -62,11 +62,11 @@ void Administration::failed(Line& line, const Operation& operation, Error error)
   saw(line, operation.request, unknown ? Phase::info : Phase::fail).error = error;
 }
 
-Took Administration::answered(Line& line, const Answer& frame) {
-  if (!asking_.is(frame)) return Took::not_mine;
-  const auto* refusal = std::get_if<Failed>(&frame.response);
-  const auto* done = std::get_if<Done>(&frame.response);
-  const auto* updated = std::get_if<DeviceIdentity>(&frame.response);
+Took Administration::answered(Line& line, const Answer& answer) {
+  if (!asking_.is(answer)) return Took::not_mine;
+  const auto* refusal = std::get_if<Failed>(&answer.response);
+  const auto* done = std::get_if<Done>(&answer.response);
+  const auto* updated = std::get_if<DeviceIdentity>(&answer.response);
   if (refusal == nullptr && done == nullptr && updated == nullptr) return Took::misfit;
   asking_ = {};
   Operation& operation = waiting_.front();

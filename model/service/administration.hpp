@@ -12,7 +12,7 @@ class Administration {
  public:
   void submit(Request request) { waiting_.push_back({std::move(request), false, false}); }
   void go_on(Line& line);
-  Took answered(Line& line, const Answer& frame);
+  Took answered(Line& line, const Answer& answer);
   void connection_ended(Line& line);
   std::optional<Instant> deadline() const;
   std::optional<Instant> patience() const;

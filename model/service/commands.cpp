@@ -25,12 +25,12 @@ void Commands::go_on(Line& line) {
   }
 }
 
-Took Commands::answered(Line& line, const Answer& frame) {
+Took Commands::answered(Line& line, const Answer& answer) {
   const auto found =
-      std::ranges::find_if(sent_, [&](const Sent& sent) { return sent.asking.is(frame); });
+      std::ranges::find_if(sent_, [&](const Sent& sent) { return sent.asking.is(answer); });
   if (found == sent_.end()) return Took::not_mine;
-  const auto* failed = std::get_if<Failed>(&frame.response);
-  const auto* done = std::get_if<Done>(&frame.response);
+  const auto* failed = std::get_if<Failed>(&answer.response);
+  const auto* done = std::get_if<Done>(&answer.response);
   if (failed == nullptr && done == nullptr) return Took::misfit;
 
   Phase phase = Phase::ok;

@@ -14,7 +14,7 @@ class Commands {
  public:
   void submit(SendCommand command) { waiting_.push_back(std::move(command)); }
   void go_on(Line& line);
-  Took answered(Line& line, const Answer& frame);
+  Took answered(Line& line, const Answer& answer);
   void connection_ended(Line& line);
   std::optional<Instant> deadline() const { return patience(); }
   std::optional<Instant> patience() const;

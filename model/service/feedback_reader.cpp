@@ -8,10 +8,10 @@ void FeedbackReader::go_on(Line& line) {
   asking_ = line.ask(ReceiveFeedback{wait}, wait);
 }
 
-Took FeedbackReader::answered(Line& line, const Answer& frame) {
-  if (!asking_.is(frame)) return Took::not_mine;
+Took FeedbackReader::answered(Line& line, const Answer& answer) {
+  if (!asking_.is(answer)) return Took::not_mine;
   asking_ = {};
-  return token_ == 0 ? received(line, frame.response) : was_settled(line, frame.response);
+  return token_ == 0 ? received(line, answer.response) : was_settled(line, answer.response);
 }
 
 Took FeedbackReader::received(Line& line, const Response& response) {

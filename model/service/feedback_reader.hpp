@@ -9,7 +9,7 @@ namespace hubproof::model {
 class FeedbackReader {
  public:
   void go_on(Line& line);
-  Took answered(Line& line, const Answer& frame);
+  Took answered(Line& line, const Answer& answer);
   void connection_ended(Line& line);
   std::optional<Instant> deadline() const {
     return asking_.under_way() ? asking_.patience : not_before_;

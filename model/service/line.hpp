@@ -18,8 +18,8 @@ struct Asking {
   Instant patience{};
 
   bool under_way() const { return correlation != 0; }
-  bool is(const Answer& frame) const {
-    return under_way() && frame.correlation == correlation;
+  bool is(const Answer& answer) const {
+    return under_way() && answer.correlation == correlation;
   }
 };
 

@@ -30,9 +30,9 @@ void PartitionReader::store(Line& line) {
   store_ = line.store_checkpoint(partition_, storing_);
 }
 
-Took PartitionReader::answered(Line& line, const Answer& frame) {
-  if (read_.is(frame)) return was_read(line, frame.response);
-  if (store_.is(frame)) return was_stored(line, frame.response);
+Took PartitionReader::answered(Line& line, const Answer& answer) {
+  if (read_.is(answer)) return was_read(line, answer.response);
+  if (store_.is(answer)) return was_stored(line, answer.response);
   return Took::not_mine;
 }
 

@@ -12,7 +12,7 @@ class PartitionReader {
   explicit PartitionReader(std::uint32_t partition) : partition_{partition} {}
 
   void go_on(Line& line);
-  Took answered(Line& line, const Answer& frame);
+  Took answered(Line& line, const Answer& answer);
   void connection_ended(Line& line);
   std::optional<Instant> deadline() const;
   std::optional<Instant> patience() const;

@@ -204,6 +204,35 @@ TEST(JournalRecovery, EveryCutOfTheFileGivesWhatWasPromisedUpToThere) {
   EXPECT_EQ(step, life.size());
 }
 
+// A hub of before wrote checkpoints of consumer groups into its journal: nobody asks for them any more.
+TEST(JournalRecovery, CheckpointsOfAnOlderHubArePassedOver) {
+  const Life whole;
+  const auto& [id, bytes] = *whole.files.begin();
+  Bytes old;
+  Writer writer{old};
+  writer.u32(0);
+  const std::string fields = "$Default and a place";
+  writer.u32(static_cast<std::uint32_t>(1 + fields.size()));
+  writer.u8(static_cast<std::uint8_t>(RecordKind::checkpoint));
+  writer.bytes(view(fields));
+  const std::uint64_t segment = static_cast<std::uint64_t>(id) / 2;
+  writer.patch_u32(0, record_checksum(segment, View{old}.subspan(4)));
+  Bytes with;
+  std::size_t from = 0;
+  for (const std::size_t end : whole.sizes) {
+    with.insert(with.end(), bytes.begin() + static_cast<std::ptrdiff_t>(from),
+                bytes.begin() + static_cast<std::ptrdiff_t>(end));
+    with.insert(with.end(), old.begin(), old.end());
+    from = end;
+  }
+  HubDriver d = started({}, whole.now, {{id, with}});
+  EXPECT_EQ(seen(d), whole.states.back());
+  with[with.size() - 1] ^= 1;  // it is read as a record: a torn one ends the segment
+  with.insert(with.end(), bytes.begin() + static_cast<std::ptrdiff_t>(whole.sizes[0]), bytes.end());
+  HubDriver torn = started({}, whole.now, {{id, with}});
+  EXPECT_EQ(seen(torn), whole.states.back());
+}
+
 TEST(JournalRecovery, AnyRottenByteGivesAnEarlierStateAndNoOther) {
   const Life whole;
   const auto& [id, bytes] = *whole.files.begin();

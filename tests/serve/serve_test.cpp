@@ -40,6 +40,24 @@ TEST(Serve, PrintsItsDoorsAndConnectionStrings) {
   EXPECT_EQ(hub.process().wait(), 0);
 }
 
+TEST(Serve, PrintsAConnectionStringForEachEndpoint) {
+  const Folder folder;
+  write_file(folder / "routes.json", R"({"endpoints": ["alerts"], "routes": [
+    {"name": "hot", "condition": "heat = 'high'", "endpoint": "alerts"}]})");
+  Served hub{folder / "hub", {"--listen", "mqtt=127.0.0.1:0,amqp=127.0.0.1:0", "--control", "127.0.0.1:0", "--routes", folder / "routes.json"}};
+  const std::string host = "127.0.0.1:" + std::to_string(hub.port("listening amqp=127.0.0.1:"));
+  const std::string out = hub.process().out();
+  EXPECT_NE(out.find("service HostName=" + host + ";SharedAccessKeyName=iothubowner;"), std::string::npos) << out;
+  std::size_t at = 0;
+  for (const std::string path : {"127", "alerts"}) {  // the built-in one is called as the host is
+    at = out.find("events Endpoint=sb://" + host + "/;SharedAccessKeyName=iothubowner;SharedAccessKey=", at);
+    ASSERT_NE(at, std::string::npos) << out;
+    const std::string line = out.substr(at, out.find('\n', at) - at);
+    EXPECT_TRUE(line.ends_with(";EntityPath=" + path)) << line;
+    at += line.size();
+  }
+}
+
 // The connection string's key opens the door, and nothing else does; after a restart it still does.
 TEST(Serve, AsksForTokens) {
   const Folder folder;
@@ -331,6 +349,14 @@ TEST(Serve, AHistoryThatEndedTooEarlyIsNoSuccess) {
   hub.process().signal(SIGTERM);
   EXPECT_EQ(hub.process().wait(), 73);
   EXPECT_NE(hub.process().err().find("history cannot be written"), std::string::npos) << hub.process().err();
+}
+
+// A reader could not tell it from the hub itself.
+TEST(ServeRefuses, AnEndpointThatIsCalledAsTheHubIs) {
+  const Folder folder;
+  write_file(folder / "routes.json", R"({"endpoints": ["127"], "routes": []})");
+  expect_refusal({"--listen", "amqp=127.0.0.1:0", "--routes", folder / "routes.json"}, 65,
+                 {"/endpoints/0", "\"127\"", "call it otherwise"});
 }
 
 TEST(ServeRefuses, DevicesThatCannotBe) {
