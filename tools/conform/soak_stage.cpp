@@ -27,7 +27,20 @@ WireProtocol spoken_at(conformance::cases::Door door) {
   return WireProtocol::bytes;
 }
 
+std::string quoted(Duration time) { return '"' + std::to_string(time / 1ms) + "ms\""; }
+
 }  // namespace
+
+// Nothing that TCP would hide: connections are cut, fall silent, or are held up.
+std::string SoakStage::script(Duration length, const Faults& faults) {
+  return R"({"duration": )" + quoted(length) + R"(, "faults": )" + faults.cuts + R"(, "nemeses": [{"menu": [
+  {"reset": "*", "at_once": 1, "gap": {"uniform": ["300ms", )" + quoted(faults.gap) + R"(]}, "at_most": 10000},
+  {"reset": "*", "at_once": 0, "gap": {"uniform": ["15s", "40s"]}, "at_most": 10000},
+  {"half_open": "*", "at_once": 1, "gap": {"uniform": ["4s", "12s"]}, "at_most": 10000},
+  {"delay": {"uniform": ["0s", "300ms"]}, "nodes": "*", "peers": "hub", "at_once": 3, "gap": {"uniform": ["3s", "10s"]}, "length": "2s", "at_most": 10000},
+  {"drop": 0.2, "nodes": "*", "peers": "hub", "at_once": 3, "gap": {"uniform": ["3s", "10s"]}, "length": "2s", "at_most": 10000},
+  {"partition": "*", "peers": "hub", "at_once": 2, "gap": {"uniform": ["10s", "25s"]}, "length": {"uniform": ["1s", "8s"]}, "at_most": 10000}]}]})";
+}
 
 // ---- Players.
 
@@ -108,8 +121,7 @@ SoakResult SoakStage::run() {
   for (std::size_t at = 1; at < history_.participants.size(); ++at) names.push_back(history_.participants[at].name);
   const Cast all = live_cast(names);
   Problems problems;
-  const std::string script = R"({"duration": ")" + std::to_string(options_.length / 1ms) + "ms\"" + faults();
-  core_.emplace(read_proxy_script(script, all, problems), all, options_.seed, begun_);
+  core_.emplace(read_proxy_script(script(options_.length, faults()), all, problems), all, options_.seed, begun_);
   if (!problems.empty()) std::abort();  // the text is ours
   if (descriptor_.target.can.has(conformance::cases::Capability::restart) && !descriptor_.restart.empty())
     for (const int third : {1, 2}) restarts_.push_back(begun_ + options_.length * third / 3);

@@ -96,8 +96,12 @@ class SoakStage : public PortUser {
   void woken() override;
 
  protected:
-  // Faults and nemeses, the end of an object that begins with its duration.
-  virtual std::string faults() const = 0;
+  // Of connections: a JSON list of faults at packets, and the longest time from one cut at random to the next.
+  struct Faults {
+    std::string cuts;
+    model::Duration gap{};
+  };
+  virtual Faults faults() const = 0;
   virtual model::Duration owed_within() const = 0;   // all who can reach the target have got by then what is owed to them
   virtual model::Duration longest_settling() const { return std::chrono::seconds{110}; }  // then who is still away is away
   virtual void clean_up() {}
@@ -128,6 +132,7 @@ class SoakStage : public PortUser {
     model::ConnectionId own{};
     bool connected = false;  // its machine was told so
   };
+  static std::string script(model::Duration length, const Faults& faults);
   static PairId pair_of(model::ConnectionId connection) { return PairId{static_cast<std::uint32_t>(connection)}; }
   static model::ConnectionId connection(PairId pair) { return static_cast<model::ConnectionId>(pair); }
   bool over();
