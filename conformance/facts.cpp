@@ -21,7 +21,7 @@ std::uint32_t number(NodeIndex node) { return static_cast<std::uint32_t>(node); 
 bool hashed(MessageKey key) { return number(key) >> 63 != 0; }
 
 constexpr std::uint32_t most_partitions = 4096;
-constexpr std::size_t most_readers = 64;
+constexpr std::size_t most_readers = 256;  // more than a scenario has back ends
 constexpr std::size_t line = 64;  // what a message needs of either end
 // A record can wait for the sync that is under way and then for its own; a hub that is at work has given its disk
 // up by then.

@@ -317,11 +317,13 @@ struct Command {
   bool may_be_removed = false;         // that was a purge, or a deletion of the device
   bool murky = false;                  // its id was used twice: nothing can be said
   bool handed_at_qos0 = false;
+  bool told_expiry = false;            // the hub told its expiry
   std::uint64_t invoked_event = 0;
   std::int64_t invoked_at = 0;
   std::int64_t accepted_at = never;
-  std::int64_t expiry = model::no_date;  // no_date: nobody told it, or the hub may have cut it
-  std::int64_t life_ns = 0;              // from its coming to the hub, when nobody told an expiry
+  std::int64_t expiry = model::no_date;         // as asked for, or as the hub told
+  std::int64_t enqueued_low = model::no_date;   // bounds of the hub's date of its coming, where known
+  std::int64_t enqueued_high = model::no_date;
   std::uint64_t digest = 0;
 
   // Deliveries.
@@ -546,6 +548,7 @@ class Facts {
   // The bounds of its expiry, by the hub's clock; no_date: not known.
   std::int64_t expires_no_sooner_than(const Command& command) const;
   std::int64_t expires_no_later_than(const Command& command) const;
+  bool lives_still(const Command& command, std::int64_t at) const;  // surely not expired until then
 
  private:
   std::array<std::uint64_t, 64> completed_batches_{};  // tokens, in a ring
@@ -608,7 +611,6 @@ class Facts {
   }
   void retire_oldest();
   void sweep_commands(std::uint32_t device);
-  bool may_be_cut(std::int64_t expiry, std::int64_t at) const;
   Command& new_command(model::MessageKey key, std::uint32_t device);
   Command* command_by_token(std::uint32_t device, std::uint64_t token);
 

@@ -136,7 +136,7 @@ void Facts::sweep_commands(std::uint32_t device) {
     at = command.after;
     if (command.end != End::none) continue;  // ended_commands_ keeps it for its while
     std::int64_t over = command.expiry;
-    if (over == model::no_date && hub_clock.known) over = command.invoked_at + hub_clock.high + command.life_ns;
+    if (over == model::no_date && hub_clock.known) over = command.invoked_at + hub_clock.ceiling + terms.default_ttl_ns;
     const bool asked = command.ack != model::Ack::none && !command.recorded;
     const std::int64_t margin = 600 * second + (asked ? 2 * terms.feedback_ttl_ns : 0);
     if (queue.listed > most || (over != model::no_date && hub_clock.surely_past(over + margin, now)))
@@ -166,19 +166,27 @@ void Facts::retire_oldest() {
   }
 }
 
-// Whether a hub that cuts life times [C2D-28] may cut this one, asked for at `at`.
-bool Facts::may_be_cut(std::int64_t expiry, std::int64_t at) const {
-  return terms.longest_ttl_ns > 0 && (!hub_clock.known || expiry > at + hub_clock.floor + terms.longest_ttl_ns);
+std::int64_t Facts::expires_no_sooner_than(const Command& command) const {
+  const bool asked = command.expiry != model::no_date;
+  if (asked && (command.told_expiry || terms.longest_ttl_ns == 0)) return command.expiry;
+  const bool dated = command.enqueued_low != model::no_date &&
+                     (command.accepted || hub_clock.changed_at < command.invoked_at);
+  if (!dated) return model::no_date;
+  if (!asked) return command.enqueued_low + terms.default_ttl_ns;  // [C2D-27]
+  return std::min(command.expiry, command.enqueued_low + terms.longest_ttl_ns);  // it may have been cut [C2D-28]
 }
 
-std::int64_t Facts::expires_no_sooner_than(const Command& command) const {
-  if (command.expiry != model::no_date || !hub_clock.known) return command.expiry;
-  return command.invoked_at + hub_clock.floor + command.life_ns;
+bool Facts::lives_still(const Command& command, std::int64_t at) const {
+  const std::int64_t expiry = expires_no_sooner_than(command);
+  return expiry != model::no_date && !hub_clock.maybe_was_past(expiry, at);
 }
 
 std::int64_t Facts::expires_no_later_than(const Command& command) const {
-  if (command.expiry != model::no_date || !hub_clock.known || !command.accepted) return command.expiry;
-  return command.accepted_at + hub_clock.ceiling + command.life_ns;
+  const bool asked = command.expiry != model::no_date;
+  if (command.enqueued_high == model::no_date) return command.expiry;
+  if (!asked) return command.enqueued_high + terms.default_ttl_ns;
+  if (command.told_expiry || terms.longest_ttl_ns == 0) return command.expiry;
+  return std::min(command.expiry, command.enqueued_high + terms.longest_ttl_ns);
 }
 
 void Facts::take_command(const Event& event, std::uint64_t index, Command* command) {
@@ -194,11 +202,8 @@ void Facts::take_command(const Event& event, std::uint64_t index, Command* comma
     sent.service = number(event.observer);
     sent.ack = event.ack;
     sent.expiry = event.expiry;
-    sent.life_ns = terms.default_ttl_ns;  // [C2D-27]
-    if (event.expiry != model::no_date && may_be_cut(event.expiry, event.at)) {
-      sent.expiry = model::no_date;
-      sent.life_ns = terms.longest_ttl_ns;
-    }
+    // A hub's dates are whole ticks.
+    if (hub_clock.known) sent.enqueued_low = event.at + hub_clock.low - terms.tick_ns;
     sent.digest = event.digest;
     sent.invoked_at = event.at;
     sent.invoked_event = index;
@@ -211,7 +216,14 @@ void Facts::take_command(const Event& event, std::uint64_t index, Command* comma
   const Queue& queue = queues[command->device];
   command->accepted_at = event.at;
   command->accepted = true;
-  if (event.expiry != model::no_date) command->expiry = event.expiry;
+  if (event.expiry != model::no_date) {
+    command->expiry = event.expiry;
+    command->told_expiry = true;
+  }
+  if (command->enqueued_low != model::no_date && hub_clock.changed_at < command->invoked_at)
+    command->enqueued_high = event.at + hub_clock.high;
+  else
+    command->enqueued_low = model::no_date;  // whose clock was set, who knows
   if (!command->may_be_gone) ++queues[command->device].certain;
   const bool quiet = queue.registry_open == 0 && !queue.registry_murky &&
                      queue.registry_at < command->invoked_at;
@@ -253,7 +265,11 @@ void Facts::take_hand_over(const Event& event, Command& command, bool link) {
   std::shift_right(command.tokens.begin(), command.tokens.end(), 1);
   command.tokens[0] = event.token;
   command.acked_live = false;
-  if (command.expiry == model::no_date) command.expiry = event.expiry;
+  const bool may_be_cut = terms.hub_observed && terms.longest_ttl_ns > 0;
+  if (event.expiry != model::no_date && (command.expiry == model::no_date || may_be_cut)) {
+    command.expiry = event.expiry;
+    command.told_expiry = terms.hub_observed;
+  }
   if (terms.count_every_return && command.hand_overs >= terms.max_delivery_count) may_go(command);
   if (link) {
     ++command.tokens_of_link;
@@ -289,7 +305,7 @@ void Facts::take_ack_at_hub(const Event& event) {
   } else if (lock_is_over(command.newest.at, event.at)) {
     ++command.acks_lapsed;
   } else if (lock_holds(command.newest.began_at, event.at) && !end.disordered &&
-             command.expiry != model::no_date && !hub_clock.maybe_was_past(command.expiry, event.at)) {
+             lives_still(command, event.at)) {
     command.acked_live = true;
     command.live_epoch = hub_epoch;
   }

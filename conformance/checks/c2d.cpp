@@ -75,10 +75,10 @@ void QueueIsLimited::accepted(const Seen& seen) {
   std::uint32_t waiting = 0;
   facts.each_command(seen.command->device, [&](const Command& command) {
     const bool here = &command == seen.command || (command.accepted && !command.may_be_gone);
-    const std::int64_t expiry = &command == seen.command && seen.event.expiry != model::no_date
-                                    ? seen.event.expiry
-                                    : facts.expires_no_sooner_than(command);
-    if (here && expiry != model::no_date && !facts.hub_clock.maybe_was_past(expiry, seen.event.at)) ++waiting;
+    const bool told = &command == seen.command && seen.event.expiry != model::no_date;
+    const bool lives = told ? !facts.hub_clock.maybe_was_past(seen.event.expiry, seen.event.at)
+                            : facts.lives_still(command, seen.event.at);
+    if (here && lives) ++waiting;
   });
   if (waiting > limit)
     return fail(seen, "the queue of " + device(seen) + " holds " + std::to_string(waiting) +

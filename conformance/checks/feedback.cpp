@@ -25,10 +25,11 @@ void FullIsAnswered::saw(const Seen& seen) {
 // why nobody saw the record.
 bool FullIsAnswered::owed(const Facts& facts, const Command& command) const {
   if (!command.accepted || command.ack != Ack::full || command.recorded || command.murky) return false;
-  if (command.expiry == model::no_date || !facts.hub_clock.known) return false;
+  const std::int64_t expiry = facts.expires_no_later_than(command);
+  if (expiry == model::no_date || !facts.hub_clock.known) return false;
   const Queue& queue = facts.queues[command.device];
   if (queue.registry_open > 0 || queue.registry_at >= command.invoked_at) return false;
-  std::int64_t outcome = std::max(command.expiry - facts.hub_clock.low, facts.hub_clock_changed_at);
+  std::int64_t outcome = std::max(expiry - facts.hub_clock.low, facts.hub_clock_changed_at);
   if (command.end != End::none) outcome = std::min(outcome, command.end_at);
   outcome = std::max({outcome, facts.healed_at, facts.hub_started_at});
   // Its batch forms, waits out the lock of a reader that was lost, and travels.

@@ -68,8 +68,7 @@ void QueuesEmpty::saw(const Seen& seen) {
       if (!command.accepted || command.murky) return;
       if (command.end != End::none || command.acked_live) return pass();
       if (may_have_left(facts, command) || facts.queues[device].purges_open > 0 ||
-          facts.queues[device].purge_murky || command.expiry == model::no_date ||
-          facts.hub_clock.maybe_was_past(command.expiry, seen.event.at))
+          facts.queues[device].purge_murky || !facts.lives_still(command, seen.event.at))
         return;
       std::int64_t owed = std::max(since, command.accepted_at);
       if (command.hand_overs > 0) owed = std::max(owed, command.newest.at + facts.terms.lock_ns);

@@ -77,10 +77,10 @@ Value primitive(Reader& in, std::uint8_t code) {
     case 0x61: return number<2, true>(in, Kind::int16);
     case 0x70: return number<4>(in, Kind::uint);
     case 0x71: return number<4, true>(in, Kind::int32);
-    case 0x72: case 0x73: case 0x74: return raw(in, 4, Kind::real);
+    case 0x72: case 0x73: case 0x74: return number<4>(in, Kind::real);
     case 0x80: return number<8>(in, Kind::ulong);
     case 0x81: return number<8, true>(in, Kind::int64);
-    case 0x82: case 0x84: return raw(in, 8, Kind::real);
+    case 0x82: case 0x84: return number<8>(in, Kind::real);
     case 0x83: return number<8, true>(in, Kind::timestamp);
     case 0x94: return raw(in, 16, Kind::real);
     case 0x98: return raw(in, 16, Kind::uuid);
@@ -125,6 +125,7 @@ Value ValueReader::next(unsigned depth) {
     if (!in_.ok()) return {};
   }
   Value value = primitive(in_, code);
+  if (value.kind == Kind::broken) return {};
   if (is_compound(value.kind) && !known_sound_ && !sound(value, depth + 1)) return {};
   value.described = described;
   value.descriptor = descriptor;

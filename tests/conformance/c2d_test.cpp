@@ -32,9 +32,8 @@ TEST(QueueIsLimited, OneMoreFailsWithoutAnExpiryToo) {
     Story story;
     story.history.terms.queue_limit = 3;
     for (std::uint32_t n = 1; n <= 4; ++n) {
-      story.at(n == 4 ? last : 1s);
-      if (n == 4 && step > 0s) story.clock(Story::hub, step);
-      story.asks(n);
+      if (n == 4 && step != 0s) story.at(last - 1s).clock(Story::hub, step);
+      story.at(n == 4 ? last : 1s).asks(n);
       story.stored(n);
     }
     return story.verdict("INV-07");
@@ -43,6 +42,35 @@ TEST(QueueIsLimited, OneMoreFailsWithoutAnExpiryToo) {
   EXPECT_EQ(verdict(1s, 4s), Verdict::fail) << "by its clock they had hardly begun";
   EXPECT_EQ(verdict(0s, 61min), Verdict::pass) << "they may have expired";
   EXPECT_EQ(verdict(1h, 4s), Verdict::pass) << "a clock that was set may have expired them";
+}
+
+TEST(QueueIsLimited, AClockThatWasWrongBeforeAllCameIsNoExcuse) {
+  Story story;
+  story.history.terms.queue_limit = 3;
+  story.at(1s).clock(Story::hub, -2h);
+  story.at(2s).clock(Story::hub, 0s);
+  for (std::uint32_t n = 1; n <= 4; ++n) {
+    story.at(10s).asks(n);
+    story.stored(n);
+  }
+  EXPECT_EQ(story.verdict("INV-07"), Verdict::fail);
+}
+
+// The hub dates what comes by the tick that has begun.
+TEST(QueueIsLimited, ALifeTimeBeginsWithTheTickBefore) {
+  const auto verdict = [](std::chrono::nanoseconds last) {
+    Story story;
+    story.history.terms.queue_limit = 3;
+    story.history.terms.default_ttl_ns = Story::ns(10s);
+    story.history.terms.tick_ns = Story::ns(1s);
+    for (std::uint32_t n = 1; n <= 4; ++n) {
+      story.at(n == 4 ? last : 1900ms).asks(n);
+      story.stored(n);
+    }
+    return story.verdict("INV-07");
+  };
+  EXPECT_EQ(verdict(11200ms), Verdict::pass);
+  EXPECT_EQ(verdict(10700ms), Verdict::fail);
 }
 
 // A hub that cuts long life times holds them no longer than it says, whatever their sender asked for.
@@ -78,6 +106,23 @@ TEST(QueueIsLimited, ARefusalWhenTheDefaultLifeTimesAreOverFails) {
   };
   EXPECT_EQ(verdict(60s), Verdict::pass);
   EXPECT_EQ(verdict(62s), Verdict::fail);
+}
+
+// On its way, or before anybody knew it: nobody can tell when the commands came by the hub's clock.
+TEST(QueueIsLimited, ALifeTimeByAClockThatWasSetMeanwhileIsNotKnown) {
+  for (const bool meanwhile : {true, false}) {
+    Story story;
+    story.history.terms.queue_limit = 3;
+    story.history.terms.default_ttl_ns = Story::ns(60s);
+    story.at(1s).clock(Story::hub, -2h);
+    for (std::uint32_t n = 1; n <= 3; ++n) story.at(2s).asks(n);
+    if (meanwhile) story.at(3s).clock(Story::hub, 0s);
+    for (std::uint32_t n = 1; n <= 3; ++n) story.at(4s).stored(n);
+    if (!meanwhile) story.at(5s).clock(Story::hub, 0s);
+    story.at(70s).asks(4);
+    story.refused(4, Error::queue_full);
+    EXPECT_EQ(story.verdict("INV-07"), meanwhile ? Verdict::pass : Verdict::fail);
+  }
 }
 
 TEST(QueueIsLimited, AFewAreNotExercised) {

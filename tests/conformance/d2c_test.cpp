@@ -325,6 +325,26 @@ TEST(ReplayKeepsOrder, AnotherReadersCheckpointIsNotItsOwn) {
   }
 }
 
+// A scenario has up to a hundred back ends, and each has its own place.
+TEST(ReplayKeepsOrder, ManyReadersKeepTheirPlaces) {
+  Story story;
+  while (story.history.participants.size() < 200)
+    story.history.participants.push_back({"s" + std::to_string(story.history.participants.size()), model::Role::service});
+  story.read_from();
+  for (std::uint32_t n = 1; n <= 3; ++n) {
+    story.at(std::chrono::seconds{n}).sends(Story::d1, n);
+    story.acked(Story::d1, n);
+    story.reads(Story::d1, n, n);
+  }
+  story.stores_checkpoint(2);
+  for (std::uint32_t other = 100; other < 200; ++other) story.read_from(0, 0, model::NodeIndex{other});
+  story.at(5s).crashed(Story::s1);
+  story.at(6s).started(Story::s1);
+  story.read_from();
+  story.reads(Story::d1, 3, 3);
+  EXPECT_EQ(story.alarm(), "");
+}
+
 TEST(ReplayKeepsOrder, ReadingOnceIsNotExercised) {
   Story story;
   story.read_from();

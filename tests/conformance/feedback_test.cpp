@@ -172,6 +172,20 @@ TEST(OneTrueRecord, WhatTheHubCutExpiresEarlier) {
   }
 }
 
+// What was not too long when it left was too long by the clock that the hub had when it came.
+TEST(OneTrueRecord, AClockThatWentBackMayHaveMadeItTooLong) {
+  for (const bool back : {true, false}) {
+    Story story;
+    story.history.terms.longest_ttl_ns = Story::ns(40min);
+    story.at(1s).asks(1).expiry = Story::date(30min);
+    if (back) story.at(2s).clock(Story::hub, -20min);
+    story.at(3s).stored(1);
+    story.at(21min).clock(Story::hub, 0s);
+    story.at(22min).reported(1, Status::expired);
+    EXPECT_EQ(story.verdict("INV-14"), back ? Verdict::pass : Verdict::fail);
+  }
+}
+
 TEST(OneTrueRecord, RejectedPurgedOrDeliveredTooOftenNeedTheirCause) {
   for (const Status status : {Status::rejected, Status::purged, Status::delivery_count_exceeded}) {
     Story story;

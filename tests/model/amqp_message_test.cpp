@@ -105,6 +105,26 @@ TEST(AmqpValue, ProperPrefixesAndDeepNestingAreBroken) {
   EXPECT_EQ(ValueReader{lists}.next().kind, Kind::broken);
 }
 
+// A described value that is cut off is broken and nothing else: its descriptor is no performative.
+TEST(AmqpValue, ABrokenValueHasNoDescriptor) {
+  const Bytes close{0x00, 0x53, 0x18, 0xc0, 0xff};
+  const Value value = ValueReader{close}.next();
+  EXPECT_EQ(value.kind, Kind::broken);
+  EXPECT_FALSE(value.described);
+  EXPECT_EQ(value.descriptor, 0u);
+}
+
+// Whatever an array begins with must be a type's code, also when no item follows.
+TEST(AmqpValue, AnEmptyArrayHasATypeToo) {
+  for (unsigned code = 0; code < 256; ++code) {
+    const Bytes plain{static_cast<std::uint8_t>(code), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    const bool known = ValueReader{plain}.next().kind != Kind::broken;
+    const bool takes_items = code != 0 && code < 0xc0;  // arrays of compound or described values are nobody's here
+    const Bytes array{0xe0, 0x02, 0x00, static_cast<std::uint8_t>(code)};
+    EXPECT_EQ(ValueReader{array}.next().kind, known && takes_items ? Kind::array : Kind::broken) << code;
+  }
+}
+
 TEST(AmqpMessage, TheSdksTelemetryIsReadToTheLetter) {
   const Bytes flat = flat_of(payload("amqp.transfer.d2c"));
   const MessageView message{flat};
