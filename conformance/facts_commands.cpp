@@ -135,7 +135,7 @@ void Facts::sweep_commands(std::uint32_t device) {
     Command& command = commands[at];
     at = command.after;
     if (command.end != End::none) continue;  // ended_commands_ keeps it for its while
-    std::int64_t over = command.expiry;
+    std::int64_t over = expires_no_later_than(command);
     if (over == model::no_date && hub_clock.known) over = command.invoked_at + hub_clock.ceiling + terms.default_ttl_ns;
     const bool asked = command.ack != model::Ack::none && !command.recorded;
     const std::int64_t margin = 600 * second + (asked ? 2 * terms.feedback_ttl_ns : 0);
@@ -348,8 +348,8 @@ void Facts::take_settling(const Event& event, Command* command) {
       asked.superseded = found != command->tokens.end() && found != command->tokens.begin();
       asked.lapsed = found == command->tokens.begin() && lock_is_over(command->newest.at, event.at);
     }
-    asked.expired = command->expiry != model::no_date &&
-                    hub_clock.surely_past(command->expiry + terms.tick_ns, event.at);
+    const std::int64_t expiry = expires_no_later_than(*command);
+    asked.expired = expiry != model::no_date && hub_clock.surely_past(expiry + terms.tick_ns, event.at);
     if (command->open.size() < most_settlings) command->open.push_back(asked);
     return;
   }

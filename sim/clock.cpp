@@ -26,6 +26,13 @@ std::int64_t Clock::glided(std::int64_t passed) const {
   return slew_left_ < 0 ? -so_far : so_far;
 }
 
+std::optional<Instant> Clock::slewed_at() const {
+  if (slew_left_ == 0) return std::nullopt;
+  const std::int64_t most = slew_left_ < 0 ? -slew_left_ : slew_left_;
+  const std::int64_t whole = (most / slew_rate_) * million + ((most % slew_rate_) * million + slew_rate_ - 1) / slew_rate_;
+  return Instant{Duration{base_ + whole}};
+}
+
 std::int64_t Clock::bend(std::int64_t passed) const { return parts(passed, drift_); }
 
 // The least span with span + bend(span) >= need.

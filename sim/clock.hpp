@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "sim/time.hpp"
 
@@ -36,6 +37,7 @@ class Clock {
   void drift(Instant now, std::int32_t ppm);  // both clocks run fast (slow if negative)
   void slew(Instant now, Duration amount, std::uint32_t ppm);  // the wall clock glides by `amount`
   void set_right(Instant now);                                 // true time, no drift, no slew
+  std::optional<Instant> slewed_at() const;        // when the latest slew ends; none: it had ended before the latest change
 
   std::int32_t drift() const { return drift_; }
   static std::int64_t true_wall(Instant now) { return epoch + now.time_since_epoch().count(); }

@@ -342,7 +342,8 @@ class Play {
                    this, static_cast<std::uint64_t>(what), note});
   }
 
-  // Between two changes a clock's offset moves one way (it drifts or is slewed), so its ends bound it.
+  // Between two changes a clock's offset moves one way (it drifts or is slewed), so its ends bound it; where it
+  // does both, it may turn when the slew ends.
   void clock_bounds(sim::NodeId node) {
     const sim::Instant now = world_.now();
     sim::Instant until = end_;
@@ -352,12 +353,12 @@ class Play {
     const auto offset = [&](sim::Instant at) {
       return world_.clock(node).wall(at) - sim::Clock::true_wall(at);
     };
-    const std::int64_t first = offset(now);
-    const std::int64_t last = offset(until);
+    const sim::Instant turn = world_.clock(node).slewed_at().value_or(now);
+    const auto [low, high] = std::minmax({offset(now), offset(std::clamp(turn, now, until)), offset(until)});
     model::Event bounds = event(model::What::clock);
     bounds.device = static_cast<model::NodeIndex>(node);
-    bounds.offset_low = std::min(first, last) - 1'000;
-    bounds.offset_high = std::max(first, last) + 1'000;
+    bounds.offset_low = low - 1'000;
+    bounds.offset_high = high + 1'000;
     recorder_->record(node, bounds);
   }
 

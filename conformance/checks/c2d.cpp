@@ -164,7 +164,8 @@ void OneFinalState::recorded(const Seen& seen) {
     return fail(seen, id(command.key) + " was " + end_text(command.end) + "; its record says " +
                           status_text(event.status));
   if (expired_late(seen))
-    return fail(seen, id(command.key) + " expired " + seconds(event.date - command.expiry) +
+    return fail(seen, id(command.key) + " expired " +
+                          seconds(event.date - seen.facts.expires_no_later_than(command)) +
                           " after its time, though the hub was awake");
   pass();
 }
@@ -172,7 +173,7 @@ void OneFinalState::recorded(const Seen& seen) {
 bool OneFinalState::expired_late(const Seen& seen) const {
   const Event& event = seen.event;
   const Facts& facts = seen.facts;
-  const std::int64_t expiry = seen.command->expiry;
+  const std::int64_t expiry = facts.expires_no_later_than(*seen.command);
   if (event.status != model::Status::expired || expiry == model::no_date || event.date == model::no_date ||
       !facts.hub_clock.known)
     return false;
@@ -203,7 +204,8 @@ void NoDeliveryAfterEnd::saw(const Seen& seen) {
 bool NoDeliveryAfterEnd::after_expiry(const Seen& seen) {
   const Event& event = seen.event;
   const Facts& facts = seen.facts;
-  const std::int64_t expiry = event.expiry != model::no_date ? event.expiry : seen.command->expiry;
+  const std::int64_t expiry =
+      event.expiry != model::no_date ? event.expiry : facts.expires_no_later_than(*seen.command);
   if (expiry == model::no_date) return false;
   // The hub's dates are whole ticks: it sees the expiry at the first tick that is not before it.
   const std::int64_t tick = std::max<std::int64_t>(facts.terms.tick_ns, 1);

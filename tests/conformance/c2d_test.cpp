@@ -312,6 +312,28 @@ TEST(OneFinalState, AMessageThatExpiresLongAfterItsTimeFails) {
   EXPECT_EQ(story.verdict("INV-09"), Verdict::fail);
 }
 
+// Nobody told an expiry: the default one is known from when it came.
+TEST(OneFinalState, TheDefaultLifeTimeEndsToo) {
+  for (const bool late : {true, false}) {
+    Story story;
+    story.history.terms.default_ttl_ns = Story::ns(30s);
+    story.at(1s).asks(1);
+    story.at(2s).stored(1);
+    story.at(33s).hub_does_something();
+    story.at(late ? 42s : 33500ms).reported(1, Status::expired);
+    EXPECT_EQ(story.verdict("INV-09"), late ? Verdict::fail : Verdict::pass);
+  }
+  for (const bool late : {true, false}) {
+    Story story;
+    story.history.terms.default_ttl_ns = Story::ns(30s);
+    story.at(1s).asks(1);
+    story.at(2s).stored(1);
+    story.at(3s).delivers(1, 10);
+    story.at(late ? 33s : 31s).settled(What::complete, Phase::ok, 1, 10);
+    EXPECT_EQ(story.verdict("INV-09"), late ? Verdict::fail : Verdict::pass);
+  }
+}
+
 TEST(OneFinalState, AHubThatWasStoppedMayBeLate) {
   Story story;
   story.at(1s).command_waits(1, 30s);

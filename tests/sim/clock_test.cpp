@@ -38,6 +38,21 @@ TEST(Clock, ASlewGlidesAndThenIsOver) {
   EXPECT_EQ(clock.wall(at(2s)), Clock::epoch + 1'999'000'000);
   EXPECT_EQ(clock.wall(at(3s)), Clock::epoch + 2'999'000'000);
   EXPECT_EQ(clock.monotonic(at(3s)), 3'000'000'000);
+  EXPECT_EQ(clock.slewed_at(), at(2s));
+}
+
+// There the offset of a clock that drifts the other way turns.
+TEST(Clock, SaysWhenItsSlewEnds) {
+  Clock clock;
+  EXPECT_EQ(clock.slewed_at(), std::nullopt);
+  clock.slew(at(0s), 1s, 300);
+  const Instant end = *clock.slewed_at();
+  EXPECT_EQ(clock.wall(end), Clock::true_wall(end) + 1'000'000'000);
+  EXPECT_EQ(clock.wall(end - sim::Duration{4'000}), Clock::true_wall(end) - 4'000 + 999'999'998);
+  clock.step(at(100s), 1s);  // what is left of it goes on
+  EXPECT_LE(std::chrono::abs(*clock.slewed_at() - end), 1us);
+  clock.set_right(at(200s));
+  EXPECT_EQ(clock.slewed_at(), std::nullopt);
 }
 
 TEST(Clock, SetRightIsTrueTimeAgain) {
