@@ -29,7 +29,7 @@ enum class What : std::uint8_t {
   // Operations of a service.
   command,           // a cloud-to-device message sent: invoke; ok = stored; fail = refused (error); info
   read_from,         // ok: a reader starts, or starts again, at `sequence` of `partition` (its first event is
-                     //   that one or a later one)
+                     //   that one or a later one); 0: behind the last checkpoint that it stored itself
   read,              // ok: a reader saw a telemetry event
   checkpoint,        // a reader stores that all events of `partition` up to and with `sequence` are done
   feedback_batch,    // ok: a feedback message arrived: token, count = its records, date = when it was made
