@@ -325,6 +325,30 @@ TEST(ReplayKeepsOrder, AnotherReadersCheckpointIsNotItsOwn) {
   }
 }
 
+// Found in slow-consumer (guided, seed 430): a reader that pauses had it in hand when a hub that started again, with a
+// clock two hours ahead, let go of it, and another reader went on without it.
+TEST(ReplayKeepsOrder, WhatWasInAReadersHandWhenItLeftTheLogIsNoGap) {
+  for (const bool ahead : {true, false}) {
+    Story story;
+    story.history.terms.retention_ns = Story::ns(30min);
+    story.read_from();
+    story.read_from(0, 0, Story::d2);
+    for (std::uint32_t n = 1; n <= 2; ++n) {
+      story.at(std::chrono::seconds{n}).sends(Story::d1, n);
+      story.acked(Story::d1, n);
+    }
+    for (const auto reader : {Story::s1, Story::d2}) story.at(3s).reads(Story::d1, 1, 1, 0, reader);
+    if (ahead) story.at(4s).clock(Story::hub, 2h);
+    story.at(5s).crashed(Story::hub);
+    story.at(6s).started(Story::hub);
+    story.at(7s).sends(Story::d1, 3);
+    story.acked(Story::d1, 3);
+    story.reads(Story::d1, 3, 3);
+    story.at(8s).reads(Story::d1, 2, 2, 0, Story::d2);
+    EXPECT_EQ(story.verdict("INV-04") == Verdict::fail, !ahead);
+  }
+}
+
 // A scenario has up to a hundred back ends, and each has its own place.
 TEST(ReplayKeepsOrder, ManyReadersKeepTheirPlaces) {
   Story story;
