@@ -77,6 +77,13 @@ TEST(ProxyDissector, AmqpFramesAreToldApartInEverySplit) {
     EXPECT_EQ(names(WireProtocol::amqp, From::server, all, piece), (Names{"header", "sasl-init", "transfer", "empty"}));
 }
 
+// Its body is the beginning of a performative that only bytes of the next frame would make whole.
+TEST(ProxyDissector, AFrameIsKnownByItsOwnBytes) {
+  const Bytes all{0, 0, 0, 9, 2, 0, 0, 1, 0x00, 0x53, 0x15, 0x45, 8, 2, 0, 0, 0};
+  for (std::size_t piece = 1; piece <= all.size(); ++piece)
+    EXPECT_EQ(names(WireProtocol::amqp, From::client, all, piece).front(), "frame") << piece;
+}
+
 TEST(ProxyDissector, HttpMessagesAreToldApartInEverySplit) {
   const Bytes requests = bytes("POST /devices/d7/messages/events?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"
                                "GET / HTTP/1.1\r\nHost: h\r\n\r\n"

@@ -234,8 +234,8 @@ Dissector::Head Dissector::amqp_head(View held) {
   if (size > most_held) found.header = begin + descriptor;
   found.is = Head::Is::known;
   found.piece.name = "frame";
-  // A described type: 0x00, then the descriptor as smallulong or ulong.
-  const View body = held.subspan(begin);
+  // A described type: 0x00, then the descriptor as smallulong or ulong. What stands behind the frame is another's.
+  const View body = held.first(static_cast<std::size_t>(std::min<std::uint64_t>(size, held.size()))).subspan(begin);
   std::uint64_t code = 0;
   if (body.size() >= 3 && body[0] == 0 && body[1] == 0x53) code = body[2];
   else if (body.size() >= 10 && body[0] == 0 && body[1] == 0x80) code = model::load_big<8>(body.data() + 2);
